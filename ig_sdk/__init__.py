@@ -1,0 +1,1 @@
+"""Unofficial Python SDK for the IG broker; not affiliated with IG."""

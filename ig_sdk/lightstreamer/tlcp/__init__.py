@@ -1,0 +1,1 @@
+"""The Lightstreamer text protocol (TLCP) without I/O."""

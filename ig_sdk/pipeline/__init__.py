@@ -1,0 +1,1 @@
+"""Ticks to candles to signals to actions."""

@@ -1,0 +1,1 @@
+"""IG's REST API."""

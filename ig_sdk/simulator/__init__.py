@@ -1,0 +1,1 @@
+"""IG at the wire on loopback: REST and Lightstreamer."""

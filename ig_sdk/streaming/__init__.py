@@ -1,0 +1,1 @@
+"""IG's items on top of Lightstreamer: typed prices, account and deals."""

@@ -1,0 +1,333 @@
+"""Words that several areas share: prices, deals, dealing rules."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NamedTuple
+
+PAIRS = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD", "USDCAD")
+
+
+def epic_for(market: str) -> str:
+    """Return the epic of one of the five pairs by name (``"EURUSD"``, ``"EUR/USD"``), or ``market`` itself.
+
+    Source:
+        DESIGN section 4: the pairs are ``CS.D.{PAIR}.MINI.IP``.
+    """
+    name = market.replace("/", "").upper()
+    return f"CS.D.{name}.MINI.IP" if name in PAIRS else market
+
+
+class Direction(str, Enum):
+    """Side of a deal."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @classmethod
+    def parse(cls, value: Direction | str) -> Direction:
+        """Return the direction that ``value`` names, in any case."""
+        try:
+            return cls(value.upper())
+        except (ValueError, AttributeError):
+            raise ValueError(f"direction must be 'BUY' or 'SELL', not {value!r}") from None
+
+    @property
+    def opposite(self) -> Direction:
+        """The other side."""
+        return Direction.SELL if self is Direction.BUY else Direction.BUY
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LENGTH = re.compile(r"(\d+)\s*([smhd])")
+
+
+class Resolution(timedelta, Enum):
+    """IG's candle lengths; each is also a :class:`~datetime.timedelta`.
+
+    ``MONTH`` is nominal (30 days): IG's monthly candles follow the calendar.
+
+    Source:
+        wire/enums.json, resolutions of ``GET /prices/{epic}``.
+    """
+
+    SECOND = timedelta(seconds=1)
+    MINUTE = timedelta(minutes=1)
+    MINUTE_2 = timedelta(minutes=2)
+    MINUTE_3 = timedelta(minutes=3)
+    MINUTE_5 = timedelta(minutes=5)
+    MINUTE_10 = timedelta(minutes=10)
+    MINUTE_15 = timedelta(minutes=15)
+    MINUTE_30 = timedelta(minutes=30)
+    HOUR = timedelta(hours=1)
+    HOUR_2 = timedelta(hours=2)
+    HOUR_3 = timedelta(hours=3)
+    HOUR_4 = timedelta(hours=4)
+    DAY = timedelta(days=1)
+    WEEK = timedelta(days=7)
+    MONTH = timedelta(days=30)
+
+    def __new__(cls, length: timedelta) -> Resolution:  # noqa: PYI034 -- Self needs Python 3.11
+        """Build the member as a timedelta of its own length."""
+        member = timedelta.__new__(cls, seconds=length.total_seconds())
+        member._value_ = length
+        return member
+
+    # Equal to a plain timedelta, so it must hash like one.
+    __hash__ = timedelta.__hash__
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"Resolution.{self.name}"
+
+    @classmethod
+    def parse(cls, value: Resolution | str | timedelta) -> timedelta:
+        """Return the length that ``value`` names: a member where IG has one, else a plain timedelta.
+
+        Args:
+            value: A member, its name (``"MINUTE_5"``, any case), a length such as ``"90s"``, ``"7m"``, ``"2h"``,
+                ``"1d"``, or a timedelta of whole seconds.
+
+        Raises:
+            ValueError: ``value`` is none of these, or not positive.
+        """
+        if isinstance(value, Resolution):
+            return value
+        if isinstance(value, str):
+            text = value.strip()
+            if text.upper() in cls.__members__:
+                return cls[text.upper()]
+            match = _LENGTH.fullmatch(text.lower())
+            length = timedelta(seconds=int(match[1]) * _UNITS_S[match[2]]) if match else timedelta(0)
+        elif isinstance(value, timedelta):
+            length = value
+        else:
+            length = timedelta(0)
+        if length <= timedelta(0) or length.microseconds:
+            names = ", ".join(cls.__members__)
+            raise ValueError(
+                f"resolution must be one of {names}, a length such as '90s', '7m', '2h', '1d', "
+                f"or a positive timedelta of whole seconds, not {value!r}"
+            )
+        return next((member for member in cls if member == length and member is not cls.MONTH), length)
+
+
+class _TickFields(NamedTuple):
+    epic: str
+    bid: float
+    offer: float
+    time: datetime
+    received_at: datetime
+    source: str = "stream"
+    delayed: bool = False
+    status: str | None = None
+
+
+class Tick(_TickFields):
+    """One price of one market, as it came.
+
+    Attributes:
+        epic: IG's market id.
+        bid: Price at which one sells, in the market's own notation.
+        offer: Price at which one buys.
+        time: When IG made the price, aware UTC.
+        received_at: When it arrived here, aware UTC.
+        source: ``"stream"``, ``"poll"``, ``"file"``, ``"simulator"``.
+        delayed: IG marks the price as delayed.
+        status: Dealing state that came with it (``"DEAL"``, ``"CLOSED"``), if any.
+
+    A crossed quote or an odd time is not judged here.
+    """
+
+    __slots__ = ()
+
+    @property
+    def mid(self) -> float:
+        """Mean of bid and offer."""
+        return (self.bid + self.offer) / 2
+
+    @property
+    def spread(self) -> float:
+        """Offer minus bid; negative for a crossed quote."""
+        return self.offer - self.bid
+
+
+@dataclass(frozen=True, slots=True)
+class Ohlc:
+    """Open, high, low and close of one side."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """Prices of one interval ``[opens_at, opens_at + resolution)``.
+
+    Attributes:
+        epic: IG's market id.
+        resolution: Length; a :class:`Resolution` where IG has a name for it.
+        opens_at: Start of the interval, aware UTC.
+        open: First price of the side that was asked for (mid unless said otherwise).
+        high: Highest.
+        low: Lowest.
+        close: Last.
+        volume: IG's traded volume, or ``None``.
+        ticks: Number of prices inside.
+        complete: False while the interval is still open, or when its beginning was not seen.
+        bid: The bid side, or ``None`` when it is not known.
+        offer: The offer side, or ``None``.
+    """
+
+    epic: str
+    resolution: timedelta
+    opens_at: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float | None = None
+    ticks: int = 0
+    complete: bool = True
+    bid: Ohlc | None = None
+    offer: Ohlc | None = None
+
+    @property
+    def closes_at(self) -> datetime:
+        """First instant after the interval, aware UTC."""
+        return self.opens_at + self.resolution
+
+
+def decimal_of(value: object, name: str) -> Decimal:
+    """Return ``value`` as the decimal that its text shows; money never goes through binary floats.
+
+    Raises:
+        ValueError: ``value`` is no finite number.
+    """
+    if not isinstance(value, bool) and isinstance(value, (int, float, str, Decimal)):
+        try:
+            number = Decimal(str(value))
+        except ArithmeticError:
+            number = Decimal("NaN")
+        if number.is_finite():
+            return number
+    raise ValueError(f"{name} must be a finite number, not {value!r}")
+
+
+def _one_of(kind: str, level: object, distance: object) -> None:
+    if (level is None) == (distance is None):
+        raise ValueError(
+            f"{kind} takes either level= (a price) or distance= (points from the price), not both or neither"
+        )
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where a deal is given up.
+
+    Args:
+        level: A price. Exactly one of ``level`` and ``distance``.
+        distance: Points from the price.
+        guaranteed: IG fills exactly at the level, for a premium.
+        trailing_step: Points by which a trailing stop follows; needs ``distance``, excludes ``guaranteed``.
+    """
+
+    level: Decimal | None = None
+    distance: Decimal | None = None
+    guaranteed: bool = False
+    trailing_step: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("Stop", self.level, self.distance)
+        for name in ("level", "distance", "trailing_step"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, decimal_of(value, f"Stop {name}"))
+        if self.trailing_step is not None and (self.distance is None or self.guaranteed):
+            raise ValueError("a trailing Stop needs distance= and cannot be guaranteed")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Where a deal takes its profit.
+
+    Args:
+        level: A price. Exactly one of ``level`` and ``distance``.
+        distance: Points from the price.
+    """
+
+    level: Decimal | None = None
+    distance: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("Limit", self.level, self.distance)
+        for name in ("level", "distance"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, decimal_of(value, f"Limit {name}"))
+
+
+@dataclass(frozen=True)
+class AffectedDeal:
+    """One position or order that a deal touched.
+
+    Attributes:
+        deal_id: IG's id.
+        status: ``OPENED``, ``AMENDED``, ``PARTIALLY_CLOSED``, ``FULLY_CLOSED`` or ``DELETED``.
+    """
+
+    deal_id: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """IG's verdict on a deal.
+
+    Attributes:
+        deal_reference: Names the request (ours).
+        deal_id: Names the position or order (IG's). For a close through the API it is the *opening* deal's.
+        deal_status: ``ACCEPTED`` or ``REJECTED``.
+        status: ``OPEN``, ``AMENDED``, ``PARTIALLY_CLOSED``, ``CLOSED``, ``DELETED``, or ``None`` when rejected.
+        reason: ``SUCCESS`` or why it was rejected.
+        date: Aware UTC.
+        extra: What IG sent and this class does not know.
+    """
+
+    deal_reference: str
+    deal_id: str | None
+    deal_status: str
+    reason: str
+    status: str | None = None
+    epic: str | None = None
+    expiry: str | None = None
+    direction: Direction | None = None
+    level: Decimal | None = None
+    size: Decimal | None = None
+    stop_level: Decimal | None = None
+    stop_distance: Decimal | None = None
+    limit_level: Decimal | None = None
+    limit_distance: Decimal | None = None
+    guaranteed_stop: bool = False
+    trailing_stop: bool = False
+    profit: Decimal | None = None
+    profit_currency: str | None = None
+    date: datetime | None = None
+    affected_deals: tuple[AffectedDeal, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether IG took the deal."""
+        return self.deal_status == "ACCEPTED"
