@@ -111,7 +111,7 @@ class Resolution(timedelta, Enum):
         elif isinstance(value, timedelta):
             length = value
         else:
-            length = timedelta(0)
+            length = timedelta(0)  # type: ignore[unreachable]  # for callers that do not check types
         if length <= timedelta(0) or length.microseconds:
             names = ", ".join(cls.__members__)
             raise ValueError(

@@ -1,0 +1,257 @@
+"""``IGClient``: wires the parts together."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ig_sdk import logs
+from ig_sdk.clock import Clock, SystemClock
+from ig_sdk.config import IGConfig
+from ig_sdk.errors import ConfigError, IGError, UsageError
+from ig_sdk.rest.auth import Auth, StreamAccess
+from ig_sdk.rest.markets import Market, MarketsResource
+from ig_sdk.rest.requestor import Requestor
+from ig_sdk.rest.session import Login, SessionResource
+from ig_sdk.rest.transport import RequestsTransport, Transport
+from ig_sdk.streaming import IGStream
+
+if TYPE_CHECKING:
+    from ig_sdk.simulator import Simulator
+
+_log = logs.get_logger("rest")
+
+
+class IGClient:
+    """A client of IG: REST resources, and the door to streaming.
+
+    Nothing is sent before it is needed: the login happens with the first call, or by ``login()``. With
+    ``environment = "simulator"`` and no ``base_url`` the first call starts a simulator, which ``close()`` ends; no
+    other configuration ever leads there.
+
+    Args:
+        config: Where and as whom to log in, and every other setting.
+        clock: Time; tests hand in their own.
+        transport: Carries the requests; made from the configuration unless given.
+
+    Attributes:
+        config: The configuration as given.
+        session: Who is logged in, and on which account.
+        markets: What can be traded.
+
+    Raises:
+        ConfigError: The configuration asks for what cannot be done.
+
+    Threading:
+        Safe from any thread.
+    """
+
+    def __init__(self, config: IGConfig, *, clock: Clock | None = None, transport: Transport | None = None) -> None:
+        if not isinstance(config, IGConfig):
+            raise TypeError(f"IGClient takes an IGConfig, not {type(config).__name__}; see IGClient.from_config()")
+        _refuse_unsupported(config)
+        self.config = config
+        self._clock = clock or SystemClock()
+        self._transport = transport or RequestsTransport(
+            proxy=config.proxy, ca_bundle=config.ca_bundle, clock=self._clock
+        )
+        self._closing = threading.Event()
+        self._lock = threading.Lock()  # guards the fields below; held over nothing
+        self._simulator: Simulator | None = None
+        self._simulated: IGConfig | None = None
+        self._streams: weakref.WeakSet[IGStream] = weakref.WeakSet()
+        self._closed = False
+        requestor = Requestor(self._transport, config, self._target, clock=self._clock, closing=self._closing)
+        self._auth = Auth(requestor, config, self._target, clock=self._clock)
+        self.session = SessionResource(self._auth)
+        self.markets = MarketsResource(self._auth, self._clock)
+        self._stop_logging = _start_logging(config)
+
+    @classmethod
+    def from_config(cls, path: str | os.PathLike[str] = "config", **overrides: Any) -> IGClient:
+        """Return a client for the layered configuration; the arguments are those of ``IGConfig.load``."""
+        return cls(IGConfig.load(path, **overrides))
+
+    def login(self, *, timeout: float | None = None) -> Login:
+        """Log in now, unless that has happened, and return what IG told.
+
+        Args:
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            ConfigError: Credentials are missing; nothing was sent.
+            AuthenticationError: IG refuses the login; ``hint`` says what to do.
+            IGError: The call failed otherwise.
+        """
+        return self._auth.login(self._auth.budget(timeout))
+
+    def logout(self, *, timeout: float | None = None) -> None:
+        """End the login at IG and forget its tokens; does nothing without one. A later call logs in again.
+
+        Args:
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+        """
+        self._auth.logout(self._auth.budget(timeout))
+
+    def market(self, market: str, *, timeout: float | None = None) -> Market:
+        """Return one market with its details.
+
+        Args:
+            market: One of the five pairs by name (``"EURUSD"``, ``"EUR/USD"``), or an epic.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            NotFound: IG knows no such market.
+            IGError: The call failed.
+        """
+        return self.markets.market(market, timeout=timeout)
+
+    def stream(self, **options: Any) -> IGStream:
+        """Return a stream; it connects when it is first used, and ends with this client at the latest.
+
+        Args:
+            options: Options of ``IGStream``.
+        """
+        stream = IGStream(self.stream_access, self.config, **({"clock": self._clock} | options))
+        with self._lock:
+            if not self._closed:
+                self._streams.add(stream)
+                return stream
+        raise UsageError("this client is closed", hint="make a new IGClient")
+
+    def stream_access(self, *, timeout: float | None = None, fresh: bool = False) -> StreamAccess:
+        """Return address and credentials for a Lightstreamer session, logging in if need be.
+
+        Args:
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+            fresh: Log in anew, since the stream refused the tokens in force.
+        """
+        return self._auth.access(self._auth.budget(timeout), fresh=fresh)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End everything: streams, calls under way in other threads, the login, a simulator of its own.
+
+        Calls under way fail at once. Never raises for what the network does; safe to call again, from any thread.
+
+        Args:
+            timeout: Seconds that it may take at most.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            streams, self._streams = list(self._streams), weakref.WeakSet()
+            simulator, self._simulator = self._simulator, None
+        ends = self._clock.monotonic() + timeout
+        self._closing.set()
+        for stream in streams:
+            stream.close(max(ends - self._clock.monotonic(), 0.1))
+        self._transport.abort()
+        self._say_goodbye(max(ends - self._clock.monotonic(), 0.1))
+        self._auth.close()
+        self._transport.close()
+        if simulator is not None:
+            simulator.close()
+        self._stop_logging()
+
+    def _say_goodbye(self, seconds: float) -> None:
+        try:
+            self._auth.logout(self._auth.budget(seconds), last=True)
+        except IGError as error:
+            # The tokens are forgotten here and die at IG by themselves.
+            _log.warning("could not log out: %s", error)
+
+    def _target(self) -> IGConfig:
+        """Return the configuration with address and credentials; for the simulator this starts it.
+
+        Only the one thread that logs in ever comes here first (see Auth), so two are never started.
+        """
+        config = self.config
+        if config.environment != "simulator" or config.base_url is not None:
+            return config
+        with self._lock:
+            simulated = self._simulated
+        return simulated or self._run_simulator()
+
+    def _run_simulator(self) -> IGConfig:
+        simulator = _start_simulator(self.config, self._clock)
+        simulated = _joined(self.config, simulator.config())
+        with self._lock:
+            if not self._closed:
+                self._simulator, self._simulated = simulator, simulated
+                return simulated
+        simulator.close()
+        raise UsageError("the client was closed while its simulator started")
+
+    def __enter__(self) -> IGClient:  # noqa: PYI034 -- Self needs Python 3.11
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        account = self._auth.account_id or self.config.account_id
+        state = "closed" if self._closed else "logged in" if self._auth.account_id else "not logged in"
+        return f"<IGClient {self.config.environment.upper()} {account + ' ' if account else ''}{state}>"
+
+
+def _refuse_unsupported(config: IGConfig) -> None:
+    faults = []
+    if config.login_version != 2:
+        faults.append("login_version: must be 2; version 3 (OAuth) is not supported yet")
+    if config.encrypt_password is True:
+        faults.append("encrypt_password: must be false or auto; encrypting is not supported yet")
+    if faults:
+        raise ConfigError(faults)
+
+
+def _joined(config: IGConfig, running: IGConfig) -> IGConfig:
+    """Return the user's configuration with the running simulator's address and credentials."""
+    return dataclasses.replace(
+        config,
+        base_url=running.base_url,
+        api_key=running.api_key,
+        identifier=running.identifier,
+        password=running.password,
+    )
+
+
+def _start_simulator(config: IGConfig, clock: Clock) -> Simulator:
+    try:
+        # The one lazy edge from client to simulator (DESIGN section 1): only a configuration that says so leads here.
+        from ig_sdk.simulator import Simulator  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigError(
+            [f"environment 'simulator' cannot be used: {error}"], hint="pip install 'ig-sdk[simulator]'"
+        ) from error
+    settings = config.simulator
+    simulator = Simulator(settings.seed, settings.ticks, settings.speed, clock=clock)
+    simulator.start()
+    return simulator
+
+
+def _start_logging(config: IGConfig) -> Callable[[], None]:
+    settings = config.logging
+    if settings.directory is None:
+        if settings.level is not None:
+            logs.set_level(settings.level)
+        return lambda: None
+    # Files without a level: the loggers' own would be the application's, and let nothing below a warning through.
+    level = settings.level or "INFO"
+    logs.set_level(level)
+    try:
+        return logs.to_files(
+            settings.directory,
+            level=level,
+            rotation_mb=settings.rotation_mb,
+            as_json=settings.json,
+        )
+    except OSError as error:
+        raise ConfigError([f"logging.directory: cannot write into {settings.directory}: {error.strerror}"]) from error

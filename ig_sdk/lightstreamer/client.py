@@ -1,0 +1,338 @@
+"""The client: what an application calls; the work is done by its two threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ig_sdk.clock import Clock, SystemClock
+from ig_sdk.errors import ConfigError, RequestTimeout
+from ig_sdk.lightstreamer import frames
+from ig_sdk.lightstreamer.endpoint import parse_address, parse_proxy
+from ig_sdk.lightstreamer.engine import Engine, EngineOptions
+from ig_sdk.lightstreamer.listeners import ClientListener
+from ig_sdk.lightstreamer.opener import Credentials
+from ig_sdk.lightstreamer.router import MessageWaiter
+from ig_sdk.lightstreamer.sockets import SocketOptions
+from ig_sdk.lightstreamer.subscription import Subscription
+from ig_sdk.lightstreamer.tlcp.actions import Transport
+from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, MessageOutcome
+from ig_sdk.lightstreamer.tlcp.options import SessionOptions
+
+
+class LightstreamerClient:
+    """A session with any Lightstreamer server, kept up until it is closed.
+
+    ::
+
+        client = LightstreamerClient("https://push.example.com", adapter_set="DEMO", user="me", password="…")
+        client.connect()
+        client.subscribe(Subscription("MERGE", items=["item1"], fields=["last_price"]))
+        ...
+        client.close()
+
+    It reconnects by itself, recovers the session without loss where the server allows it, and subscribes again where a
+    new session was needed; ``on_status`` says which it was.
+
+    Args:
+        endpoint: ``https://host[:port][/prefix]`` or ``wss://…``; plain ``http`` and ``ws`` on loopback only.
+        adapter_set: The server's Adapter Set, or ``None`` for its default.
+        user: User name for the server.
+        password: Password for the server.
+        credentials: Called for (user, password) at each new session, on the I/O thread; instead of the two above. When
+            it raises a transport error, a rate limit or ``BrokerUnavailable``, it is asked again after a pause; any
+            other exception ends the stream as FAILED.
+        protocol_versions: TLCP versions from the newest to the oldest: after a refusal the next lower one is tried.
+        transports: Ways to stream in the order of trying.
+        keepalive_s: Longest silence to ask of the server, or ``None`` to leave it to the server.
+        inactivity_s: How often the server is promised a sign of life, or ``None``.
+        stall_s: Silence beyond the keepalive after which the status is STALLED.
+        drop_s: Further silence after which the connection is given up.
+        connect_timeout_s: For opening a connection.
+        reconnect_initial_s: Longest first pause before a reconnect.
+        reconnect_max_s: Longest pause.
+        reconnect_multiplier: Growth of the pause.
+        proxy: ``http://[user:password@]host[:port]``, or ``None``; the environment is not looked at.
+        ca_bundle: File or folder of certificates to trust instead of the usual ones, which are the machine's own (where
+            a company installs its CA; ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` count) and those of ``requests``.
+        queue_size: Events that may wait for the callbacks; see ``Subscription(overflow=…)``.
+        max_message_bytes: Longest message to accept from the server.
+        supported_diffs: Difference formats to accept, of ``"P"`` and ``"T"``; ``None`` for all that can be decoded.
+        clock: Time; for tests.
+
+    Raises:
+        ConfigError: An argument cannot be used.
+
+    Threading:
+        Safe from any thread, callbacks included. Two daemon threads, from ``connect`` until ``close``.
+    """
+
+    def __init__(  # noqa: PLR0913 -- each is a setting of its own, all but four by keyword
+        self,
+        endpoint: str,
+        adapter_set: str | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        *,
+        credentials: Credentials | None = None,
+        protocol_versions: Iterable[str] = ("2.5.0", "2.4.0"),
+        transports: Iterable[Transport] = ("ws", "http-streaming", "http-polling"),
+        keepalive_s: float | None = None,
+        inactivity_s: float | None = None,
+        stall_s: float = 2.0,
+        drop_s: float = 3.0,
+        connect_timeout_s: float = 10.0,
+        reconnect_initial_s: float = 1.0,
+        reconnect_max_s: float = 30.0,
+        reconnect_multiplier: float = 2.0,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+        queue_size: int = 10_000,
+        max_message_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES,
+        supported_diffs: Iterable[str] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        parse_address(endpoint)
+        if credentials is None:
+            credentials = _fixed(user, password)
+        elif user is not None or password is not None:
+            raise ConfigError(["credentials: give either credentials= or user= and password="])
+        if queue_size < 1 or max_message_bytes < 1024 or not connect_timeout_s > 0:
+            raise ConfigError(["queue_size, max_message_bytes (at least 1024) and connect_timeout_s must be positive"])
+        try:
+            session = SessionOptions(
+                address=endpoint,
+                adapter_set=adapter_set,
+                versions=tuple(protocol_versions),
+                transports=tuple(transports),
+                keepalive_ms=_milliseconds(keepalive_s),
+                inactivity_ms=_milliseconds(inactivity_s),
+                stall_tolerance_s=stall_s,
+                drop_after_s=drop_s,
+                connect_timeout_s=connect_timeout_s,
+                initial_delay_s=reconnect_initial_s,
+                max_delay_s=reconnect_max_s,
+                multiplier=reconnect_multiplier,
+                supported_diffs=None if supported_diffs is None else tuple(supported_diffs),
+            )
+        except ValueError as error:
+            raise ConfigError([str(error)]) from error
+        self._endpoint = endpoint
+        self._clock = clock or SystemClock()
+        options = EngineOptions(
+            sockets=_sockets(proxy, ca_bundle, connect_timeout_s),
+            credentials=credentials,
+            queue_size=queue_size,
+            max_message_bytes=max_message_bytes,
+            clock=self._clock,
+        )
+        self._engine = Engine(session, options)
+
+    # --- what it is
+
+    @property
+    def status(self) -> ConnectionStatus:
+        """Where the connection stands now; callbacks may still be told of an earlier change."""
+        return self._engine.session.status
+
+    @property
+    def protocol_version(self) -> str:
+        """TLCP version in use, or the one to be tried next."""
+        return self._engine.session.version
+
+    @property
+    def transport(self) -> str:
+        """``"ws"``, ``"http-streaming"`` or ``"http-polling"``: in use, or to be tried next."""
+        return self._engine.session.transport
+
+    @property
+    def session_id(self) -> str | None:
+        """The server's name for the session, or ``None``."""
+        return self._engine.session.session_id
+
+    @property
+    def listener_errors(self) -> int:
+        """Exceptions that callbacks raised so far; each was logged."""
+        return self._engine.router.errors
+
+    @property
+    def updates_dropped(self) -> int:
+        """Updates that found the queue full so far; each was told by ``on_updates_lost``."""
+        return self._engine.dispatcher.dropped
+
+    @property
+    def queue_depth(self) -> int:
+        """Events that wait for the callbacks."""
+        return self._engine.dispatcher.depth
+
+    @property
+    def credentials_refused(self) -> bool:
+        """Inside ``credentials``: whether the server refused the last ones, so that fresh ones are needed."""
+        return self._engine.runner.opener.credentials_refused
+
+    def __repr__(self) -> str:
+        return f"<LightstreamerClient {self._endpoint} {self.status}>"
+
+    def __enter__(self) -> LightstreamerClient:  # noqa: PYI034 -- Self needs Python 3.11
+        self.connect()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # --- listeners
+
+    def add_listener(self, listener: ClientListener) -> None:
+        """Tell ``listener`` from now on; twice added is told once."""
+        self._engine.router.add(listener)
+
+    def remove_listener(self, listener: ClientListener) -> None:
+        """Tell ``listener`` no more; nothing when it was not there."""
+        self._engine.router.remove(listener)
+
+    # --- connection
+
+    def connect(self) -> None:
+        """Start, and return at once; nothing when started already. After FAILED: try again.
+
+        Raises:
+            UsageError: The client was closed.
+        """
+        self._engine.connect()
+
+    def wait_connected(self, timeout: float = 30.0) -> bool:
+        """Wait until the session stands.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            Whether it stands; False when ``timeout`` was over first.
+
+        Raises:
+            StreamError: It failed for good, and this is why.
+            UsageError: Called inside a callback, or the client was closed.
+        """
+        self._engine.check_may_wait("the connection")
+        return self._engine.board.wait_connected(timeout)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End the session at the server, close the connection, end both threads.
+
+        From any thread, in any state, any number of times. Inside a callback it returns at once and the rest happens
+        behind it. Updates that were not delivered yet are dropped; the final status is delivered.
+
+        Args:
+            timeout: Seconds until it returns at the latest.
+        """
+        self._engine.close(timeout)
+
+    # --- subscriptions
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Ask for a subscription, now or as soon as the session stands; return at once.
+
+        Raises:
+            UsageError: The subscription is active already, the client was closed, or the overflow rule of another
+                subscription forbids this one's.
+        """
+        engine = self._engine
+        subscription.claim(self)
+        try:
+            with engine.lock:
+                engine.check_open()
+                engine.router.check_overflow(subscription.overflow)
+                subscription_id = engine.session.subscribe(subscription.spec, self._clock.monotonic())
+                subscription.named(subscription_id)
+                engine.router.subscriptions[subscription_id] = subscription
+                if subscription.second_level is not None:
+                    engine.levels.add(subscription_id, subscription.second_level)
+        except BaseException:
+            subscription.release()
+            raise
+        engine.runner.wake()
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Give a subscription up, and return at once; ``on_unsubscribed`` follows its last update.
+
+        Nothing when the subscription is not active.
+
+        Raises:
+            UsageError: Another client carries it.
+        """
+        subscription_id = subscription.leave(self)
+        if subscription_id is None:
+            return
+        with self._engine.lock:
+            if not self._engine.closed:
+                self._engine.session.unsubscribe(subscription_id, self._clock.monotonic())
+        self._engine.runner.wake()
+
+    def reconfigure(self, subscription_id: int, max_frequency: float | str) -> None:
+        """Ask the server for another frequency of a subscription; see ``Subscription.reconfigure``."""
+        with self._engine.lock:
+            self._engine.check_open()
+            self._engine.session.reconfigure(subscription_id, max_frequency, self._clock.monotonic())
+        self._engine.runner.wake()
+
+    def in_callback(self) -> bool:
+        """Whether the caller runs on this client's dispatch thread."""
+        return self._engine.dispatcher.on_own_thread()
+
+    # --- messages
+
+    def send_message(
+        self, text: str, *, sequence: str | None = None, max_wait_ms: int | None = None, timeout: float | None = 30.0
+    ) -> MessageOutcome | None:
+        """Send a message to the server's adapter and wait for its outcome.
+
+        Args:
+            text: The message.
+            sequence: Messages of one sequence are processed in order; letters, digits and underscores.
+            max_wait_ms: How long the server may wait for earlier messages of the sequence.
+            timeout: Seconds to wait; ``None`` to return at once, with no outcome asked for.
+
+        Returns:
+            What became of it, or ``None`` without waiting.
+
+        Raises:
+            RequestTimeout: No outcome in time; the message may still be processed.
+            UsageError: Called inside a callback with a timeout, or the client was closed.
+        """
+        engine = self._engine
+        waits = timeout is not None
+        if waits:
+            engine.check_may_wait("the outcome of a message", "pass timeout=None")
+        waiter = MessageWaiter()
+        with engine.lock:
+            engine.check_open()
+            message_id = engine.session.send_message(
+                text, self._clock.monotonic(), sequence=sequence, max_wait_ms=max_wait_ms, outcome=waits
+            )
+            if waits:
+                engine.router.waiters[message_id] = waiter
+        engine.runner.wake()
+        if timeout is None:
+            return None
+        done = self._clock.wait(waiter.done, timeout)
+        engine.router.waiters.pop(message_id, None)
+        if not done:
+            raise RequestTimeout("the outcome of the message did not come in time", method="msg")
+        return waiter.outcome or MessageOutcome(message_id, "unknown")
+
+
+def _sockets(proxy: str | None, ca_bundle: str | None, connect_timeout_s: float) -> SocketOptions:
+    options = SocketOptions(parse_proxy(proxy), ca_bundle, connect_timeout_s)
+    if ca_bundle is not None:
+        _ = options.tls  # an unreadable bundle is told now, not at the first connection
+    return options
+
+
+def _fixed(user: str | None, password: str | None) -> Credentials:
+    def credentials() -> tuple[str | None, str | None]:
+        return user, password
+
+    return credentials
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

@@ -1,0 +1,244 @@
+"""The dispatch thread and the bounded queue before it.
+
+Events are put in once per socket read and taken out in slices, so that neither thread pays a lock for each update.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from ig_sdk.lightstreamer.tlcp.events import Event, SubscriptionError, UpdatesLost
+from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
+
+_SLICE: Final = 64
+_IDLE_S: Final = 60.0
+
+THREAD_NAME: Final = "ig-stream-dispatch"
+
+
+class Dispatcher:
+    """Hands events to ``deliver`` on a thread of its own, in order.
+
+    Args:
+        deliver: Called with a few events at a time; must not raise.
+        limit: Events that may wait. Above it the oldest updates that may be dropped give way to an ``UpdatesLost``;
+            when none may, ``put`` says that it is full.
+        may_drop: Whether the updates of this subscription id may be dropped. Called under the lock: a mere look-up.
+        on_room: Called, without any lock, when there is room again after ``put`` said that there is none.
+        fails: Whether the subscription is to end with a ``SubscriptionError`` (``"overflow"``) at its first update that
+            finds no room; what came before it is delivered. Called as ``may_drop`` is.
+
+    Threading:
+        ``put`` from one thread; everything else from any.
+    """
+
+    def __init__(
+        self,
+        deliver: Callable[[list[Event]], None],
+        *,
+        limit: int,
+        may_drop: Callable[[int], bool],
+        on_room: Callable[[], None],
+        fails: Callable[[int], bool] = lambda _: False,
+    ) -> None:
+        self._deliver = deliver
+        self._limit = limit
+        self._slice = max(1, min(_SLICE, limit // 8))
+        self._may_drop = may_drop
+        self._on_room = on_room
+        self._fails = fails
+        self._failed: set[int] = set()  # ids are not used twice
+        self._condition = threading.Condition(threading.Lock())
+        self._batches: deque[list[Event]] = deque()
+        self._taken = 0  # events of the first batch that are already delivered
+        self._size = 0
+        self._full = False
+        self._stopped = False
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+
+    @property
+    def depth(self) -> int:
+        """Events that wait."""
+        return self._size
+
+    @property
+    def dropped(self) -> int:
+        """Updates dropped so far."""
+        return self._dropped
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the socket should be read."""
+        return not self._full
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def on_own_thread(self) -> bool:
+        """Whether the caller runs inside a callback."""
+        return threading.current_thread() is self._thread
+
+    def put(self, events: list[Event]) -> bool:
+        """Queue what one read brought; return False when no more should be read until ``on_room``."""
+        with self._condition:
+            if self._stopped:
+                return True
+            if self._failed:
+                events = [event for event in events if not self._is_late(event)]
+            if not events:
+                return not self._full
+            self._batches.append(events)
+            self._size += len(events)
+            if self._size > self._limit:
+                self._shed()
+                if self._size > self._limit:
+                    self._fail()
+                self._full = self._size > self._limit
+            self._condition.notify()
+            return not self._full
+
+    def stop(self, last: list[Event]) -> None:
+        """Let the thread end: undelivered updates are dropped, what else waits and ``last`` are delivered."""
+        with self._condition:
+            if self._stopped:
+                return
+            waiting = [event for event in self._waiting() if type(event) is not ItemUpdate]
+            self._batches = deque([waiting + last])
+            self._taken, self._size = 0, len(waiting) + len(last)
+            self._stopped = True
+            self._full = False
+            self._condition.notify()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread's end; return whether it ended. True at once inside a callback."""
+        if self._thread.ident is None or self.on_own_thread():
+            return True
+        self._thread.join(max(timeout, 0.0))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while events := self._take():
+            self._deliver(events)
+
+    def _take(self) -> list[Event]:
+        """Return the next events, waiting for them; none when the thread is to end."""
+        with self._condition:
+            while not self._batches:
+                if self._stopped:
+                    return []
+                self._condition.wait(_IDLE_S)
+            events = self._first_slice()
+            freed = self._full and self._size <= self._limit // 2
+            if freed:
+                self._full = False
+        if freed:
+            self._on_room()
+        return events
+
+    def _first_slice(self) -> list[Event]:
+        batch = self._batches[0]
+        start = self._taken
+        end = start + self._slice
+        if end >= len(batch):
+            self._batches.popleft()
+            self._taken = 0
+            events = batch[start:] if start else batch
+        else:
+            self._taken = end
+            events = batch[start:end]
+        self._size -= len(events)
+        return events
+
+    def _waiting(self) -> list[Event]:
+        rest = list(self._batches)
+        if rest and self._taken:
+            rest[0] = rest[0][self._taken :]
+        return [event for batch in rest for event in batch]
+
+    def _shed(self) -> None:
+        """Drop the oldest updates down to the limit; tell each subscription how many of its own went."""
+        surplus = self._size - self._limit
+        shedding = _Shedding()
+        removed = 0
+        while removed < surplus and self._batches:
+            batch = self._batches.popleft()
+            start, self._taken = self._taken, 0
+            for place in range(start, len(batch)):
+                event = batch[place]
+                if removed >= surplus:
+                    shedding.kept += batch[place:]
+                    break
+                removed += shedding.drop(event) if self._droppable(event) else shedding.keep(event)
+        self._batches.appendleft(shedding.result())
+        self._size -= removed
+        self._dropped += shedding.dropped
+
+    def _fail(self) -> None:
+        """End each subscription that must not lose anything and has an update without room, from that update on."""
+        waiting = self._waiting()
+        kept = waiting[: self._limit]
+        for event in waiting[self._limit :]:
+            if type(event) is not ItemUpdate or not self._fails(event.subscription_id):
+                kept.append(event)
+            elif event.subscription_id not in self._failed:
+                self._failed.add(event.subscription_id)
+                text = f"{self._limit} events wait for the callbacks, and this subscription must not lose any"
+                kept.append(SubscriptionError(event.subscription_id, None, text, "overflow"))
+        self._batches = deque([kept])
+        self._taken, self._size = 0, len(kept)
+
+    def _is_late(self, event: Event) -> bool:
+        return type(event) is ItemUpdate and event.subscription_id in self._failed
+
+    def _droppable(self, event: Event) -> bool:
+        return type(event) is ItemUpdate and self._may_drop(event.subscription_id)
+
+
+class _Shedding:
+    """What remains of the oldest events when updates are taken out: one loss in the place of many updates."""
+
+    def __init__(self) -> None:
+        self.kept: list[Event] = []
+        self.dropped = 0
+        # Of each subscription the place in `kept` where its losses are told. Forgotten when another of its events
+        # follows, so that a loss never moves across "subscribed" or "unsubscribed".
+        self._places: dict[int, int] = {}
+        self._counts: dict[int, int] = {}  # place: updates lost
+
+    def drop(self, event: Event) -> int:
+        """Take one update out; return by how many events the queue became shorter."""
+        assert isinstance(event, ItemUpdate)
+        self.dropped += 1
+        return self._lose(event.subscription_id, 1)
+
+    def keep(self, event: Event) -> int:
+        """Keep what may not be dropped; an earlier loss of ours becomes part of the new one."""
+        if isinstance(event, UpdatesLost) and not event.position:
+            return self._lose(event.subscription_id, event.count)
+        self._places.pop(getattr(event, "subscription_id", 0), None)
+        self.kept.append(event)
+        return 0
+
+    def result(self) -> list[Event]:
+        """Return the remaining events in order."""
+        for place, count in self._counts.items():
+            loss = self.kept[place]
+            assert isinstance(loss, UpdatesLost)
+            self.kept[place] = replace(loss, count=count)
+        return self.kept
+
+    def _lose(self, subscription_id: int, count: int) -> int:
+        place = self._places.get(subscription_id)
+        if place is not None:
+            self._counts[place] += count
+            return 1
+        self._places[subscription_id] = place = len(self.kept)
+        self._counts[place] = count
+        self.kept.append(UpdatesLost(subscription_id, None, 0, count))
+        return 0

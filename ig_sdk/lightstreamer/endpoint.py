@@ -1,0 +1,134 @@
+"""Addresses: where a client may connect, and through what.
+
+Source:
+    TLCP.md sections 3.1 and 10.1; MISSION L4 (plain text on loopback only).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from ig_sdk.errors import ConfigError
+
+_PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443}
+_SECURE: Final = ("wss", "https")
+
+
+@dataclass(frozen=True)
+class Address:
+    """One place to connect to.
+
+    Attributes:
+        host: Name or IP address, without brackets.
+        port: TCP port.
+        secure: Whether TLS is spoken.
+        target: Path and query, for the request line.
+        url: The whole, as it was given.
+    """
+
+    host: str
+    port: int
+    secure: bool
+    target: str
+    url: str
+
+    @property
+    def host_header(self) -> str:
+        """What the ``Host`` header says: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """An HTTP proxy that tunnels with ``CONNECT``.
+
+    Attributes:
+        host: Name or IP address.
+        port: TCP port.
+        authorization: Value of ``Proxy-Authorization``, or ``""``.
+    """
+
+    host: str
+    port: int
+    authorization: str = field(default="", repr=False)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine by its very name: 127.0.0.0/8, ::1 or localhost."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback
+
+
+def parse_address(url: str) -> Address:
+    """Return the address that ``url`` names.
+
+    Raises:
+        ConfigError: ``url`` is no ws, wss, http or https address, carries a user or password, or speaks plain text to
+            another machine.
+    """
+    parts = _split(url, "endpoint")
+    secure = parts.scheme in _SECURE
+    host = parts.hostname or ""
+    if not secure and not is_loopback(host):
+        raise ConfigError(
+            [f"endpoint: {parts.scheme}://{host} would send the password in plain text; only loopback may be plain"],
+            hint=f"use {'wss' if parts.scheme == 'ws' else 'https'}://",
+        )
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Address(host, parts.port or _PORTS[parts.scheme], secure, target, url)
+
+
+def may_connect(url: str) -> bool:
+    """Whether ``parse_address`` takes ``url``."""
+    try:
+        parse_address(url)
+    except ConfigError:
+        return False
+    return True
+
+
+def parse_proxy(url: str | None) -> Proxy | None:
+    """Return the proxy that ``url`` (``http://[user:password@]host[:port]``) names, or ``None`` for none.
+
+    Raises:
+        ConfigError: ``url`` names no HTTP proxy.
+    """
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port or 80
+    except ValueError:
+        parts, port = SplitResult("", "", "", "", ""), 0
+    if parts.scheme != "http" or not parts.hostname:  # the URL itself may hold a password: never shown
+        raise ConfigError(["proxy: must be http://[user:password@]host[:port]"])
+    authorization = ""
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        authorization = f"Basic {b64encode(pair.encode()).decode()}"
+    return Proxy(parts.hostname, port, authorization)
+
+
+def _split(url: str, name: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigError([f"{name}: not an address (the port must be a number up to 65535)"]) from None
+    if parts.scheme not in _PORTS or not parts.hostname or port == 0:
+        raise ConfigError([f"{name}: must be an address such as https://host[:port], of scheme {', '.join(_PORTS)}"])
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError([f"{name}: must not carry a user or a password"], hint="pass user= and password=")
+    if not url.isprintable() or " " in url:
+        raise ConfigError([f"{name}: holds a space or a control character"])
+    return parts

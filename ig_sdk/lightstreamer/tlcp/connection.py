@@ -1,0 +1,258 @@
+"""Opening and closing the session's connections, one at a time, and telling of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from ig_sdk.errors import StreamError
+from ig_sdk.lightstreamer.tlcp import builders
+from ig_sdk.lightstreamer.tlcp.actions import Action, Connect, Disconnect, Send
+from ig_sdk.lightstreamer.tlcp.backoff import Backoff
+from ig_sdk.lightstreamer.tlcp.counter import DataCounter
+from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, Continuity, Event, StatusChanged
+from ig_sdk.lightstreamer.tlcp.options import SessionOptions
+from ig_sdk.lightstreamer.tlcp.requests import WSOK, Line, Request
+from ig_sdk.lightstreamer.tlcp.route import Route
+from ig_sdk.lightstreamer.tlcp.text import at_least
+from ig_sdk.lightstreamer.tlcp.timers import Timers
+from ig_sdk.lightstreamer.tlcp.transitions import LISTENING, TRANSITIONS, Phase, Trigger
+
+Plan = Literal["new", "bind", "recover"]
+
+# Looking a member up is slow before Python 3.12, and these are asked for after every read.
+_STREAMING: Final = Phase.STREAMING
+_STALLED: Final = Phase.STALLED
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a connection works with.
+
+    Attributes:
+        events: Where events go.
+        actions: Where actions go.
+        random: A number from 0 to 1, for jitter.
+        new_id: A fresh request id.
+        diffs: Difference formats to ask for, ``None`` to leave it to the server.
+        on_gone: Called when the session is given up; true when none will follow.
+        may_connect: Whether a connection to that address would be opened.
+    """
+
+    events: list[Event]
+    actions: list[Action]
+    random: Callable[[], float]
+    new_id: Callable[[], str]
+    diffs: tuple[str, ...] | None
+    on_gone: Callable[[bool], None]
+    may_connect: Callable[[str], bool]
+
+
+class Connection:
+    """The session's one stream connection, and the next one.
+
+    Attributes:
+        phase: See ``transitions``.
+        status: What the application was told last.
+        session_id: The server's name of the session, ``None`` without one.
+        counter: The session's data notifications.
+    """
+
+    def __init__(self, options: SessionOptions, around: Surroundings) -> None:
+        self._options = options
+        self._around = around
+        self._backoff = Backoff(options, around.random)
+        self.route = Route(options, around.may_connect)
+        self.timers = Timers(options)
+        self.counter = DataCounter()
+        self.phase = Phase.IDLE
+        self.status = ConnectionStatus.DISCONNECTED
+        self.session_id: str | None = None
+        self._plan: Plan = "new"
+        self._refused = False  # the last credentials were
+        self._goodbye: str | None = None  # id of the request that destroys the session at close
+
+    @property
+    def bound(self) -> bool:
+        """Whether there is a session on the connection."""
+        return self.phase is _STREAMING or self.phase is _STALLED
+
+    @property
+    def listening(self) -> bool:
+        """Whether lines of the connection mean anything."""
+        return self.phase in LISTENING
+
+    def opened(self, now: float, user: str | None, password: str | None) -> None:
+        """The connection is there: ask for the session."""
+        if self.phase is not Phase.CONNECTING:
+            return
+        route = self.route
+        self.timers.opened(now, polling=route.polls)
+        if route.pipelines:
+            self._around.actions.append(Send(WSOK))  # not waited for (C-036); absent before 2.2.0 (C-007)
+        if self._plan == "new" or self.session_id is None:
+            self._move(Trigger.OPENED_TO_CREATE)
+            diffs = self._around.diffs if at_least(route.version, "2.4.0") else None
+            request = builders.create_session(
+                self._options, route.transport, user=user, password=password, supported_diffs=diffs
+            )
+        else:
+            self._move(Trigger.OPENED_TO_BIND)
+            # After LOOP everything counts as received; after a break the server is told the count (C-105, C-108).
+            count = self.counter.count if self._plan == "recover" else None
+            request = builders.bind_session(self._options, route.transport, self.session_id, recovery_from=count)
+        self._around.actions.append(Send(request, stream=True))
+
+    def send(self, request: Request, *, apart: bool = False) -> None:
+        """Send a control request the way that the transport has for it, or apart from any stream connection."""
+        url = self.route.control_url(apart=apart)
+        self._around.actions.append(Send(request, session_id=self.session_id if url else None, url=url))
+
+    def explicit_session(self) -> str | None:
+        """Return the session to name in each request: on a WebSocket only before 2.2.0, in HTTP the query names it."""
+        return self.session_id if self.route.transport == "ws" and not self.route.pipelines else None
+
+    def close(self, now: float) -> None:
+        """Destroy the session, whether it has a connection just now or not, and end (C-125)."""
+        if (self.phase, Trigger.CLOSE) not in TRANSITIONS:
+            return
+        begun = self.listening or self.session_id is not None
+        self._goodbye = None
+        # A request may follow a creation that is not answered yet, but on a WebSocket only: elsewhere the session has
+        # no name then, and the destroy follows CONOK.
+        if self.session_id is not None or (self.listening and self.route.pipelines):
+            self._goodbye = self._destroy(apart=not self.listening)
+        self._move(Trigger.CLOSE)
+        self.timers.closing(now)
+        if self.phase is Phase.CLOSED:
+            self._closed(now)
+        elif not begun:
+            self.ended(now)
+
+    def created_too_late(self, session: str, link: str) -> None:
+        """The session that close could not name yet is there: destroy it."""
+        if self._goodbye is None and session:
+            self.session_id = session
+            self.route.follow(link)
+            self._goodbye = self._destroy()
+
+    def answered_goodbye(self, request: str | None, now: float, *, final: bool) -> None:
+        """A control request was answered while closing; with ``final`` no ``END`` will follow."""
+        if final and request is not None and request == self._goodbye:
+            self.ended(now)
+
+    def ended(self, now: float) -> None:
+        """The session is destroyed, or there is no more time to wait for it."""
+        self._around.actions.append(Disconnect())
+        self._move(Trigger.ENDED)
+        self._closed(now)
+
+    def stop(self, now: float, error: StreamError, *, destroy: bool = False) -> None:
+        """Give up until the application connects again."""
+        if (self.phase, Trigger.STOP) not in TRANSITIONS:
+            return
+        if destroy and self.bound:
+            self._destroy()
+        if self.phase is not Phase.WAITING:
+            self._around.actions.append(Disconnect())
+        self._move(Trigger.STOP)
+        self._gone(final=True)
+        self._tell(ConnectionStatus.FAILED, now, error.message, error=error)
+
+    def _destroy(self, *, apart: bool = False) -> str:
+        session = None if apart else self.explicit_session()
+        request = self._around.new_id()
+        own: Line = (("LS_reqId", request),)
+        named: Line = (("LS_session", session),) if session is not None else ()
+        self.send(Request("control", (own + named + builders.destroy(),)), apart=apart)
+        return request
+
+    def _again(self, now: float, plan: Plan, delay: float, reason: str, *, error: StreamError | None = None) -> None:
+        """Leave the connection and open another after ``delay``."""
+        if plan == "new":
+            self._gone()
+        else:
+            self.timers.lost(now)
+        self._leave(now, plan, delay)
+        self._tell(
+            ConnectionStatus.RECONNECTING,
+            now,
+            reason,
+            error=error,
+            retry_in_s=delay,
+            attempt=self._backoff.attempts,
+        )
+        self.open_if_due(now)
+
+    def _leave(self, now: float, plan: Plan, delay: float) -> None:
+        if self.bound:
+            self.timers.left(now)
+        if self.phase is not Phase.WAITING:
+            self._around.actions.append(Disconnect())
+        self._move(Trigger.AGAIN)
+        self._plan = plan
+        self.timers.retry_at = now + delay
+
+    def open_if_due(self, now: float) -> None:
+        """Open the next connection once the wait is over."""
+        if self.phase is not Phase.WAITING or now < self.timers.retry_at:
+            return
+        if self._plan != "new" and not self.timers.recoverable(now):
+            self._plan = "new"
+            self._gone()
+        self._move(Trigger.DUE)
+        new = self._plan == "new"
+        self._around.actions.append(
+            Connect(
+                url=self.route.url(new_session=new),
+                transport=self.route.transport,
+                version=self.route.version,
+                new_session=new,
+                refused=self._refused and new,
+                timeout_s=self._options.connect_timeout_s,
+            )
+        )
+
+    def _gone(self, *, final: bool = False) -> None:
+        if self.session_id is not None:
+            self.session_id = None
+            self.route.restart()
+        self._around.on_gone(final)
+
+    def _closed(self, now: float) -> None:
+        self._gone(final=True)
+        self._tell(ConnectionStatus.DISCONNECTED, now, "close was called")
+
+    def _move(self, trigger: Trigger) -> None:
+        self.phase = TRANSITIONS[self.phase, trigger]
+
+    def _tell(
+        self,
+        status: ConnectionStatus,
+        now: float,
+        reason: str,
+        *,
+        continuity: Continuity | None = None,
+        gap_s: float | None = None,
+        retry_in_s: float | None = None,
+        attempt: int = 0,
+        error: StreamError | None = None,
+    ) -> None:
+        previous, self.status = self.status, status
+        self._around.events.append(
+            StatusChanged(
+                status=status,
+                previous=previous,
+                reason=reason,
+                at=now,
+                continuity=continuity,
+                gap_s=gap_s,
+                retry_in_s=retry_in_s,
+                attempt=attempt,
+                error=error,
+                session_id=self.session_id,
+                version=self.route.version,
+                transport=self.route.transport,
+            )
+        )

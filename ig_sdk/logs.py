@@ -1,0 +1,225 @@
+"""Loggers by component, correlation ids, and the filter that keeps secrets out of every record.
+
+The library logs under ``ig_sdk.<component>`` and sets up nothing by itself. Files are opt-in (``to_files``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import logging.handlers
+import re
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from datetime import datetime, timezone
+from pathlib import Path
+
+ROOT = "ig_sdk"
+COMPONENTS = ("rest", "auth", "stream", "prices", "pipeline", "simulator")
+
+_NO_CORRELATION = "-"
+_correlation: ContextVar[str] = ContextVar("ig_sdk_correlation", default=_NO_CORRELATION)
+_HIDDEN = "***"
+
+# Names whose value is a secret, as JSON keys, headers, form parameters and keyword arguments.
+_NAMES = (
+    "ls_password|password|encrypted_?password|api_?key|x-ig-api-key|x-security-token|cst|xst|authorization|"
+    "proxy-authorization|access_?token|refresh_?token|identifier|client_?secret|secret|cookie|set-cookie"
+)
+_PATTERNS = (
+    # The streaming password, and its halves, wherever they stand: CST-…|XST-… (REST.md section 2.3).
+    (re.compile(r"\b(CST|XST)-[^\s|&'\",;)}\]%]+"), rf"\1-{_HIDDEN}"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+(?!\*)[A-Za-z0-9\-._~+/]+=*"), rf"\1 {_HIDDEN}"),
+    # name: "value", 'name': 'value', name="value" …
+    (
+        re.compile(rf"""(?i)(\\?["']?\b(?:{_NAMES})\b\\?["']?\s*[:=,]\s*b?)(\\?["'])(?:\\.|(?!\2).)*?\2"""),
+        rf"\1\2{_HIDDEN}\2",
+    ),
+    # … name=value, Name: value up to the next separator
+    (
+        re.compile(rf"""(?i)(?<![\w-])((?:{_NAMES})\s*[:=]\s*)(?![\s"'\\*])(?!(?:bearer|basic)\s)[^\s&,;"'}})]+"""),
+        rf"\1{_HIDDEN}",
+    ),
+    # user name and password inside an address
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://)[^\s/@]+@"), rf"\1{_HIDDEN}@"),
+)
+
+
+def redact(text: str) -> str:
+    """Return ``text`` with passwords, keys and tokens replaced by ``***``."""
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+class RedactionFilter(logging.Filter):
+    """Replaces secrets in a record's message and traceback, and stamps the correlation id on it."""
+
+    _plain = logging.Formatter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record; never drops one."""
+        if not hasattr(record, "correlation_id"):
+            record.correlation_id = _correlation.get()
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):
+            # A bad format string is the logging module's to report; its arguments must not slip through meanwhile.
+            message = f"{record.msg} (arguments do not fit)"
+        record.msg, record.args = redact(message), ()
+        if record.exc_info and not record.exc_text:
+            # Formatters print exc_text as it stands when there is one.
+            record.exc_text = self._plain.formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = redact(record.exc_text)
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
+        return True
+
+
+def get_logger(component: str) -> logging.Logger:
+    """Return the logger of one component: ``"rest"`` gives ``ig_sdk.rest``, redacted.
+
+    Logger filters do not reach child loggers, so each component's own logger carries the filter.
+    """
+    logger = logging.getLogger(f"{ROOT}.{component}")
+    for item in list(logger.filters):
+        # A reloaded module (notebooks, coverage) finds the filter of its former self, with correlation ids of its own.
+        if type(item).__name__ == RedactionFilter.__name__ and not isinstance(item, RedactionFilter):
+            logger.removeFilter(item)
+    if not any(isinstance(item, RedactionFilter) for item in logger.filters):
+        logger.addFilter(RedactionFilter())
+    return logger
+
+
+logging.getLogger(ROOT).addHandler(logging.NullHandler())
+
+
+def correlation_id() -> str:
+    """Return the id that records of this thread carry now; ``"-"`` outside any."""
+    return _correlation.get()
+
+
+@contextlib.contextmanager
+def correlation(identity: str | None = None) -> Iterator[str]:
+    """Give all records of this thread one id; inside another one, the outer id stays unless one is named.
+
+    Args:
+        identity: The id; made up when absent.
+    """
+    outer = _correlation.get()
+    chosen = identity or (outer if outer != _NO_CORRELATION else secrets.token_hex(4))
+    token = _correlation.set(chosen)
+    try:
+        yield chosen
+    finally:
+        _correlation.reset(token)
+
+
+class TextFormatter(logging.Formatter):
+    """``time level [correlation] (component) message``, times in UTC."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text."""
+        tail = "\n" + record.exc_text if record.exc_text else ""
+        return (
+            f"{_stamp(record)} {record.levelname} [{getattr(record, 'correlation_id', _NO_CORRELATION)}] "
+            f"({_component(record)}) {record.getMessage()}{tail}"
+        )
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ``ts``, ``level``, ``component``, ``correlation_id``, ``message``, ``exception``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON."""
+        fields = {
+            "ts": _stamp(record),
+            "level": record.levelname,
+            "component": _component(record),
+            "correlation_id": getattr(record, "correlation_id", _NO_CORRELATION),
+            "message": record.getMessage(),
+        }
+        if record.exc_text:
+            fields["exception"] = record.exc_text
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def _stamp(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, tz=timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _component(record: logging.LogRecord) -> str:
+    return record.name.removeprefix(f"{ROOT}.")
+
+
+class _ComponentFile(logging.handlers.RotatingFileHandler):
+    """The file of one component, shared by all who asked for the same one."""
+
+    users = 1
+
+
+_files_lock = threading.Lock()  # guards handlers that several clients share; held over no I/O but opening a file
+
+
+def to_files(
+    directory: str | Path, *, level: str = "INFO", rotation_mb: float = 100.0, as_json: bool = False, backups: int = 5
+) -> Callable[[], None]:
+    """Write each component's records to a rotating file ``<directory>/<component>.log``.
+
+    Args:
+        directory: Folder; made when absent.
+        level: Lowest level to write.
+        rotation_mb: Size at which a file is rotated.
+        as_json: One JSON object a line instead of text.
+        backups: Rotated files to keep.
+
+    Returns:
+        A function that stops the writing and closes the files; calling it again does nothing.
+
+    Raises:
+        OSError: The folder or a file cannot be written.
+    """
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    opened: list[tuple[logging.Logger, _ComponentFile]] = []
+    with _files_lock:
+        for component in COMPONENTS:
+            logger = get_logger(component)
+            handler = _join_file(logger, folder / f"{component}.log", int(rotation_mb * 1_000_000), backups)
+            handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
+            handler.setLevel(level)
+            opened.append((logger, handler))
+
+    def stop() -> None:
+        with _files_lock:
+            while opened:
+                logger, handler = opened.pop()
+                handler.users -= 1
+                if not handler.users:
+                    logger.removeHandler(handler)
+                    handler.close()
+
+    return stop
+
+
+def _join_file(logger: logging.Logger, path: Path, size: int, backups: int) -> _ComponentFile:
+    """Return the handler that already writes this file, else a new one: two would rotate it under each other."""
+    for handler in logger.handlers:
+        if isinstance(handler, _ComponentFile) and Path(handler.baseFilename) == path.absolute():
+            handler.users += 1
+            return handler
+    # delay: a component that logs nothing leaves no empty file
+    handler = _ComponentFile(path, maxBytes=max(size, 1), backupCount=backups, encoding="utf-8", delay=True)
+    handler.addFilter(RedactionFilter())
+    logger.addHandler(handler)
+    return handler
+
+
+def set_level(level: str) -> None:
+    """Set the level of all ``ig_sdk`` loggers."""
+    logging.getLogger(ROOT).setLevel(level)

@@ -1,0 +1,359 @@
+"""Ticks to candles to signals to sinks, for many markets, on one thread."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from ig_sdk.candles import CandleAggregator, Price
+from ig_sdk.clock import Clock, SystemClock
+from ig_sdk.errors import SubscriptionRefused, UsageError
+from ig_sdk.pipeline.market import MarketPipeline
+from ig_sdk.pipeline.report import Latencies, Report
+from ig_sdk.pipeline.sinks import Outlet, Sink
+from ig_sdk.pipeline.strategies import Strategy
+from ig_sdk.streaming.events import Gap, UpdatesLost
+from ig_sdk.types import Resolution, Tick, epic_for
+
+_log = logging.getLogger("ig_sdk.pipeline")
+
+# How long one look at a silent source takes at most, so how late a candle may close beyond its grace.
+_LOOK_S = 0.25
+# A tick of a file arrived when somebody recorded it: its latency means nothing.
+_RECORDED = "file"
+_MS = timedelta(milliseconds=1)
+
+
+@runtime_checkable
+class PolledSource(Protocol):
+    """A source that can be asked with a timeout, as ``ig.stream().prices(...)`` can."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing waits to be read and nothing will come."""
+        ...
+
+    def poll(self, timeout: float) -> object | None:
+        """Return the next item, or ``None`` when none came within ``timeout`` seconds."""
+        ...
+
+
+class LiveOrchestrator:
+    """Runs ticks of any source through candles and strategies into sinks.
+
+    Each market has an aggregator and copies of the strategies of its own. A closed candle goes to the sinks, then to
+    the strategies; what they signal (``HOLD`` excepted) follows to the sinks. When the source ends or the run is
+    stopped, the open candles go to the sinks with ``complete=False``, not to the strategies, and the sinks are closed.
+    A strategy or a sink that raises is logged with its traceback, counted, and stops nothing. What the source yields
+    besides ticks is counted and passed to the sinks.
+
+    The time is that of the ticks: a candle closes when a later tick of its market comes. That is right for recorded
+    ticks at any speed. With ``advance_on_time=True``, for live prices, a candle also closes without a tick, when its
+    end is ``grace_s`` in the past by the market's own clock: the time of its latest tick plus what has passed since.
+    So neither the clock of this machine nor the way of a tick makes one late.
+
+    Args:
+        source: Anything that yields ``Tick``s: a price stream, ``read_ticks(...)``, a list.
+        strategies: One, a sequence, or a mapping of the market (epic, or a pair such as ``"EURUSD"``) to these.
+        sinks: One or a sequence.
+        resolution: Candle length, as ``CandleAggregator`` takes it.
+        price: Side of the candles: ``"mid"``, ``"bid"`` or ``"offer"``.
+        fill_quiet: Flat candles for intervals without a tick.
+        advance_on_time: Close candles on time; needs a source with ``poll(timeout)`` and ``ended``.
+        grace_s: Seconds that a tick may take longer than the one before.
+        latency_from: What latency is measured from: ``"time"``, when IG made the price, or ``"arrival"`` here, for
+            recorded ticks that a simulator replays. Ticks of a file have neither.
+        clock: Measures latency and, with ``advance_on_time``, what has passed.
+
+    Raises:
+        ValueError: The resolution, the price or ``latency_from`` is none of these.
+        UsageError: ``advance_on_time`` with a source that cannot be polled.
+
+    Threading:
+        Everything runs on the thread that calls ``run()``, or on ``ig-live`` after ``start()``. ``stop()`` and
+        ``report()`` are safe from any thread, also from a strategy or a sink.
+    """
+
+    def __init__(
+        self,
+        source: Iterable[object],
+        strategies: Strategy | Sequence[Strategy] | Mapping[str, Strategy | Sequence[Strategy]] = (),
+        sinks: Sink | Sequence[Sink] = (),
+        resolution: Resolution | str | timedelta = Resolution.MINUTE,
+        *,
+        price: Price = "mid",
+        fill_quiet: bool = False,
+        advance_on_time: bool = False,
+        grace_s: float = 1.0,
+        latency_from: Literal["time", "arrival"] = "time",
+        clock: Clock | None = None,
+    ) -> None:
+        if latency_from not in ("time", "arrival"):
+            raise ValueError(f"latency_from must be 'time' or 'arrival', not {latency_from!r}")
+        if advance_on_time and not isinstance(source, PolledSource):
+            raise UsageError("advance_on_time needs a source with poll(timeout) and ended, such as a price stream")
+        self._source = source
+        self._strategies = _by_market(strategies)
+        self._outlet = Outlet(sinks if isinstance(sinks, Sequence) else (sinks,))
+        self._resolution, self._price, self._fill_quiet = resolution, price, fill_quiet
+        self._aggregator()  # a wrong resolution or price is told now, not at the first tick
+        self._on_time = advance_on_time
+        self._grace_s = grace_s
+        self._clock = clock or SystemClock()
+        self._markets: dict[str, MarketPipeline] = {}
+        self._events: Counter[str] = Counter()
+        self._latencies = Latencies()
+        self._from_arrival = latency_from == "arrival"
+        self._lost_updates = 0
+        self._refusal: SubscriptionRefused | None = None
+        self._failure: BaseException | None = None
+        self._lock = threading.Lock()
+        self._claimed = False
+        self._stopping = threading.Event()
+        self._done = threading.Event()
+        self._iterator: Iterator[object] | None = None
+        self._thread: threading.Thread | None = None
+        self._ident: int | None = None
+        self._started_at: float | None = None
+        self._ended_at = 0.0
+
+    def run(self) -> Report:
+        """Take the source to its end, or until ``stop()``; return the report.
+
+        Raises:
+            UsageError: It was started before.
+            IGError: The source failed; open candles were flushed and the sinks closed.
+
+        Threading:
+            Blocks. Ctrl-C ends it as ``stop()`` does, then goes on as ``KeyboardInterrupt``.
+        """
+        self._claim()
+        self._run()
+        return self.report()
+
+    def start(self) -> None:
+        """Do the same on a thread of its own; a failure of the source is logged and in ``report().failure``.
+
+        Raises:
+            UsageError: It was started before.
+        """
+        self._claim()
+        self._thread = threading.Thread(target=self._run, name="ig-live", daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for the end; return whether it has come."""
+        return self._done.wait(timeout)
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """End the run: close the source's iterator, flush, close the sinks. Idempotent, from any thread.
+
+        Returns:
+            Whether it has ended. From inside a strategy or a sink it returns at once, and the run ends behind it.
+        """
+        self._stopping.set()
+        with self._lock:
+            claimed, self._claimed = self._claimed, True
+        if not claimed:
+            self._outlet.close()
+            self._done.set()
+        if not self._done.is_set():
+            self._close_source()  # wakes a blocked read
+        if threading.get_ident() == self._ident:
+            return self._done.is_set()
+        ended = self._done.wait(timeout)
+        if ended and self._thread is not None:
+            self._thread.join(timeout)
+        if not ended:
+            _log.warning("the pipeline has not ended within %s s: its source does not yield", timeout)
+        return ended
+
+    def report(self) -> Report:
+        """Return what was counted so far."""
+        markets = dict(self._markets)
+        by_epic = {epic: market.report() for epic, market in markets.items()}
+        rows = list(by_epic.values())
+        events = dict(self._events)
+        now = self._ended_at if self._done.is_set() else self._clock.monotonic()
+        return Report(
+            ticks=sum(row.ticks for row in rows),
+            candles=sum(row.candles for row in rows),
+            signals=sum(row.signals for row in rows),
+            gaps=events.get(Gap.__name__, 0),
+            lost_updates=self._lost_updates,
+            late_ticks=sum(row.late_ticks for row in rows),
+            refused_ticks=sum(row.refused_ticks for row in rows),
+            strategy_errors=sum(market.strategy_errors for market in markets.values()),
+            sink_errors=self._outlet.errors,
+            latency_p50_ms=self._latencies.percentile(50.0),
+            latency_p99_ms=self._latencies.percentile(99.0),
+            elapsed_s=0.0 if self._started_at is None else now - self._started_at,
+            failure=None if self._failure is None else f"{type(self._failure).__name__}: {self._failure}",
+            events=events,
+            by_epic=by_epic,
+        )
+
+    def state(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the state of every market's strategies, as JSON-compatible values.
+
+        Raises:
+            UsageError: The run is going on.
+        """
+        if self._claimed and not self._done.is_set():
+            raise UsageError("strategies can be saved when the run has ended: call stop() first")
+        return {epic: [strategy.state() for strategy in market.strategies] for epic, market in self._markets.items()}
+
+    def restore(self, state: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Let the strategies go on from what ``state()`` gave.
+
+        Raises:
+            UsageError: The run has begun.
+            ValueError: It is the state of other strategies or parameters.
+        """
+        if self._claimed:
+            raise UsageError("a state is restored before the run begins")
+        markets = {}
+        for epic, states in state.items():
+            market = markets[epic] = self._market(epic)
+            if len(states) != len(market.strategies):
+                raise ValueError(f"{epic}: {len(states)} states for {len(market.strategies)} strategies")
+            for strategy, saved in zip(market.strategies, states, strict=True):
+                strategy.restore(saved)
+        self._markets.update(markets)
+
+    def _claim(self) -> None:
+        with self._lock:
+            if self._claimed:
+                raise UsageError("an orchestrator runs once: make another one")
+            self._claimed = True
+        self._started_at = self._clock.monotonic()
+
+    def _run(self) -> None:
+        self._ident = threading.get_ident()
+        try:
+            self._iterator = iter(self._source)
+            if self._on_time and isinstance(self._source, PolledSource):
+                self._poll(self._source)
+            else:
+                self._iterate(self._iterator)
+        except Exception as error:
+            self._failure = error
+            if self._thread is None:
+                raise
+            # Nobody is above the run's own thread: the log and the report tell.
+            _log.exception("the source of the pipeline failed")
+        finally:
+            self._finish()
+
+    def _iterate(self, iterator: Iterator[object]) -> None:
+        stopping = self._stopping.is_set
+        ended = False
+        while not ended and not stopping():
+            try:
+                for item in iterator:
+                    self._take(item)
+                    if stopping():
+                        return
+                ended = True
+            except SubscriptionRefused as error:  # noqa: PERF203 -- the loop goes round once for each refusal
+                self._refused(error)
+        self._check_refusal()
+
+    def _poll(self, source: PolledSource) -> None:
+        monotonic, look_at = self._clock.monotonic, 0.0
+        while not self._stopping.is_set():
+            try:
+                item = source.poll(_LOOK_S)
+            except SubscriptionRefused as error:
+                self._refused(error)
+                continue
+            if item is not None:
+                self._take(item)
+            elif source.ended:
+                break
+            now = monotonic()
+            if now >= look_at:
+                look_at = now + _LOOK_S
+                self._advance(now)
+        self._check_refusal()
+
+    def _take(self, item: object) -> None:
+        if isinstance(item, Tick):
+            market = self._markets.get(item.epic)
+            if market is None:
+                market = self._markets[item.epic] = self._market(item.epic)
+            market.take(item)
+            if item.source != _RECORDED:
+                since = item.received_at if self._from_arrival else item.time
+                self._latencies.add((self._clock.now() - since) / _MS)
+            return
+        self._events[type(item).__name__] += 1
+        if isinstance(item, UpdatesLost):
+            self._lost_updates += item.count
+        self._outlet.write(item)
+
+    def _refused(self, error: SubscriptionRefused) -> None:
+        # One market of several: the others go on (the iterator of a price stream does, a generator just ends).
+        _log.warning("a market was refused: %s", error)
+        self._events[SubscriptionRefused.__name__] += 1
+        self._refusal = error
+
+    def _check_refusal(self) -> None:
+        if self._refusal is not None and not self._markets and not self._stopping.is_set():
+            raise self._refusal
+
+    def _advance(self, monotonic: float) -> None:
+        for market in self._markets.values():
+            market.advance(monotonic, self._grace_s)
+
+    def _finish(self) -> None:
+        try:
+            for market in self._markets.values():
+                market.flush()
+            self._close_source()
+        finally:
+            self._outlet.close()
+            self._ended_at = self._clock.monotonic()
+            self._done.set()
+
+    def _close_source(self) -> None:
+        close = getattr(self._iterator, "close", None)
+        if close is None:
+            return
+        try:
+            close()
+        except ValueError:
+            # A generator that another thread is inside of cannot be closed; the run sees the stop after its next item.
+            _log.debug("the source is busy and cannot be closed")
+        except Exception:  # noqa: BLE001 -- the run ends all the same
+            _log.exception("the source failed to close")
+
+    def _market(self, epic: str) -> MarketPipeline:
+        strategies = copy.deepcopy(self._strategies.get(epic, self._strategies.get("", ())))
+        monotonic = self._clock.monotonic if self._on_time else None
+        return MarketPipeline(self._aggregator(), strategies, self._outlet, monotonic)
+
+    def _aggregator(self) -> CandleAggregator:
+        return CandleAggregator(self._resolution, price=self._price, fill_quiet=self._fill_quiet)
+
+
+def _by_market(
+    strategies: Strategy | Sequence[Strategy] | Mapping[str, Strategy | Sequence[Strategy]],
+) -> dict[str, tuple[Strategy, ...]]:
+    """Return the strategies of each epic; under ``""`` those of every market."""
+    if isinstance(strategies, Mapping):
+        return {epic_for(market): _several(some) for market, some in strategies.items()}
+    return {"": _several(strategies)}
+
+
+def _several(strategies: Strategy | Sequence[Strategy]) -> tuple[Strategy, ...]:
+    several = tuple(strategies) if isinstance(strategies, Sequence) else (strategies,)
+    for strategy in several:
+        if not callable(getattr(strategy, "on_candle", None)):
+            raise TypeError(f"a strategy has on_candle(candle), {strategy!r:.80} has not")
+    return several

@@ -1,0 +1,192 @@
+"""Connections that know how far a request has come, keep to its deadline, and can be cut off by another thread.
+
+``requests`` bounds each read, not the answer: a server that sends one byte now and then would be read for ever. And it
+cannot say whether any byte of a failed request has left, which is what decides whether a deal may be sent again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import socket
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any, Literal
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from ig_sdk.clock import Clock
+
+Phase = Literal["idle", "connecting", "sending"]
+
+
+class Flight:
+    """One request on its way.
+
+    Attributes:
+        phase: ``"idle"`` (no connection yet), ``"connecting"``, ``"sending"`` (some of it may have left).
+        aborted: Whether another thread cut it off.
+        ended: Whether the server's side has ended.
+    """
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self.phase: Phase = "idle"
+        self.aborted = False
+        self.ended = False
+        self._clock = clock
+        self._deadline = clock.monotonic() + seconds
+        self._socket: Any = None
+
+    @contextlib.contextmanager
+    def current(self) -> Iterator[None]:
+        """Make this the flight that connections used by this thread serve."""
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the whole answer must be there."""
+        return self._deadline - self._clock.monotonic()
+
+    def uses(self, sock: Any) -> None:
+        """Note the socket that carries it now."""
+        self._socket = sock
+        if self.aborted:
+            raise ConnectionAbortedError("cut off before it began")
+
+    def check_head(self) -> None:
+        """Check that the head of the answer was whole: http.client takes the end of a connection for the end of it."""
+        if self.ended:
+            raise ConnectionResetError(errno.ECONNRESET, "the answer was cut off in its head")
+
+    def abort(self) -> None:
+        """Cut it off: its reader wakes at once."""
+        self.aborted = True
+        sock = self._socket
+        if sock is not None:
+            # A plain shutdown wakes a blocked read of plain and TLS sockets alike; closed already is fine too.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+_current: ContextVar[Flight | None] = ContextVar("ig_sdk_rest_flight", default=None)
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Reads a socket for as long as the current flight has time."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        # Its own reference keeps the socket open until the answer is read, as http.client expects of makefile().
+        self._raw: Any = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        flight = _current.get()
+        if flight is not None:
+            if flight.left_s <= 0:
+                raise TimeoutError("the answer was not complete in time")
+            limit = self._sock.gettimeout()
+            self._sock.settimeout(flight.left_s if limit is None else min(limit, flight.left_s))
+        count: int = self._raw.readinto(buffer)
+        if flight is not None and not count and len(buffer):
+            flight.ended = True
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _DeadlineSocket:
+    """A connected socket whose files read with a deadline; everything else is the socket's own."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.plain = sock
+
+    def makefile(self, *_args: Any, **_kwargs: Any) -> io.BufferedReader:
+        return io.BufferedReader(_DeadlineReader(self.plain))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
+
+
+def _connect(connection: Any, connect: Any) -> None:
+    flight = _current.get()
+    if flight is not None:
+        flight.phase = "connecting"
+    try:
+        connect()
+    except BaseException:
+        # A refused CONNECT to a proxy has sent bytes, but none of the request.
+        if flight is not None:
+            flight.phase = "connecting"
+        raise
+    if connection.sock is not None and not isinstance(connection.sock, _DeadlineSocket):
+        connection.sock = _DeadlineSocket(connection.sock)
+
+
+def _begin(connection: Any) -> None:
+    flight = _current.get()
+    if flight is not None and connection.sock is not None:
+        flight.uses(getattr(connection.sock, "plain", connection.sock))
+        flight.phase = "sending"
+
+
+class _WatchedHTTP(HTTPConnection):
+    def connect(self) -> None:
+        _connect(self, super().connect)
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _begin(self)
+        super().send(data)
+
+
+class _WatchedHTTPS(HTTPSConnection):
+    def connect(self) -> None:
+        _connect(self, super().connect)
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _begin(self)
+        super().send(data)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _WatchedHTTP
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedHTTPS
+
+
+_POOLS = {"http": _PlainPool, "https": _SecurePool}
+
+
+class WatchedAdapter(HTTPAdapter):
+    """The adapter of ``requests`` on these connections; it never retries by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(max_retries=0, pool_maxsize=32)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Build the pool for direct connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Return the pool for connections through one proxy."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager

@@ -1,0 +1,296 @@
+"""Who is logged in: credentials, accounts, and the tokens that prove it.
+
+Source:
+    REST.md section 2 (tokens and their lifetimes), IG-SPECIFICS.md sections 2 and 9 (tokens on the stream).
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ig_sdk.clock import Clock
+
+SLIDING_S = 6 * 3600.0
+HARD_S = 72 * 3600.0
+ACCESS_S = 60.0
+# "About 10 minutes by the guide's example" (REST.md 2.2).
+REFRESH_S = 600.0
+# Nobody needs more; a client that logs in for ever must not fill the memory.
+_MOST_SESSIONS = 1000
+
+
+class Refused(Exception):
+    """A login or token that is not taken.
+
+    Attributes:
+        code: IG's ``errorCode``.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account of the simulated client."""
+
+    account_id: str
+    name: str
+    kind: str
+    currency: str
+    symbol: str
+    balance: float = 10_000.0
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a login takes; the defaults are the simulator's own."""
+
+    api_key: str = field(default="5f1d0c4e7a9b4c3e8d2f6a1b0c9e8d7f", repr=False)
+    identifier: str = "simulated"
+    password: str = field(default="Simulated-1", repr=False)
+    account_id: str = "ABC123"
+
+
+ACCOUNTS = (
+    Account("ABC123", "Demo-cfd", "CFD", "GBP", "£"),
+    Account("XYZ987", "Demo-SpreadBet", "SPREADBET", "GBP", "£"),
+)
+
+
+@dataclass
+class Session:
+    """One login.
+
+    Attributes:
+        account: The account that it acts on.
+        cst: Client token.
+        xst: Account token.
+    """
+
+    account: Account
+    cst: str = field(repr=False)
+    xst: str = field(repr=False)
+    made_at: float
+    used_at: float
+
+
+@dataclass(frozen=True)
+class OAuthTokens:
+    """Tokens of a v3 login."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    made_at: float
+
+
+class Sessions:
+    """Every login of a simulator.
+
+    Args:
+        clock: Time, for expiry.
+        credentials: The one login that is taken.
+        accounts: Accounts of that client; the one named in the credentials is the preferred one.
+        sliding_s: Seconds that CST and X-SECURITY-TOKEN live without use.
+        hard_s: Seconds that they live at most.
+        token: Makes a new opaque token.
+
+    Threading:
+        Safe from any thread.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        credentials: Credentials | None = None,
+        *,
+        accounts: Sequence[Account] = ACCOUNTS,
+        sliding_s: float = SLIDING_S,
+        hard_s: float = HARD_S,
+        token: Callable[[], str] = secrets.token_hex,
+    ) -> None:
+        self.credentials = credentials or Credentials()
+        self.accounts = tuple(accounts)
+        self._clock = clock
+        self._sliding_s = sliding_s
+        self._hard_s = hard_s
+        self._token = token
+        self._lock = threading.Lock()
+        self._by_cst: dict[str, Session] = {}
+        self._access: dict[str, OAuthTokens] = {}
+        self._refresh: dict[str, OAuthTokens] = {}
+        self._preferred = self.account(self.credentials.account_id)
+
+    @property
+    def preferred(self) -> Account:
+        """The account on which a login lands."""
+        return self._preferred
+
+    def account(self, account_id: str) -> Account:
+        """Return the account of that id.
+
+        Raises:
+            Refused: There is none.
+        """
+        for account in self.accounts:
+            if account.account_id == account_id:
+                return account
+        raise Refused("error.switch.invalid-accountId")
+
+    def check_key(self, api_key: str | None) -> None:
+        """Check the API key of a request.
+
+        Raises:
+            Refused: It is missing or unknown.
+        """
+        if not api_key:
+            raise Refused("error.security.api-key-missing")
+        if not _same(api_key, self.credentials.api_key):
+            raise Refused("error.security.api-key-invalid")
+
+    def check_login(self, identifier: str, password: str) -> None:
+        """Check a user name and its password.
+
+        Raises:
+            Refused: They do not belong together.
+        """
+        if identifier != self.credentials.identifier or not _same(password, self.credentials.password):
+            raise Refused("error.security.invalid-details")
+
+    def open(self, account: Account | None = None) -> Session:
+        """Return a new session on ``account``, the preferred one unless given."""
+        now = self._clock.monotonic()
+        session = Session(account or self._preferred, self._token(), self._token(), now, now)
+        with self._lock:
+            self._forget_dead(now)
+            self._by_cst[session.cst] = session
+        return session
+
+    def find(self, cst: str | None, xst: str | None) -> Session:
+        """Return the live session of both tokens and extend its life.
+
+        Raises:
+            Refused: A token is missing, unknown or expired; the client token is looked at first.
+        """
+        if not cst:
+            raise Refused("error.security.client-token-missing")
+        if not xst:
+            raise Refused("error.security.account-token-missing")
+        now = self._clock.monotonic()
+        with self._lock:
+            session = self._by_cst.get(cst)
+            if session is None or not self._lives(session, now):
+                raise Refused("error.security.client-token-invalid")
+            if session.xst != xst:
+                raise Refused("error.security.account-token-invalid")
+            session.used_at = now
+            return session
+
+    def switch(self, session: Session, account_id: str, *, as_default: bool = False) -> None:
+        """Move a session to another account; its account token changes.
+
+        Raises:
+            Refused: There is no such account, or the session is on it already.
+        """
+        account = self.account(account_id)
+        if account == session.account:
+            raise Refused("error.switch.accountId-must-be-different")
+        token = self._token()
+        with self._lock:
+            session.account, session.xst = account, token
+            if as_default:
+                self._preferred = account
+
+    def close(self, session: Session) -> None:
+        """Log a session out."""
+        with self._lock:
+            self._by_cst.pop(session.cst, None)
+
+    def open_oauth(self) -> OAuthTokens:
+        """Return the tokens of a new v3 login."""
+        tokens = OAuthTokens(self._token(), self._token(), self._clock.monotonic())
+        with self._lock:
+            self._forget_dead(tokens.made_at)
+            self._access[tokens.access] = tokens
+            self._refresh[tokens.refresh] = tokens
+        return tokens
+
+    def refresh(self, refresh_token: str) -> OAuthTokens:
+        """Return new tokens for a refresh token, which is spent by it.
+
+        Raises:
+            Refused: It is unknown, spent or expired.
+        """
+        with self._lock:
+            spent = self._refresh.pop(refresh_token, None)
+            if spent is not None:
+                self._access.pop(spent.access, None)
+        if spent is None or self._clock.monotonic() - spent.made_at >= REFRESH_S:
+            raise Refused("error.security.oauth-token-invalid")
+        return self.open_oauth()
+
+    def find_oauth(self, access_token: str, account_id: str | None) -> Account:
+        """Return the account that a bearer of ``access_token`` acts on.
+
+        Raises:
+            Refused: The token is unknown or expired, or the account id is missing or unknown.
+        """
+        with self._lock:
+            tokens = self._access.get(access_token)
+        if tokens is None or self._clock.monotonic() - tokens.made_at >= ACCESS_S:
+            raise Refused("error.security.oauth-token-invalid")
+        if not account_id:
+            raise Refused("error.security.account-token-missing")
+        try:
+            return self.account(account_id)
+        except Refused:
+            raise Refused("error.security.account-token-invalid") from None
+
+    def authenticate(self, user: str | None, password: str | None) -> bool:
+        """Whether the stream takes a login: ``CST-…|XST-…`` of a live session, and its account id or no user.
+
+        A standing stream is not touched when its tokens die; only a new session needs live ones.
+        """
+        cst, _, xst = (password or "").partition("|")
+        if not (cst.startswith("CST-") and xst.startswith("XST-")):
+            return False
+        try:
+            session = self.find(cst[4:], xst[4:])
+        except Refused:
+            return False
+        return not user or user == session.account.account_id
+
+    def invalidate_all(self) -> None:
+        """Kill every token, as the weekend maintenance does."""
+        with self._lock:
+            self._by_cst.clear()
+            self._access.clear()
+            self._refresh.clear()
+
+    def expire_access(self) -> None:
+        """Kill the OAuth access tokens only; their refresh tokens still work."""
+        with self._lock:
+            self._access.clear()
+
+    def _lives(self, session: Session, now: float) -> bool:
+        return now - session.used_at < self._sliding_s and now - session.made_at < self._hard_s
+
+    def _forget_dead(self, now: float) -> None:
+        # Called under the lock. Dictionaries keep the order of insertion: the first are the oldest.
+        for cst in [cst for cst, session in self._by_cst.items() if not self._lives(session, now)]:
+            del self._by_cst[cst]
+        for made in (self._access, self._refresh):
+            for token in [token for token, tokens in made.items() if now - tokens.made_at >= REFRESH_S]:
+                del made[token]
+        for table in (self._by_cst, self._access, self._refresh):
+            while len(table) >= _MOST_SESSIONS:
+                del table[next(iter(table))]
+
+
+def _same(given: str, own: str) -> bool:
+    # JSON can hold halves of characters, which plain UTF-8 cannot.
+    return secrets.compare_digest(given.encode(errors="surrogatepass"), own.encode(errors="surrogatepass"))

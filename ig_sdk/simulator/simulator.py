@@ -1,0 +1,302 @@
+"""A whole simulated IG: market, REST and stream on loopback, started and stopped as one."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from ig_sdk.client import IGClient
+from ig_sdk.clock import Clock, SystemClock
+from ig_sdk.config import IGConfig
+from ig_sdk.errors import ConfigError, UsageError
+from ig_sdk.simulator.allowances import Allowances
+from ig_sdk.simulator.faults import Faults
+from ig_sdk.simulator.feed import Feed
+from ig_sdk.simulator.instruments import instruments
+from ig_sdk.simulator.items import ItemAdapter
+from ig_sdk.simulator.market import Market
+from ig_sdk.simulator.replay import Replay
+from ig_sdk.simulator.rest_app import PREFIX, RestApp
+from ig_sdk.simulator.rest_server import RestHandler
+from ig_sdk.simulator.sessions import Credentials, Sessions
+from ig_sdk.simulator.stream_options import StreamOptions
+from ig_sdk.simulator.stream_server import StreamServer
+from ig_sdk.simulator.wsgi import HttpServer
+from ig_sdk.ticks import check_ticks, read_ticks
+from ig_sdk.types import PAIRS, Tick, epic_for
+
+Ticks = str | os.PathLike[str] | Iterable[Tick]
+
+# A file is read through before the simulator says that it is ready, so that a fault in it is told at once;
+# of a longer one the rest is checked while it is served.
+_CHECKED_ROWS = 200_000
+
+
+class Simulator:
+    """An IG at the wire: log in to it, stream from it, break it.
+
+    Args:
+        seed: Seed of the market; the same seed makes the same prices.
+        ticks: File of ticks (see ``ig_sdk.ticks``) or the ticks themselves, served instead of made-up prices.
+        speed: How many times faster than recorded (or, without ``ticks``, than a real market); ``"max"`` or infinity
+            serves ticks as fast as the readers go.
+        market: Market that the file is of, by name or epic; ``"EURUSD"`` unless named, or the first tick's.
+        clock: Time.
+        host: Address to listen on.
+        rest_port: Port of the REST API; 0 takes a free one.
+        stream_port: Port of the stream; 0 takes a free one.
+        tlcp_max: Highest version of the streaming protocol that is taken (IG: 2.4.0).
+        allowances: Requests a minute; ``None`` for no limit.
+        credentials: The login that is taken.
+        stream_options: Limits, timings and test modes of the stream server.
+        encrypted_only: Refuse passwords in plain text.
+        session_lifetime_s: Seconds that tokens live without use.
+
+    Raises:
+        ConfigError: A value cannot be used; every fault is named.
+        DecodeError: The file of ticks cannot be read.
+
+    Threading:
+        Safe from any thread. Its threads have names that begin with ``ig-sim-``.
+    """
+
+    def __init__(  # noqa: PLR0913 -- every option of a whole broker, keyword-only
+        self,
+        seed: int = 7,
+        ticks: Ticks | None = None,
+        speed: float | Literal["max"] = 1.0,
+        *,
+        market: str | None = None,
+        clock: Clock | None = None,
+        host: str = "127.0.0.1",
+        rest_port: int = 0,
+        stream_port: int = 0,
+        tlcp_max: str = "2.4.0",
+        allowances: Allowances | None = Allowances(),  # noqa: B008 -- frozen
+        credentials: Credentials | None = None,
+        stream_options: StreamOptions | None = None,
+        encrypted_only: bool = False,
+        session_lifetime_s: float = 6 * 3600.0,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._host = host
+        self._rest_port = rest_port
+        self._allowances = allowances
+        self._encrypted_only = encrypted_only
+        self._speed = _checked(speed, market, tlcp_max, replayed=ticks is not None)
+        self.faults = Faults()
+        self.sessions = Sessions(self._clock, credentials, sliding_s=session_lifetime_s)
+        self._stream = StreamServer(
+            host,
+            stream_port,
+            adapter=ItemAdapter(
+                instruments().__contains__, accounts={each.account_id for each in self.sessions.accounts}
+            ),
+            authenticate=self.sessions.authenticate,
+            clock=self._clock,
+            tlcp_max=tlcp_max,
+            options=_options(stream_options, allowances),
+            faults=self.faults,
+            snapshot=self._latest,
+            on_subscribe=self._subscribed,
+        )
+        self._replay = None if ticks is None else self._replay_of(ticks, market)
+        # A replay keeps its own pace; the markets beside it keep a real one.
+        pace = 1.0 if ticks is not None else self._speed
+        prices = Market(seed, self._clock.now(), speed=pace)
+        self._feed = Feed(prices, self._stream, clock=self._clock, replay=self._replay)
+        self._app: RestApp | None = None
+        self._rest: HttpServer | None = None
+        self._life = threading.Lock()
+        self._closed = False
+
+    def _replay_of(self, ticks: Ticks, market: str | None) -> Replay:
+        first: Tick | None = None
+        epics = {epic_for(market)} if market is not None else set[str]()
+        read: Callable[[], Iterable[Tick]]
+        if isinstance(ticks, (str, os.PathLike)):
+            path, epic = Path(ticks), epic_for(market or PAIRS[0])
+            first = check_ticks(path, epic=epic, rows=_CHECKED_ROWS)
+            epics.add(epic)
+
+            def read() -> Iterator[Tick]:
+                return read_ticks(path, epic=epic, received=self._clock.now)
+        else:
+            given = ticks
+            if isinstance(given, Sequence) and given:
+                epics |= {tick.epic for tick in _known(given)}
+                first = given[0]
+            epics = epics or {epic_for(PAIRS[0])}
+
+            def read() -> Iterator[Tick]:
+                return _known(given)
+
+        return Replay(read, self._stream, epics=epics, speed=self._speed, clock=self._clock, first=first)
+
+    def _latest(self, epic: str) -> Tick | None:
+        return self._feed.latest(epic)
+
+    def _subscribed(self, epic: str) -> None:
+        self._feed.subscribed(epic)
+
+    # ---- life
+
+    def start(self) -> Simulator:
+        """Listen on both ports and let the prices flow; the second call does nothing.
+
+        Returns:
+            The simulator itself.
+
+        Raises:
+            IGError: A port is in use.
+            UsageError: It was closed.
+        """
+        with self._life:
+            if self._closed:
+                raise UsageError("a closed simulator does not start again", hint="make a new one")
+            if self._rest is None:
+                self._stream.start()
+                try:
+                    self._app = RestApp(
+                        self.sessions,
+                        self._feed.quote,
+                        self._stream.url,
+                        clock=self._clock,
+                        faults=self.faults,
+                        allowances=self._allowances,
+                        encrypted_only=self._encrypted_only,
+                    )
+                    rest = HttpServer(self._host, self._rest_port, self._app, name="ig-sim-rest", handler=RestHandler)
+                    rest.start()
+                except BaseException:
+                    self._stream.close()
+                    self._closed = True
+                    raise
+                self._feed.start()
+                self._rest = rest
+        return self
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Stop everything, in any state; the second call does nothing.
+
+        Args:
+            timeout: Seconds that each thread may take to end.
+        """
+        with self._life:
+            if self._closed:
+                return
+            self._closed = True
+            app, rest = self._app, self._rest
+        if rest is None or app is None:
+            return
+        self._feed.close(timeout)
+        app.close()
+        rest.close(timeout)
+        self._stream.close(timeout)
+
+    def __enter__(self) -> Simulator:  # noqa: PYI034 -- Self needs Python 3.11
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return "<Simulator closed>"
+        return "<Simulator not started>" if self._rest is None else f"<Simulator {self.rest_url}>"
+
+    # ---- how to reach it
+
+    @property
+    def rest_url(self) -> str:
+        """Base URL of the REST API, ending in ``/gateway/deal``."""
+        if self._rest is None:
+            raise UsageError("the simulator has no address yet", hint="call start(), or use it in a with statement")
+        # The stream's address names a host that clients of this machine can reach.
+        return f"{self._stream.url.rpartition(':')[0]}:{self._rest.port}{PREFIX}"
+
+    @property
+    def stream_url(self) -> str:
+        """Address of the stream, as a login sends it."""
+        if self._rest is None:
+            raise UsageError("the simulator has no address yet", hint="call start(), or use it in a with statement")
+        return self._stream.url
+
+    @property
+    def credentials(self) -> Credentials:
+        """API key, user name, password and account of the one login that is taken."""
+        return self.sessions.credentials
+
+    @property
+    def replay(self) -> Replay:
+        """The recorded ticks being served.
+
+        Raises:
+            UsageError: It was made without ``ticks``.
+        """
+        if self._replay is None:
+            raise UsageError("this simulator replays nothing", hint="make it with ticks=")
+        return self._replay
+
+    def config(self, **overrides: Any) -> IGConfig:
+        """Return a configuration that joins this simulator.
+
+        Args:
+            overrides: Any keys of the configuration, over those.
+        """
+        own: dict[str, Any] = {"base_url": self.rest_url, **dataclasses.asdict(self.credentials)}
+        config: IGConfig = IGConfig.simulator(**(own | overrides))
+        return config
+
+    def client(self, **overrides: Any) -> IGClient:
+        """Return a client of this simulator; whoever asked for it closes it.
+
+        Args:
+            overrides: Any keys of the configuration.
+        """
+        return IGClient(self.config(**overrides))
+
+
+def _checked(speed: float | str, market: str | None, tlcp_max: str, *, replayed: bool) -> float:
+    """Return the speed as a number."""
+    faults = []
+    number = math.nan
+    if speed == "max":
+        number = math.inf
+    elif isinstance(speed, (int, float)) and not isinstance(speed, bool):
+        number = float(speed)
+    if not number > 0:
+        faults.append(f"speed must be a positive number or 'max', not {speed!r}")
+    elif number == math.inf and not replayed:
+        faults.append("speed 'max' needs ticks to serve: a made-up market has no end to run to")
+    if market is not None and epic_for(market) not in instruments():
+        faults.append(
+            f"market must be one of {', '.join(PAIRS)} or an epic of {', '.join(instruments())}, not {market!r}"
+        )
+    if not re.fullmatch(r"\d\.\d\.\d", tlcp_max, re.ASCII):
+        faults.append(f"tlcp_max must be a protocol version such as '2.4.0', not {tlcp_max!r}")
+    if faults:
+        raise ConfigError(faults)
+    return number
+
+
+def _options(options: StreamOptions | None, allowances: Allowances | None) -> StreamOptions:
+    if options is not None or allowances is None:
+        return options or StreamOptions()
+    return StreamOptions(max_items=allowances.subscriptions)
+
+
+def _known(ticks: Iterable[object]) -> Iterator[Tick]:
+    for tick in ticks:
+        if not isinstance(tick, Tick) or tick.epic not in instruments():
+            raise ConfigError([f"ticks must hold Tick objects of markets that the simulator knows, not {tick!r}"])
+        yield tick

@@ -1,0 +1,189 @@
+"""The stream server: Lightstreamer on one port, over WebSocket, HTTP streaming and HTTP polling.
+
+Source:
+    TLCP.md; IG-SPECIFICS.md section 10.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Collection
+from random import Random, SystemRandom
+
+from ig_sdk.clock import Clock, SystemClock
+from ig_sdk.simulator.faults import Faults
+from ig_sdk.simulator.items import Adapter, Row
+from ig_sdk.simulator.stream_http import StreamApp
+from ig_sdk.simulator.stream_hub import StreamHub
+from ig_sdk.simulator.stream_options import StreamOptions
+from ig_sdk.simulator.stream_session import StreamSession
+from ig_sdk.simulator.stream_table import SessionTable
+from ig_sdk.simulator.wsgi import HttpServer
+from ig_sdk.types import Tick
+
+
+class StreamServer:
+    """A Lightstreamer server.
+
+    Args:
+        host: Address to listen on.
+        port: Port, or 0 for any free one.
+        adapter: What can be subscribed.
+        authenticate: Whether ``LS_user`` and ``LS_password`` may enter.
+        clock: Time.
+        tlcp_max: Highest TLCP version taken; overrides that of ``options``.
+        options: Limits, timings, test modes.
+        faults: What is to go wrong.
+        snapshot: Price of a market of which no tick was published yet, or ``None``. A replay must not give a tick that
+            it has still to publish.
+        on_subscribe: Called with each market that somebody subscribed; on a thread of the server, without a lock.
+        random: Source of session ids and of the random test modes.
+
+    Threading:
+        Safe from any thread. All its threads have names that begin with ``ig-sim-stream``.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        adapter: Adapter,
+        authenticate: Callable[[str | None, str | None], bool],
+        clock: Clock | None = None,
+        tlcp_max: str | None = None,
+        options: StreamOptions | None = None,
+        faults: Faults | None = None,
+        snapshot: Callable[[str], Tick | None] | None = None,
+        on_subscribe: Callable[[str], None] | None = None,
+        random: Random | None = None,
+    ) -> None:
+        options = options or StreamOptions()
+        if tlcp_max is not None:
+            options = dataclasses.replace(options, tlcp_max=tlcp_max)
+        random = random or SystemRandom()
+        self._faults = faults or Faults()
+        self._clock = clock or SystemClock()
+        self._table = SessionTable(adapter, authenticate, options, quote=snapshot, faults=self._faults, random=random)
+        self._hub = StreamHub(self._table, self._clock, on_subscribe)
+        app = StreamApp(self._hub, options, self._faults, random)
+        self._http = HttpServer(host, port, app, name="ig-sim-stream")
+        self._closing = threading.Lock()
+        self._closed = False
+
+    # ---- life
+
+    def start(self) -> None:
+        """Listen and serve.
+
+        Raises:
+            IGError: The port is in use, or the address cannot be listened on.
+        """
+        self._http.start()
+        self._hub.start()
+        self._faults.attach(self)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Break every connection, stop every thread; the second call does nothing."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        self._faults.attach(None)
+        self._hub.close(timeout)
+        self._http.close(timeout)
+
+    @property
+    def url(self) -> str:
+        """Address as a login would send it: ``http://127.0.0.1:PORT``."""
+        return self._http.base_url
+
+    @property
+    def port(self) -> int:
+        """The port in use."""
+        return self._http.port
+
+    # ---- data
+
+    def publish(self, tick: Tick) -> None:
+        """Send ``tick`` to whoever subscribed its market; never waits for a client."""
+        self._hub.publish(tick)
+
+    def post(self, item: str, row: Row) -> None:
+        """Send an event of an item that no market feeds, such as ``ACCOUNT:…`` or ``TRADE:…``.
+
+        Args:
+            item: Name of the item.
+            row: Field values; in MERGE those that are absent stay as they are.
+        """
+        self._hub.post(item, row)
+
+    def clear(self, item: str) -> None:
+        """Clear an item's snapshot at its subscribers."""
+        self._hub.clear(item)
+
+    def subscribed(self, epics: Collection[str]) -> bool:
+        """Whether anybody is subscribed to one of ``epics``."""
+        return self._hub.subscribed(epics)
+
+    def wait_room(self, timeout: float) -> bool:
+        """Wait until every client has room for another update; return whether it has.
+
+        A replay that asks before each tick loses none: a slow reader holds it up.
+        """
+        return self._hub.wait_room(timeout)
+
+    def wait_written(self, timeout: float) -> bool:
+        """Wait until everything published was written to its clients; return whether it was."""
+        return self._hub.wait_written(timeout)
+
+    @property
+    def sessions(self) -> list[StreamSession]:
+        """The sessions now, oldest first: for looking at, not for changing."""
+        with self._hub.lock:
+            return self._table.sessions
+
+    # ---- faults
+
+    def drop(self) -> int:
+        """Break every stream connection without a word; return how many."""
+        return self._hub.drop()
+
+    def close_connections(self, code: int, reason: str) -> int:
+        """Close every WebSocket with a close frame; return how many."""
+        return self._hub.close_connections(code, reason)
+
+    def mute(self, *, on: bool) -> int:
+        """Let the connections that are open now send nothing any more, or send again; return how many."""
+        return self._hub.mute(on=on)
+
+    def loop(self, delay_ms: int, *, close_socket: bool) -> int:
+        """Ask every bound session to bind again; return how many."""
+        return self._hub.act(lambda table, now: table.loop(delay_ms, now, close_socket=close_socket))
+
+    def end(self, code: int, message: str) -> int:
+        """End every session; return how many."""
+        return self._hub.act(lambda table, now: table.end(code, message, now))
+
+    def inject(self, line: str) -> int:
+        """Put a raw line into every stream; return into how many."""
+
+        def put(table: SessionTable, now: float) -> int:
+            bound = [session.connection for session in table.sessions if session.connection is not None]
+            for connection in bound:
+                connection.put(line, now)
+            return len(bound)
+
+        return self._hub.act(put)
+
+    def forget(self) -> int:
+        """Forget what was sent, so that recovery is refused; return for how many sessions."""
+
+        def forget(table: SessionTable, now: float) -> int:
+            del now
+            for session in table.sessions:
+                session.log.forget_sent()
+            return len(table.sessions)
+
+        return self._hub.act(forget)

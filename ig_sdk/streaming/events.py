@@ -1,0 +1,89 @@
+"""What a price stream tells besides ticks: one frozen event each, in order with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Ticks of one market may be missing: the session was replaced by a new one.
+
+    Attributes:
+        epic: The market.
+        seconds: How long nothing can have been received, or ``None`` when it is not known.
+        at: When it was noticed, aware UTC.
+        reason: Why the old session ended.
+    """
+
+    epic: str
+    seconds: float | None
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A market that had prices has been silent for long; told once for each silence.
+
+    Attributes:
+        epic: The market.
+        seconds: How long.
+        at: When it was noticed, aware UTC.
+    """
+
+    epic: str
+    seconds: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """A subscription was accepted, but no first price came; told once for each subscription.
+
+    Attributes:
+        epic: The market.
+        seconds: How long it has been waited for.
+        at: When it was noticed, aware UTC.
+    """
+
+    epic: str
+    seconds: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatesLost:
+    """Ticks of one market were dropped; the next tick follows the hole.
+
+    Attributes:
+        epic: The market.
+        count: How many.
+        at: When it was told, aware UTC.
+        where: ``"server"`` (IG dropped them) or ``"client"`` (the reader here was too slow).
+    """
+
+    epic: str
+    count: int
+    at: datetime
+    where: str = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnected:
+    """The connection is back; the subscriptions live on.
+
+    Attributes:
+        continuity: ``"resumed"`` or ``"recovered"`` (nothing was lost) or ``"replaced"`` (a :class:`Gap` of each market
+            comes before this event).
+        seconds: How long the connection was away, or ``None`` when it is not known.
+        at: When, aware UTC.
+    """
+
+    continuity: str
+    seconds: float | None
+    at: datetime
+
+
+PriceEvent = Gap | Stale | Mute | UpdatesLost | Reconnected

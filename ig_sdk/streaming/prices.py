@@ -1,0 +1,186 @@
+"""IG's two price feeds, and their rows as :class:`~ig_sdk.types.Tick`.
+
+Field lists are minimal: one field that IG does not publish for a market refuses the whole subscription
+(IG-SPECIFICS.md section 5). ``MARKET:`` items are retired and are never asked for (section 6).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Protocol
+
+from ig_sdk.errors import SubscriptionRefused, UsageError
+from ig_sdk.types import Tick, epic_for
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# What may stand in an item name: a blank would split the group, "|" and "," are the protocol's own.
+_EPIC = re.compile(r"[A-Za-z0-9_.\-]+")
+
+
+class PriceRow(Protocol):
+    """What is read of an update."""
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the row tells the state at subscription instead of a change."""
+        ...
+
+    def get(self, name: str, /) -> str | None:
+        """Return the field's value, ``None`` when it is null or was never sent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PriceFeed:
+    """How one kind of price item is subscribed to and read.
+
+    Attributes:
+        pattern: Item name, with ``{account}`` and ``{epic}`` to fill in.
+        mode: Subscription mode.
+        data_adapter: Data adapter, ``None`` for the server's default.
+        snapshot: Whether to ask for the current state first.
+        bid: Name of the bid field.
+        offer: Name of the offer field.
+        time: Name of the field with epoch milliseconds.
+        status: Name of the field with the dealing state, if the feed has one.
+    """
+
+    pattern: str
+    mode: str
+    data_adapter: str | None
+    snapshot: bool
+    bid: str
+    offer: str
+    time: str
+    status: str | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The schema."""
+        names = (self.bid, self.offer, self.time)
+        return names if self.status is None else (*names, self.status)
+
+    def item(self, epic: str, account_id: str) -> str:
+        """Return the item name of ``epic`` for ``account_id``."""
+        return self.pattern.format(account=account_id, epic=epic)
+
+
+# IG-SPECIFICS.md section 6; captures/INDEX.md 1: the data adapter must be named, the state has trailing blanks.
+PRICE_FEED = PriceFeed(
+    pattern="PRICE:{account}:{epic}",
+    mode="MERGE",
+    data_adapter="Pricing",
+    snapshot=True,
+    bid="BIDPRICE1",
+    offer="ASKPRICE1",
+    time="TIMESTAMP",
+    status="DLG_FLAG",
+)
+CHART_FEED = PriceFeed(
+    pattern="CHART:{epic}:TICK", mode="DISTINCT", data_adapter=None, snapshot=False, bid="BID", offer="OFR", time="UTM"
+)
+FEEDS = {"price": PRICE_FEED, "chart": CHART_FEED}
+
+
+def epic_of(market: object) -> str:
+    """Return the epic that ``market`` (an epic, or the name of one of the five pairs) means.
+
+    Raises:
+        UsageError: It cannot stand in an item name; sent to the server it would name another item, or several.
+    """
+    epic = epic_for(market) if isinstance(market, str) else ""
+    if not _EPIC.fullmatch(epic):
+        raise UsageError(
+            f"{market!r} is neither a market's name nor an epic", hint="an epic looks like CS.D.EURUSD.MINI.IP"
+        )
+    return epic
+
+
+class TickDecoder:
+    """Turns the rows of one market into ticks; invents nothing.
+
+    Attributes:
+        incomplete: Rows held back because bid, offer or time was absent.
+        undecodable: Rows held back because a value was no number.
+        repeated: Snapshot rows that told the last tick again (after a resubscription).
+    """
+
+    __slots__ = ("_bid", "_epic", "_last", "_offer", "_status", "_time", "incomplete", "repeated", "undecodable")
+
+    def __init__(self, epic: str, feed: PriceFeed) -> None:
+        self._epic = epic
+        self._bid, self._offer, self._time, self._status = feed.bid, feed.offer, feed.time, feed.status
+        self._last: tuple[str, str, str] | None = None
+        self.incomplete = 0
+        self.undecodable = 0
+        self.repeated = 0
+
+    def decode(self, row: PriceRow, received_at: datetime) -> Tick | None:
+        """Return the tick that ``row`` tells, or ``None`` when it tells none (counted).
+
+        Args:
+            row: An update of the market's item.
+            received_at: When it arrived, aware UTC.
+        """
+        bid, offer, time = row.get(self._bid), row.get(self._offer), row.get(self._time)
+        # Null before the first value, and in every field at the weekly close (captures/INDEX.md 9).
+        if not bid or not offer or not time:
+            self.incomplete += 1
+            return None
+        told = (bid, offer, time)
+        if row.is_snapshot and told == self._last:
+            self.repeated += 1
+            return None
+        try:
+            tick = Tick(
+                self._epic, _number(bid), _number(offer), _instant(time), received_at, status=self._state_of(row)
+            )
+        except (ValueError, OverflowError):
+            self.undecodable += 1
+            return None
+        self._last = told
+        return tick
+
+    def _state_of(self, row: PriceRow) -> str | None:
+        text = row.get(self._status) if self._status else None
+        return (text.strip() or None) if text else None
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    # float() also takes "1_0", digits of other scripts, "nan" and "inf": none of them is a price.
+    if number - number != 0.0 or "_" in text or not text.isascii():
+        raise ValueError(text)
+    return number
+
+
+def _instant(text: str) -> datetime:
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return _EPOCH + timedelta(milliseconds=int(text))
+
+
+_HINTS = {
+    -1: "the market exists, but this account may not stream it; do not ask again",
+    17: "IG expects PRICE items on the data adapter 'Pricing'; this is a fault of ig_sdk or a change at IG",
+    21: "the epic is wrong, or IG no longer streams this kind of item; search for it with ig.markets.search()",
+    22: "IG does not publish a field of the feed for this market; try stream.price_source = 'chart'",
+    23: "IG does not publish a field of the feed for this market; try stream.price_source = 'chart'",
+    24: "IG does not allow the feed's mode for this market; try the other stream.price_source",
+}
+
+
+def refusal(epic: str, code: int | None, message: str) -> SubscriptionRefused:
+    """Return the error for a price subscription that the server refused.
+
+    Source:
+        IG-SPECIFICS.md section 8.
+    """
+    said = message or "no reason given"
+    return SubscriptionRefused(
+        f"IG refused the prices of {epic}: {said} (code {code})",
+        code=code,
+        hint=_HINTS.get(code if code is not None else 0, "the other markets of the stream go on"),
+    )

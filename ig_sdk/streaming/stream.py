@@ -1,0 +1,351 @@
+"""IG's stream: one connection, its state, and the price streams on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, get_args
+
+from ig_sdk.clock import Clock, SystemClock
+from ig_sdk.config import IGConfig
+from ig_sdk.errors import StreamError, UsageError
+from ig_sdk.lightstreamer import (
+    ClientListener,
+    ConnectionStatus,
+    LightstreamerClient,
+    StatusChanged,
+    Subscription,
+)
+from ig_sdk.logs import get_logger
+from ig_sdk.rest.auth import StreamAccess
+from ig_sdk.streaming.buffer import Overflow
+from ig_sdk.streaming.intake import OnEvent, OnTick, PriceIntake, StreamOptions
+from ig_sdk.streaming.item_listener import PriceListener
+from ig_sdk.streaming.price_stream import PriceStream
+from ig_sdk.streaming.prices import FEEDS, epic_of
+
+_log = get_logger("prices")
+# IG-SPECIFICS.md section 5. More connections to get round it breach IG's terms, so there is one and it is counted.
+_ITEMS = 40
+# Keepalive that IG's servers grant (IG-SPECIFICS.md section 3), for reckoning with a configured stall time.
+_KEEPALIVE_S = 5.0
+# Silence beyond it that means STALLED (IG-SPECIFICS.md section 10).
+_TOLERANCE_S = 2.0
+# A burst may bring so many rows in one read; a smaller queue before the buffers would drop them for no slow reader.
+_SHORTEST_QUEUE = 1_000
+
+
+class Access(Protocol):
+    """Gives valid credentials, logging in when needed."""
+
+    def __call__(self, *, timeout: float | None = None, fresh: bool = False) -> StreamAccess:
+        """Return them; ``fresh`` logs in anew although there are tokens."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """State of the connection at one moment.
+
+    Attributes:
+        status: As in ``ConnectionStatus``.
+        reason: Why, in one sentence.
+        since: When it became so, aware UTC.
+        reconnects: How often the connection came back so far.
+        epics: Markets subscribed to now.
+        protocol_version: TLCP version in use, or ``""`` while there is none.
+    """
+
+    status: ConnectionStatus
+    reason: str
+    since: datetime
+    reconnects: int = 0
+    epics: tuple[str, ...] = ()
+    protocol_version: str = ""
+
+
+class _Opened:
+    """A price stream and its subscriptions."""
+
+    def __init__(self, intake: PriceIntake) -> None:
+        self.intake = intake
+        self.subscriptions: dict[str, Subscription] = {}
+
+    def epics(self) -> list[str]:
+        """Return the markets that were not refused."""
+        refused = self.intake.refused()
+        return [epic for epic in self.subscriptions if epic not in refused]
+
+
+class _ConnectionListener(ClientListener):
+    """Hears of the connection's state for its stream."""
+
+    def __init__(self, heard: Callable[[StatusChanged], None]) -> None:
+        self._heard = heard
+
+    def on_status(self, event: StatusChanged) -> None:
+        """Pass the change on."""
+        self._heard(event)
+
+
+class IGStream:
+    """IG's stream: one connection for everything; ``IGClient.stream`` makes it.
+
+    The connection is made by the first :meth:`prices` (or :meth:`wait_connected`) and renewed by itself until
+    :meth:`close`; each new session asks for valid tokens, which may log in again.
+
+    Args:
+        access: Gives address and credentials.
+        config: Settings.
+        clock: Time.
+
+    Threading:
+        Safe from any thread. Callbacks run on one thread, ``ig-stream-dispatch``, in order, never under a lock.
+    """
+
+    def __init__(self, access: Access, config: IGConfig, *, clock: Clock | None = None) -> None:
+        self._access = access
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._client: LightstreamerClient | None = None
+        self._account_id = ""
+        self._opened: dict[PriceStream, _Opened] = {}
+        self._status_callbacks: tuple[Callable[[StatusChanged], object], ...] = ()
+        self._status = StreamStatus(ConnectionStatus.DISCONNECTED, "not connected yet", self._clock.now())
+        self._lost_because = ""
+        self._closed = False
+
+    # -- prices --------------------------------------------------------------------------------------------------
+
+    def prices(
+        self,
+        epics: str | Iterable[str],
+        on_tick: OnTick | None = None,
+        *,
+        overflow: Overflow = "drop_oldest",
+        events: bool = False,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> PriceStream:
+        """Return the ticks of ``epics`` from now on: an iterator, or calls of ``on_tick``.
+
+        Args:
+            epics: Markets, by epic or by the name of one of the five pairs (``"EURUSD"``).
+            on_tick: Called with each tick; without it, iterate over what is returned.
+            overflow: When the reader is slower than the market: ``"drop_oldest"`` drops and tells (``UpdatesLost``);
+                ``"block"`` makes the server wait, for replays and research.
+            events: Whether the iterator yields ``Gap``, ``Stale``, ``Mute``, ``UpdatesLost`` and ``Reconnected`` too,
+                in order with the ticks.
+            on_event: Called with each of these, and with ``SubscriptionRefused`` and what ended the stream.
+            timeout: Seconds for the login, if one is needed; the configured ones unless given.
+
+        Raises:
+            UsageError: No such epic can exist, the limit of subscriptions is reached, or the stream is closed.
+            IGError: The login failed.
+            ValueError: ``overflow`` is none of the two, or there is no epic.
+        """
+        if overflow not in get_args(Overflow):
+            raise ValueError(f"overflow must be 'drop_oldest' or 'block', not {overflow!r}")
+        names = [epics] if isinstance(epics, str) else list(epics)
+        wanted = list(dict.fromkeys(epic_of(name) for name in names))
+        if not wanted:
+            raise ValueError("prices() needs at least one market")
+        options = StreamOptions(
+            on_tick=on_tick,
+            on_event=on_event,
+            events=events,
+            overflow=overflow,
+            capacity=self._config.live.tick_buffer_size,
+            patience_s=self._config.live.heartbeat_interval_s,
+        )
+        self._check_room(len(wanted))
+        client = self._connected(timeout)
+        stream, opened = self._add(wanted, options)
+        try:
+            for subscription in opened.subscriptions.values():
+                client.subscribe(subscription)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def _add(self, epics: list[str], options: StreamOptions) -> tuple[PriceStream, _Opened]:
+        feed = FEEDS[self._config.stream.price_source]
+        intake = PriceIntake(epics, feed, options, self._clock)
+        opened = _Opened(intake)
+        for epic in epics:
+            # One subscription for each: IG refuses a whole subscription for one bad item (IG-SPECIFICS.md section 5).
+            subscription = Subscription(
+                feed.mode,
+                [feed.item(epic, self._account_id)],
+                feed.fields,
+                data_adapter=feed.data_adapter,
+                snapshot=feed.snapshot,
+                overflow=options.overflow,
+            )
+            subscription.add_listener(PriceListener(epic, intake))
+            opened.subscriptions[epic] = subscription
+        stream = PriceStream(intake, iterates=options.on_tick is None, on_close=self._remove)
+        with self._lock:
+            self._check_room_locked(len(epics))
+            self._opened[stream] = opened
+        return stream, opened
+
+    def _check_room(self, more: int) -> None:
+        with self._lock:
+            self._check_room_locked(more)
+
+    def _check_room_locked(self, more: int) -> None:
+        if self._closed:
+            raise UsageError("the stream is closed", hint="open another one with ig.stream()")
+        limit = self._config.limits.subscriptions or _ITEMS
+        active = sum(len(opened.epics()) for opened in self._opened.values())
+        if active + more > limit:
+            raise UsageError(
+                f"{more} more markets would make {active + more} subscriptions; IG allows {limit} on a connection",
+                hint="close a price stream that is no longer needed; a second connection breaks IG's terms",
+            )
+
+    def _remove(self, stream: PriceStream) -> None:
+        with self._lock:
+            opened = self._opened.pop(stream, None)
+            client = self._client
+        if opened is not None and client is not None and not self._closed:
+            for subscription in opened.subscriptions.values():
+                client.unsubscribe(subscription)
+
+    # -- the connection ------------------------------------------------------------------------------------------
+
+    def _connected(self, timeout: float | None) -> LightstreamerClient:
+        with self._lock:
+            client = self._client
+        if client is None:
+            # Outside the lock: this may log in. Errors of the login are the caller's to see.
+            access = self._access(timeout=timeout)
+            made = self._make_client(access.endpoint)
+            with self._lock:
+                if self._client is None and not self._closed:
+                    self._client, self._account_id = made, access.account_id
+                    made.add_listener(_ConnectionListener(self._heard))
+                client = self._client
+            if client is not made:
+                made.close()
+            if client is None:
+                raise UsageError("the stream was closed meanwhile")
+        client.connect()
+        return client
+
+    def _make_client(self, endpoint: str) -> LightstreamerClient:
+        config = self._config
+        stall_s = config.stream.stall_s
+        if stall_s is not None:
+            stall_s = max(stall_s - (config.stream.keepalive_s or _KEEPALIVE_S), 0.0)
+        return LightstreamerClient(
+            endpoint,
+            credentials=self._credentials,
+            protocol_versions=config.stream.protocol_versions,
+            keepalive_s=config.stream.keepalive_s,
+            stall_s=_TOLERANCE_S if stall_s is None else stall_s,
+            connect_timeout_s=config.connect_timeout_s,
+            reconnect_initial_s=config.reconnect.initial_delay_s,
+            reconnect_max_s=config.reconnect.max_delay_s,
+            reconnect_multiplier=config.reconnect.multiplier,
+            proxy=config.proxy,
+            ca_bundle=config.ca_bundle,
+            queue_size=max(config.live.tick_buffer_size, _SHORTEST_QUEUE),
+            clock=self._clock,
+        )
+
+    def _credentials(self) -> tuple[str | None, str | None]:
+        client = self._client
+        # CONERR 1 means stale tokens: a new login, once (IG-SPECIFICS.md section 8).
+        access = self._access(fresh=client is not None and client.credentials_refused)
+        return access.user, access.password
+
+    def _heard(self, event: StatusChanged) -> None:
+        """Take a change of the connection's state: on the dispatch thread, in order with the ticks."""
+        back = event.status is ConnectionStatus.CONNECTED and event.continuity not in (None, "new")
+        with self._lock:
+            before = self._status
+            self._status = StreamStatus(
+                event.status,
+                event.reason,
+                before.since if event.status is before.status else self._clock.now(),
+                before.reconnects + (back and event.previous is not ConnectionStatus.STALLED),
+                protocol_version=event.version,
+            )
+            if event.status is ConnectionStatus.RECONNECTING and before.status is not event.status:
+                self._lost_because = event.reason
+            opened = list(self._opened.items())
+            callbacks = self._status_callbacks
+        for stream, each in opened:
+            if back:
+                each.intake.reconnected(str(event.continuity), event.gap_s, self._lost_because)
+            elif event.status is ConnectionStatus.STALLED:
+                each.intake.stalled()
+            elif event.status is ConnectionStatus.FAILED:
+                each.intake.fail(event.error or StreamError(f"the stream failed: {event.reason}"))
+                self._remove(stream)
+        for callback in callbacks:
+            try:
+                callback(event)
+            except Exception:  # noqa: BLE001, PERF203 -- the callback is not ours, and must not stop the others
+                _log.exception("a status callback raised; the stream goes on")
+
+    def wait_connected(self, timeout: float = 30.0) -> bool:
+        """Connect if that was not done, and wait until the session is up; return whether it is.
+
+        Args:
+            timeout: Seconds to wait, the login included.
+
+        Raises:
+            IGError: The login failed, or the server refused the session.
+        """
+        deadline = self._clock.monotonic() + timeout
+        client = self._connected(timeout)
+        return client.wait_connected(max(deadline - self._clock.monotonic(), 0.0))
+
+    def status(self) -> StreamStatus:
+        """Return the state of the connection now."""
+        with self._lock:
+            epics = dict.fromkeys(epic for opened in self._opened.values() for epic in opened.epics())
+            told = replace(self._status, epics=tuple(epics))
+            client = self._client
+        if client is None or client.status is told.status:
+            return told
+        # The connection is ahead of the dispatch thread, which has not told the change yet.
+        return replace(
+            told, status=client.status, reason="", since=self._clock.now(), protocol_version=client.protocol_version
+        )
+
+    def on_status(self, callback: Callable[[StatusChanged], object]) -> None:
+        """Call ``callback`` with a ``StatusChanged`` whenever the connection's state changes."""
+        with self._lock:
+            self._status_callbacks += (callback,)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End every price stream and the connection; idempotent, from any thread, in any state.
+
+        Args:
+            timeout: Seconds for the whole.
+        """
+        with self._lock:
+            self._closed = True
+            streams = list(self._opened)
+            client = self._client
+        for stream in streams:
+            stream.close()
+        if client is not None:
+            client.close(timeout)
+
+    def __enter__(self) -> IGStream:  # noqa: PYI034 -- Self needs Python 3.11
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

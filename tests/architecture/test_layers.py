@@ -1,0 +1,84 @@
+"""Who imports whom: the contracts of setup.cfg, and the picture that the documentation shows."""
+
+from __future__ import annotations
+
+import configparser
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+
+def test_import_contracts_hold(root, tmp_path):
+    """Every import-linter contract of setup.cfg is kept."""
+    settings = configparser.ConfigParser()
+    settings.read(root / "setup.cfg", encoding="utf-8")
+    contracts = sum(name.startswith("importlinter:contract:") for name in settings.sections())
+    # By its function: import-linter has no ``python -m``, and a script's first line breaks in long folder names.
+    code = "from importlinter.cli import lint_imports_command as run; run()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--no-logo", "--cache-dir", str(tmp_path)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{contracts} kept, 0 broken" in done.stdout
+
+
+def test_every_module_is_in_a_layer(import_graph):
+    """A new module cannot escape the contract: each one is named in the layers of setup.cfg."""
+    known = {name for row in import_graph.layers() for name in row}
+    homeless = {import_graph.area(name) for name in import_graph.module_files()} - known - {""}
+    assert not homeless, f"give these a layer in setup.cfg: {sorted(homeless)}"
+
+
+def test_areas_import_downwards_only(import_graph):
+    """Each arrow of the picture goes to a lower layer; the one exception is the client that starts a simulator."""
+    height = {name: -row for row, names in enumerate(import_graph.layers()) for name in names}
+    edges = import_graph.area_edges(import_graph.imports()) - {import_graph.LAZY_EDGE}
+    wrong = sorted((a, b) for a, b in edges if a in height and b in height and height[a] <= height[b])
+    assert not wrong, wrong
+
+
+def test_modules_form_no_cycle(import_graph):
+    """No module imports itself by way of others, the named lazy edge left aside."""
+    graph: dict[str, set[str]] = {}
+    for edge in import_graph.imports():
+        if (import_graph.area(edge.source), import_graph.area(edge.target)) != import_graph.LAZY_EDGE:
+            graph.setdefault(edge.source, set()).add(edge.target)
+    done: set[str] = set()
+
+    def cycle_from(name: str, path: tuple[str, ...]) -> tuple[str, ...]:
+        if name in path:
+            return (*path[path.index(name) :], name)
+        if name in done:
+            return ()
+        found = next(filter(None, (cycle_from(other, (*path, name)) for other in sorted(graph.get(name, ())))), ())
+        done.add(name)
+        return found
+
+    for name in sorted(graph):
+        found = cycle_from(name, ())
+        assert not found, " -> ".join(found)
+
+
+def test_only_named_imports_are_lazy(import_graph):
+    """Inside functions ig_sdk is imported by the client (its simulator), the command line and the test plugin only."""
+    lazy = {
+        (import_graph.area(edge.source), import_graph.area(edge.target)) for edge in import_graph.imports() if edge.lazy
+    }
+    allowed = {(a, b) for a, b in lazy if (a, b) == import_graph.LAZY_EDGE or a in {"cli", "testing"}}
+    assert lazy == allowed, sorted(lazy - allowed)
+
+
+def test_picture_shows_every_area(import_graph):
+    """The drawing is well-formed and has a box for each area and an arrow for each import."""
+    edges = import_graph.area_edges(import_graph.imports())
+    picture = ET.fromstring(import_graph.draw(import_graph.layers(), edges))
+    boxes = {text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")}
+    known = {name for row in import_graph.layers() for name in row}
+    assert boxes == known & {name for edge in edges for name in edge}
+    arrows = list(picture.iter("{http://www.w3.org/2000/svg}path"))
+    assert len(arrows) == sum({a, b} <= known for a, b in edges) + 1  # the arrow head is one

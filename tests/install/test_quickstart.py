@@ -1,0 +1,114 @@
+"""The quick start, as a newcomer meets it: a fresh checkout, a bare shell, one command."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+OLD_PYTHON = """#!/bin/sh
+case "$2" in
+    *sys.exit*) exit 1 ;;
+    *version_info*) echo 3.9.2 ;;
+esac
+"""
+# Debian without python3-venv: Python runs, ensurepip is absent.
+BARE_PYTHON = """#!/bin/sh
+case "$2" in
+    *ensurepip*) exit 1 ;;
+    *%d.%d.%d*) echo 3.11.2 ;;
+esac
+"""
+# What pyenv leaves on PATH for a version that is not chosen.
+SHIM = "#!/bin/sh\necho 'command not found' >&2\nexit 127\n"
+
+
+def _program(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def _environment(root: Path, *arguments: str, path: str | Path = "") -> subprocess.CompletedProcess[str]:
+    env = {"PATH": str(path), "HOME": "/nonexistent"}
+    command = ["/bin/sh", str(root / ".ci" / "environment"), *arguments]
+    return subprocess.run(command, env=env, cwd=root, capture_output=True, text=True, timeout=20, check=False)
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_old_python_is_refused_by_name(tmp_path):
+    """A Python that is too old is refused with its version and the ones that are fit."""
+    _program(tmp_path, "python3", OLD_PYTHON)
+    done = _environment(ROOT, "find", path=tmp_path)
+    assert done.returncode == 1
+    assert "3.10 to 3.13" in done.stderr
+    assert "python3 is 3.9.2" in done.stderr
+
+
+def test_named_python_is_used_or_refused(tmp_path):
+    """PYTHON=... is taken at its word: refused with its version when unfit, never replaced by another."""
+    old = _program(tmp_path, "old python", OLD_PYTHON)
+    done = _environment(ROOT, "find", str(old), path=tmp_path)
+    assert done.returncode == 1
+    assert f"{old} is Python 3.9.2" in done.stderr
+
+
+def test_missing_venv_package_is_named(tmp_path):
+    """Where Debian's python3-venv is absent, the error says what to install."""
+    _program(tmp_path, "python3", BARE_PYTHON)
+    done = _environment(ROOT, "find", path=tmp_path)
+    assert done.returncode == 1
+    assert "apt-get install python3-venv" in done.stderr
+
+
+def test_shims_and_bare_pythons_are_passed_over(tmp_path):
+    """A name on PATH that does not run, or cannot make environments, gives way to the next that can."""
+    _program(tmp_path, "python3", BARE_PYTHON)
+    _program(tmp_path, "python3.13", SHIM)
+    _program(tmp_path, "python3.12", "#!/bin/sh\nexit 0\n")
+    done = _environment(ROOT, "find", path=tmp_path)
+    assert done.stdout.strip() == "python3.12", done.stderr
+
+
+@pytest.mark.install
+@pytest.mark.timeout(420)
+@pytest.mark.xdist_group("quickstart")
+def test_demo_runs_on_a_bare_machine(clean_checkout, bare_environment):
+    """``make demo`` in a fresh checkout installs once, says that prices are simulated, and ends with a report.
+
+    A second run installs nothing; after an interrupted installation everything is made anew.
+    """
+
+    def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", *arguments],
+            env=bare_environment,
+            cwd=clean_checkout,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    first = make("demo", "DEMO=--seconds 4")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "Installing" in first.stderr
+    assert "simulated" in first.stdout.splitlines()[0].lower()
+    for word in ("ticks", "candles", "signals", "gaps", "p50", "p99"):
+        assert word in first.stdout.lower(), word
+    assert "Traceback" not in first.stderr
+
+    second = make("demo", "DEMO=--seconds 1")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "Installing" not in second.stderr
+
+    (clean_checkout / ".venv" / "installing").touch()
+    redone = _environment(clean_checkout, "make", ".venv", path=bare_environment["PATH"])
+    assert redone.returncode == 0, redone.stderr
+    assert "Making .venv" in redone.stderr
+    assert not (clean_checkout / ".venv" / "has-demo").exists()

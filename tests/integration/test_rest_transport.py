@@ -1,0 +1,306 @@
+"""RequestsTransport against servers that misbehave, over loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from ig_sdk.errors import ConnectFailed, ConnectionLost, RequestTimeout
+from ig_sdk.rest.transport import Request, RequestsTransport, Timeout
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+Script = Callable[[socket.socket, threading.Event], None]
+
+
+class Server:
+    """Hands each connection to a script, on one thread."""
+
+    def __init__(self, script: Script) -> None:
+        self.connections = 0
+        self.spoken = threading.Event()
+        self._script = script
+        self._done = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/x"
+        self._thread = threading.Thread(target=self._serve, name="test-server")
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while not self._done.is_set():
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                with connection, contextlib.suppress(OSError):
+                    connection.settimeout(10)
+                    self._script(connection, self._done)
+
+    def close(self) -> None:
+        self._done.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+
+
+@contextlib.contextmanager
+def serving(script: Script) -> Iterator[tuple[Server, RequestsTransport]]:
+    server, transport = Server(script), RequestsTransport()
+    try:
+        yield server, transport
+    finally:
+        transport.close()
+        server.close()
+
+
+def read_head(connection: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = connection.recv(65_536)
+        if not part:
+            raise ConnectionResetError("gone")
+        data += part
+    return data
+
+
+def get(transport: RequestsTransport, url: str, read_s: float = 5.0) -> bytes:
+    return transport.send(Request("GET", url), timeout=Timeout(2.0, read_s)).body
+
+
+def test_connections_are_used_again() -> None:
+    """Many requests, one connection."""
+
+    def script(connection: socket.socket, done: threading.Event) -> None:
+        while not done.is_set():
+            read_head(connection)
+            connection.sendall(OK)
+
+    with serving(script) as (server, transport):
+        assert [get(transport, server.url) for _ in range(5)] == [b"ok"] * 5
+        assert server.connections == 1
+
+
+def test_a_mute_server_times_out() -> None:
+    """No answer ends as RequestTimeout, possibly sent."""
+
+    def script(connection: socket.socket, done: threading.Event) -> None:
+        read_head(connection)
+        done.wait(10)
+
+    with serving(script) as (server, transport), pytest.raises(RequestTimeout) as excinfo:
+        get(transport, server.url, read_s=0.2)
+    assert excinfo.value.sent == "maybe"
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b""])
+def test_a_dripping_server_times_out(start: bytes) -> None:
+    """The whole answer has a deadline: a byte now and then does not extend it, in the head or in the body."""
+
+    def script(connection: socket.socket, done: threading.Event) -> None:
+        read_head(connection)
+        connection.sendall(start)
+        while not done.wait(0.02):
+            connection.sendall(b"x")
+
+    with serving(script) as (server, transport), pytest.raises(RequestTimeout) as excinfo:
+        transport.send(Request("GET", server.url), timeout=Timeout(0.1, 0.3))
+    assert excinfo.value.sent == "maybe"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd",
+        b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 200 + b"\r\n",
+        b"SSH-2.0-not-http\r\n\r\n",
+        b"\x00\xff" * 100,
+    ],
+)
+def test_a_broken_answer_is_a_lost_connection(answer: bytes) -> None:
+    """Half an answer, or none of HTTP, may have been preceded by the deed."""
+
+    def script(connection: socket.socket, _done: threading.Event) -> None:
+        read_head(connection)
+        connection.sendall(answer)
+
+    with serving(script) as (server, transport), pytest.raises(ConnectionLost) as excinfo:
+        get(transport, server.url)
+    assert excinfo.value.sent == "maybe"
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"])
+def test_another_thread_cuts_a_request_off(head: bytes) -> None:
+    """abort() wakes a request that waits for the head or for the body, and the transport still works."""
+    waiting = threading.Event()
+    mute = threading.Event()
+    mute.set()
+
+    def script(connection: socket.socket, done: threading.Event) -> None:
+        read_head(connection)
+        if not mute.is_set():
+            connection.sendall(OK)
+            return
+        connection.sendall(head)
+        waiting.set()
+        done.wait(0.1)
+        connection.recv(1)  # returns when the other side is cut off
+
+    with serving(script) as (server, transport), ThreadPoolExecutor(1, "test-caller") as pool:
+        call = pool.submit(get, transport, server.url, 30.0)
+        assert waiting.wait(5)
+        transport.abort()
+        with pytest.raises(ConnectionLost, match="cut off"):
+            call.result(5)
+        mute.clear()
+        assert get(transport, server.url) == b"ok"
+
+
+def test_a_stale_connection_is_not_hidden() -> None:
+    """A kept connection that the server closed after the next request left is not silently tried again."""
+    requests_seen: list[bytes] = []
+
+    def script(connection: socket.socket, _done: threading.Event) -> None:
+        requests_seen.append(read_head(connection))
+        connection.sendall(OK)
+        requests_seen.append(read_head(connection))
+
+    with serving(script) as (server, transport):
+        assert get(transport, server.url) == b"ok"
+        with pytest.raises(ConnectionLost) as excinfo:
+            transport.send(Request("POST", server.url, body=b"{}"), timeout=Timeout(2.0, 5.0))
+        assert excinfo.value.sent == "maybe"
+    assert len(requests_seen) == 2
+
+
+def test_a_proxy_that_refuses_saw_nothing_of_the_request() -> None:
+    """A CONNECT that is refused leaves the request unsent, and the error shows no password of the proxy."""
+    heads: list[bytes] = []
+
+    def script(connection: socket.socket, _done: threading.Event) -> None:
+        heads.append(read_head(connection))
+        connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+    server = Server(script)
+    proxy = server.url.replace("http://", "http://user:canary@").removesuffix("/x")
+    transport = RequestsTransport(proxy=proxy)
+    try:
+        with pytest.raises(ConnectFailed) as excinfo:
+            transport.send(Request("POST", "https://demo-api.ig.com/x", {"CST": "t"}, b"{}"), timeout=Timeout(2, 2))
+    finally:
+        transport.close()
+        server.close()
+    assert excinfo.value.sent == "no"
+    assert "canary" not in str(excinfo.value)
+    assert heads[0].startswith(b"CONNECT demo-api.ig.com:443")
+    assert b"CST" not in heads[0]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 with its key, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    made = datetime(2020, 1, 1, tzinfo=timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(made)
+        .not_valid_after(made + timedelta(days=36_500))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+def over_tls(certificate: Path, script: Script) -> Script:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def wrapped(connection: socket.socket, done: threading.Event) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            script(secure, done)
+
+    return wrapped
+
+
+def test_certificates_are_checked(certificate: Path) -> None:
+    """An unknown certificate ends before anything is sent; ca_bundle makes it known."""
+    heads: list[bytes] = []
+
+    def script(connection: socket.socket, _done: threading.Event) -> None:
+        heads.append(read_head(connection))
+        connection.sendall(OK)
+
+    server = Server(over_tls(certificate, script))
+    url = server.url.replace("http:", "https:")
+    strict, trusting = RequestsTransport(), RequestsTransport(ca_bundle=str(certificate))
+    try:
+        with pytest.raises(ConnectFailed, match="certificate is not accepted") as excinfo:
+            get(strict, url)
+        assert (excinfo.value.sent, heads) == ("no", [])
+        assert "ca_bundle" in (excinfo.value.hint or "")
+        assert get(trusting, url) == b"ok"
+        with pytest.raises(ConnectFailed):  # the name counts too
+            get(trusting, url.replace("127.0.0.1", "localhost"))
+    finally:
+        strict.close()
+        trusting.close()
+        server.close()
+
+
+def test_a_request_over_tls_is_cut_off_too(certificate: Path) -> None:
+    """abort() wakes a blocked read of an encrypted connection."""
+    waiting = threading.Event()
+
+    def script(connection: socket.socket, _done: threading.Event) -> None:
+        read_head(connection)
+        waiting.set()
+        connection.recv(1)
+
+    server, transport = Server(over_tls(certificate, script)), RequestsTransport(ca_bundle=str(certificate))
+    try:
+        with ThreadPoolExecutor(1, "test-caller") as pool:
+            call = pool.submit(get, transport, server.url.replace("http:", "https:"), 30.0)
+            assert waiting.wait(5)
+            transport.abort()
+            assert isinstance(call.exception(5), ConnectionLost)
+    finally:
+        transport.close()
+        server.close()
+
+
+def test_many_threads_share_one_transport() -> None:
+    """Requests of many threads do not mix up."""
+
+    def script(connection: socket.socket, _done: threading.Event) -> None:
+        name = read_head(connection).split(b" ")[1]
+        head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(name)
+        connection.sendall(head + name)
+
+    with serving(script) as (server, transport), ThreadPoolExecutor(8, "test-caller") as pool:
+        answers = list(pool.map(lambda number: get(transport, f"{server.url}/{number}"), range(40)))
+    assert answers == [b"/x/%d" % number for number in range(40)]

@@ -1,0 +1,128 @@
+"""``python -m ig_sdk.simulator`` as a process of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from ig_sdk.simulator.__main__ import main
+
+TIMEOUT_S = 30.0
+COMMAND = [sys.executable, "-m", "ig_sdk.simulator"]
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def refused(*arguments: str) -> tuple[int, str]:
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_interrupted(number):
+    """One line of JSON says how to reach it; a signal ends it with 0 and nothing more said."""
+    with running("--seed", "3", "--no-allowances") as (process, ready):
+        assert set(ready) == {"rest_url", "stream_url", "api_key", "identifier", "password", "account_id"}
+        assert ready["rest_url"].endswith("/gateway/deal")
+        assert ready["stream_url"].startswith("http://127.0.0.1:")
+        with requests.Session() as session:
+            reply = session.post(
+                f"{ready['rest_url']}/session",
+                json={"identifier": ready["identifier"], "password": ready["password"]},
+                headers={"X-IG-API-KEY": ready["api_key"], "VERSION": "2"},
+                timeout=TIMEOUT_S,
+            )
+            assert reply.json()["currentAccountId"] == ready["account_id"]
+            assert reply.json()["lightstreamerEndpoint"] == ready["stream_url"]
+            process.send_signal(number)
+            assert process.wait(TIMEOUT_S) == 0
+        assert process.stdout.read() == ""
+        assert process.stderr.read() == ""
+
+
+def test_the_ports_asked_for():
+    """Named ports are used; one that is taken is told in one line, with exit status 2."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status, told = refused("--stream-port", port)
+        assert status == 2
+        assert told.count("\n") == 1
+        assert port in told
+    with running("--rest-port", port) as (_, ready):
+        assert f":{port}/" in ready["rest_url"]
+        status, told = refused("--rest-port", port)
+        assert (status, told.count("\n")) == (2, 1)
+        assert "in use" in told
+
+
+def test_bad_arguments(tmp_path):
+    """What cannot be used is told before anything is served, with exit status 2."""
+    unordered = tmp_path / "unordered.csv"
+    unordered.write_text("1735768814647,1.1,1.2\n1735768814646,1.1,1.2\n")
+    for arguments, reason in (
+        (["--ticks", str(tmp_path / "none.csv")], "cannot be read"),
+        (["--ticks", str(unordered)], "unordered.csv:2: time goes back"),
+        (["--speed", "0"], "positive number or 'max'"),
+        (["--speed", "max"], "needs ticks"),
+        (["--rest-port", "70000"], "must be a port"),
+        (["--market", "NOPE"], "market must be one of"),
+    ):
+        status, told = refused(*arguments)
+        assert status == 2
+        assert reason in told
+
+
+def test_main_leaves_the_signals_as_they_were(capsys):
+    """Called from a program of one's own, it says what is wrong and gives the handlers back."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert main(["--market", "NOPE"]) == 2
+    assert "market must be one of" in capsys.readouterr().err
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_main_ends_with_the_signal(monkeypatch):
+    """A signal that came before it was ready ends it as well, with everything closed."""
+
+    class Interrupted(io.StringIO):
+        def write(self, text: str) -> int:
+            signal.raise_signal(signal.SIGINT)
+            return super().write(text)
+
+    out = Interrupted()
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main(["--no-allowances"]) == 0
+    assert json.loads(out.getvalue())["account_id"] == "ABC123"
+
+
+def test_help_names_every_option():
+    """The options of the contract are there."""
+    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
+    for option in [
+        "--host",
+        "--rest-port",
+        "--stream-port",
+        "--ticks",
+        "--speed",
+        "--seed",
+        "--tlcp-max",
+        "--no-allowances",
+    ]:
+        assert option in done.stdout

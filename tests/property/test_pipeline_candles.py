@@ -1,0 +1,109 @@
+"""The aggregator against a model that keeps every tick."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ig_sdk.candles import CandleAggregator
+from ig_sdk.types import Candle, Ohlc, Tick
+
+START = datetime(2025, 1, 3, 21, 58, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+prices = st.integers(-200, 200).map(lambda n: n / 8)
+steps = st.one_of(
+    st.tuples(st.just("tick"), st.integers(-150, 400), prices, prices),
+    st.tuples(st.just("advance"), st.integers(-100, 500), st.just(0.0), st.just(0.0)),
+)
+
+
+class Model:
+    """Says the rules in the plainest way: whole seconds, a list of ticks, no state but what was given out."""
+
+    def __init__(self, length: int, price: str, fill: bool) -> None:
+        self.length, self.price, self.fill = length, price, fill
+        self.inside: list[Tick] = []
+        self.opened = self.given = None  # the open interval's start; the end of the last interval given out
+        self.last: Tick | None = None
+        self.whole = False  # whether the open interval's beginning was seen
+        self.late = 0
+
+    def floor(self, time: datetime) -> int:
+        return int((time - EPOCH).total_seconds()) // self.length * self.length
+
+    def candle(self, opens_at: int, ticks: list[Tick], quiet: bool = False) -> Candle:
+        bids, offers, mids = [t.bid for t in ticks], [t.offer for t in ticks], [t.mid for t in ticks]
+        sides = {
+            name: Ohlc(row[0], max(row), min(row), row[-1])
+            for name, row in (("bid", bids), ("offer", offers), ("mid", mids))
+        }
+        main = sides[self.price]
+        return Candle(
+            ticks[0].epic,
+            timedelta(seconds=self.length),
+            EPOCH + timedelta(seconds=opens_at),
+            main.open,
+            main.high,
+            main.low,
+            main.close,
+            None,
+            0 if quiet else len(ticks),
+            quiet or self.whole,
+            sides["bid"],
+            sides["offer"],
+        )
+
+    def until(self, start: int) -> list[Candle]:
+        out = []
+        if self.inside and self.opened is not None and self.opened < start:
+            out.append(self.candle(self.opened, self.inside))
+            self.given, self.inside = self.opened + self.length, []
+        if self.fill and self.last is not None and not self.inside and self.given is not None:
+            while self.given < start:
+                out.append(self.candle(self.given, [self.last], quiet=True))
+                self.given += self.length
+        return out
+
+    def tick(self, tick: Tick) -> list[Candle]:
+        start = self.floor(tick.time)
+        if (self.given is not None and start < self.given) or (self.inside and start < self.opened):
+            self.late += 1
+            return []
+        out = self.until(start)
+        if not self.inside:
+            self.opened = start
+            self.whole = self.last is not None or (tick.time - EPOCH).total_seconds() == start
+        self.inside.append(tick)
+        self.last = tick
+        return out
+
+
+@settings(deadline=None)
+@given(
+    st.lists(steps, max_size=60),
+    st.sampled_from([1, 7, 60, 90]),
+    st.sampled_from(["mid", "bid", "offer"]),
+    st.booleans(),
+)
+def test_equals_the_model(steps: list[tuple[str, int, float, float]], length: int, price: str, fill: bool) -> None:
+    """Any ticks and any time, forward or back: same candles, same late ticks, nothing twice, every tick accounted."""
+    aggregator = CandleAggregator(timedelta(seconds=length), price=price, fill_quiet=fill)  # type: ignore[arg-type]
+    model, now, given_out, ticks = Model(length, price, fill), START, [], 0
+    for kind, seconds, bid, offer in steps:
+        now += timedelta(seconds=seconds)
+        if kind == "tick":
+            ticks += 1
+            tick = Tick("E", bid, offer, now, now)
+            got, wanted = list(aggregator.on_tick(tick)), model.tick(tick)
+        else:
+            got, wanted = list(aggregator.advance(now)), model.until(model.floor(now))
+        assert got == wanted
+        assert aggregator.late_ticks == model.late
+        given_out += got
+    opens = [candle.opens_at for candle in given_out]
+    assert opens == sorted(set(opens))
+    inside = aggregator.current.ticks if aggregator.current else 0
+    assert sum(candle.ticks for candle in given_out) + inside + aggregator.late_ticks == ticks

@@ -1,0 +1,507 @@
+"""The orchestrator over sources that end, block, fail, refuse and fall silent."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from ig_sdk.candles import CandleAggregator
+from ig_sdk.clock import ManualClock
+from ig_sdk.errors import StreamError, SubscriptionRefused, UsageError
+from ig_sdk.pipeline import Action, EmaCross, JsonLinesSink, LiveOrchestrator, PolledSource, Signal
+from ig_sdk.streaming.events import Gap, UpdatesLost
+from ig_sdk.types import Candle, Tick, epic_for
+
+T0 = datetime(2025, 1, 6, 10, 0, tzinfo=timezone.utc)
+EUR, GBP = epic_for("EURUSD"), epic_for("GBPUSD")
+
+
+def tick(seconds: float, price: float = 1.0, epic: str = EUR, source: str = "file") -> Tick:
+    time = T0 + timedelta(seconds=seconds)
+    return Tick(epic, price, price + 0.5, time, time, source)
+
+
+class Kept:
+    """A sink that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.records: list[Any] = []
+        self.closed = 0
+
+    def write(self, record: object) -> None:
+        self.records.append(record)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def of(self, kind: type, epic: str | None = None) -> list[Any]:
+        return [record for record in self.records if isinstance(record, kind) and epic in {None, record.epic}]
+
+
+class Always:
+    """A strategy that says the same about every candle and counts them."""
+
+    warmup = 1
+
+    def __init__(self, action: Action = Action.BUY) -> None:
+        self.action = action
+        self.seen = 0
+
+    def on_candle(self, candle: Candle) -> Signal:
+        self.seen += 1
+        return Signal(self.action, candle.epic, candle.closes_at, candle.close, f"candle {self.seen}")
+
+    def state(self) -> dict[str, Any]:
+        return {"seen": self.seen}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.seen = int(state["seen"])
+
+
+class Blocked:
+    """An iterator that yields what it has, then blocks until it is closed."""
+
+    def __init__(self, *items: object) -> None:
+        self.items = list(items)
+        self.entered, self.released = threading.Event(), threading.Event()
+
+    def __iter__(self) -> Iterator[object]:
+        return self
+
+    def __next__(self) -> object:
+        if self.items:
+            return self.items.pop(0)
+        self.entered.set()
+        assert self.released.wait(10.0)
+        raise StopIteration
+
+    def close(self) -> None:
+        self.released.set()
+
+
+class Scripted:
+    """A polled source: a number lets that much time pass, an error is raised, everything else is an item."""
+
+    def __init__(self, clock: ManualClock, *script: object) -> None:
+        self.clock, self.script = clock, list(script)
+        self.ended = False
+
+    def __iter__(self) -> Iterator[object]:
+        return self
+
+    def __next__(self) -> object:
+        raise AssertionError("polled, not iterated")
+
+    def poll(self, timeout: float) -> object | None:
+        if not self.script:
+            self.ended = True
+            return None
+        step = self.script[0]
+        if isinstance(step, (int, float)):
+            passed = min(timeout, step)
+            self.clock.advance(passed)
+            self.script[0] = step - passed
+            if step - passed <= 0:
+                del self.script[0]
+            return None
+        del self.script[0]
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    def close(self) -> None:
+        self.ended = True
+
+
+def test_a_finite_source_runs_to_its_end() -> None:
+    """Candles to the sinks, then the strategies, their signals after each; the open candle last and not judged."""
+    sink = Kept()
+    report = LiveOrchestrator([tick(0), tick(30, 2.0), tick(61), tick(125)], Always(), sink, "1m").run()
+    first, signal, second, _, flushed = sink.records
+    assert isinstance(signal, Signal)
+    assert (first.opens_at, first.ticks, second.opens_at) == (T0, 2, T0 + timedelta(minutes=1))
+    assert (flushed.complete, flushed.opens_at) == (False, T0 + timedelta(minutes=2))
+    assert sink.closed == 1
+    assert (report.ticks, report.candles, report.signals, report.gaps) == (4, 2, 2, 0)
+    assert report.latency_p50_ms is None
+    assert report.failure is None
+
+
+def test_markets_do_not_meet() -> None:
+    """Each market has candles and strategy copies of its own, equal to those of running it alone."""
+    ticks = [
+        tick(i * 7 + k / 10, 1.0 + ((i * 37) % 11) / 1000 + k, epic)
+        for i in range(300)
+        for k, epic in enumerate((EUR, GBP))
+    ]
+    both = Kept()
+    original = EmaCross(2, 3)
+    LiveOrchestrator(ticks, original, both, "1m").run()
+    for epic in (EUR, GBP):
+        alone = Kept()
+        report = LiveOrchestrator([item for item in ticks if item.epic == epic], EmaCross(2, 3), alone, "1m").run()
+        assert [record for record in both.records if record.epic == epic] == alone.records
+        assert report.signals > 0
+    assert original.state() == EmaCross(2, 3).state()
+
+
+def test_strategies_by_market() -> None:
+    """A mapping gives each market its own; the pairs by name; a market without an entry has candles only."""
+    sink = Kept()
+    ticks = [item for k in range(3) for item in (tick(k * 60), tick(k * 60, epic=GBP), tick(k * 60, epic="X"))]
+    strategies = {"EURUSD": Always(), GBP: [Always(Action.SELL), Always(Action.HOLD)]}
+    report = LiveOrchestrator(ticks, strategies, [sink], "1m").run()
+    assert {signal.action for signal in sink.of(Signal, EUR)} == {Action.BUY}
+    assert {signal.action for signal in sink.of(Signal, GBP)} == {Action.SELL}
+    assert not sink.of(Signal, "X")
+    assert [report.by_epic[epic].signals for epic in (EUR, GBP, "X")] == [2, 2, 0]
+    assert report.by_epic["X"].candles == 2
+
+
+def test_failures_of_strategies_and_sinks_stop_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """They are logged with traceback and counted; the neighbours get everything."""
+
+    class Raises(Always):
+        def on_candle(self, candle: Candle) -> Signal:
+            raise RuntimeError("bad strategy")
+
+    class Wrong(Always):
+        def on_candle(self, candle: Candle) -> Signal:
+            return "BUY"  # type: ignore[return-value]
+
+    class Full(Kept):
+        def write(self, record: object) -> None:
+            raise OSError("disk full")
+
+    sink = Kept()
+    ticks = [tick(k * 60) for k in range(4)]
+    report = LiveOrchestrator(ticks, [Raises(), Wrong(), Always()], [Full(), sink], "1m").run()
+    assert (report.candles, report.signals, report.strategy_errors, report.sink_errors) == (3, 3, 6, 7)
+    assert len(sink.of(Signal)) == 3
+    assert len([record for record in caplog.records if record.exc_info]) == 13
+
+
+def test_bad_and_late_ticks_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """A price or a time that is none stops nothing."""
+    naive = tick(10)._replace(time=datetime(2025, 1, 6))  # noqa: DTZ001
+    items = [tick(0), tick(1, float("nan")), naive, tick(70), tick(5), tick(71)]
+    report = LiveOrchestrator(items, (), (), "1m").run()
+    assert (report.ticks, report.refused_ticks, report.late_ticks) == (6, 2, 1)
+    assert len(caplog.records) == 2
+
+
+def test_events_are_counted_and_passed_on() -> None:
+    """In order with the candles, whatever they are."""
+    sink = Kept()
+    gap, lost = Gap(EUR, 3.0, T0), UpdatesLost(EUR, 5, T0)
+    report = LiveOrchestrator([tick(0), gap, lost, tick(60), "note"], (), sink, "1m").run()
+    assert sink.records[:2] == [gap, lost]
+    assert sink.records[3] == "note"
+    assert (report.gaps, report.lost_updates) == (1, 5)
+    assert report.events == {"Gap": 1, "UpdatesLost": 1, "str": 1}
+
+
+@pytest.mark.parametrize(("latency_from", "field"), [("time", "time"), ("arrival", "received_at")])
+def test_latency_ends_with_the_handling(latency_from: Literal["time", "arrival"], field: str) -> None:
+    """It counts from the price's own time, or from its arrival where that was asked for."""
+    clock = ManualClock(T0)
+    ticks = [tick(0, source="stream")._replace(**{field: T0 - timedelta(milliseconds=ms)}) for ms in (1, 2, 3, 4, 500)]
+    report = LiveOrchestrator(ticks, (), (), "1m", latency_from=latency_from, clock=clock).run()
+    assert report.latency_p50_ms == pytest.approx(3.0, rel=0.03)
+    assert report.latency_p99_ms == pytest.approx(500.0, rel=0.03)
+
+
+def test_latency_from_something_else_is_refused() -> None:
+    """The error names the two choices."""
+    with pytest.raises(ValueError, match="'time' or 'arrival'"):
+        LiveOrchestrator([], (), (), "1m", latency_from="departure")  # type: ignore[arg-type]
+
+
+def test_candles_close_on_time() -> None:
+    """Without a tick, when the end is grace_s past by the market's own clock; later ticks of it are late."""
+    clock = ManualClock(T0 + timedelta(days=400))
+    sink = Kept()
+    source = Scripted(clock, tick(58), tick(10, epic=GBP), 2.9, 0.2, tick(59.5), tick(61), 30.0)
+    assert isinstance(source, PolledSource)
+    written: list[tuple[float, str]] = []
+    sink.write = lambda record: written.append((clock.monotonic(), record.epic))  # type: ignore[method-assign]
+    report = LiveOrchestrator(source, (), sink, "1m", advance_on_time=True, clock=clock).run()
+    (closed_at, epic), *others = written
+    assert epic == EUR
+    assert 3.0 <= closed_at <= 3.3
+    assert [epic for _, epic in others] == [EUR, GBP]  # both flushed: neither was over
+    assert (report.candles, report.late_ticks) == (1, 1)
+
+
+def test_time_goes_on_while_other_markets_tick() -> None:
+    """A busy market does not keep a silent one's candle open."""
+    clock = ManualClock(T0)
+    script = [tick(0, epic=GBP)]
+    for k in range(200):
+        script += [tick(k / 2), 0.5]  # type: ignore[list-item]
+    sink = Kept()
+    LiveOrchestrator(Scripted(clock, *script), (), sink, "1m", advance_on_time=True, clock=clock).run()
+    assert [candle.complete for candle in sink.of(Candle, GBP)] == [True]
+
+
+def test_odd_markets_do_not_disturb_the_clock() -> None:
+    """One that was restored and is silent, one whose tick lies at the end of all time."""
+    clock, sink = ManualClock(T0), Kept()
+    end = datetime.max.replace(tzinfo=timezone.utc)
+    last = tick(0, epic="LAST")._replace(time=end - timedelta(minutes=2))
+    source = Scripted(clock, last, tick(0), 300.0)
+    orchestrator = LiveOrchestrator(source, EmaCross(2, 5), sink, "1m", advance_on_time=True, clock=clock)
+    orchestrator.restore({GBP: [EmaCross(2, 5).state()]})
+    report = orchestrator.run()
+    assert [candle.complete for candle in sink.of(Candle, EUR)] == [True]
+    assert (report.by_epic[GBP].ticks, report.by_epic[GBP].candles) == (0, 0)
+
+
+def test_a_source_that_cannot_close_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The run ends all the same."""
+
+    class Stuck(Blocked):
+        def close(self) -> None:
+            super().close()
+            raise OSError("cannot close")
+
+    source = Stuck(tick(0))
+    source.released.set()
+    report = LiveOrchestrator(source, (), (), "1m").run()
+    assert report.ticks == 1
+    assert "failed to close" in caplog.text
+
+
+def test_advance_on_time_needs_a_source_that_can_be_polled() -> None:
+    """Told when it is made."""
+    with pytest.raises(UsageError, match="poll"):
+        LiveOrchestrator([tick(0)], (), (), "1m", advance_on_time=True)
+
+
+@pytest.mark.parametrize("polled", [True, False])
+def test_one_refused_market_does_not_end_the_others(polled: bool) -> None:
+    """The refusal is counted; only when nothing else ever came is it the run's failure."""
+    refusal = SubscriptionRefused("unknown epic", code=21)
+
+    class Refusing:
+        def __init__(self, *items: object) -> None:
+            self.items = list(items)
+
+        def __iter__(self) -> Iterator[object]:
+            return self
+
+        def __next__(self) -> object:
+            if not self.items:
+                raise StopIteration
+            item = self.items.pop(0)
+            if isinstance(item, Exception):
+                raise item
+            return item
+
+    def source(*items: object) -> Any:
+        return Scripted(ManualClock(T0), *items) if polled else Refusing(*items)
+
+    report = LiveOrchestrator(source(tick(0), refusal, tick(60)), (), (), "1m", advance_on_time=polled).run()
+    assert (report.ticks, report.events) == (2, {"SubscriptionRefused": 1})
+    orchestrator = LiveOrchestrator(source(refusal), (), (), "1m", advance_on_time=polled)
+    with pytest.raises(SubscriptionRefused):
+        orchestrator.run()
+
+
+def test_a_failing_source_flushes_closes_and_raises() -> None:
+    """What came before is kept, and the report says why it ended."""
+
+    def source() -> Iterator[Tick]:
+        yield tick(0)
+        raise StreamError("gone")
+
+    sink = Kept()
+    orchestrator = LiveOrchestrator(source(), Always(), sink, "1m")
+    with pytest.raises(StreamError, match="gone"):
+        orchestrator.run()
+    assert [record.complete for record in sink.records] == [False]
+    assert sink.closed == 1
+    assert orchestrator.report().failure == "StreamError: gone"
+
+
+def test_a_failing_source_on_its_own_thread_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody is there to catch it: the log and the report tell."""
+
+    def source() -> Iterator[Tick]:
+        yield tick(0)
+        raise StreamError("gone")
+
+    orchestrator = LiveOrchestrator(source(), Always(), Kept(), "1m")
+    orchestrator.start()
+    assert orchestrator.wait(10.0)
+    assert orchestrator.stop()
+    assert orchestrator.report().failure == "StreamError: gone"
+    assert "source of the pipeline failed" in caplog.text
+
+
+def test_stop_wakes_a_blocked_source() -> None:
+    """It closes the iterator, flushes, closes the sinks, joins the thread; twice is fine."""
+    source, sink = Blocked(tick(0)), Kept()
+    orchestrator = LiveOrchestrator(source, Always(), sink, "1m")
+    orchestrator.start()
+    assert source.entered.wait(10.0)
+    assert "ig-live" in {thread.name for thread in threading.enumerate()}
+    assert orchestrator.stop()
+    assert orchestrator.stop()
+    assert [record.complete for record in sink.records] == [False]
+    assert sink.closed == 1
+    assert orchestrator.report().ticks == 1
+
+
+def test_stop_from_inside_returns_at_once() -> None:
+    """A strategy may end the run that it is part of; no further tick is taken."""
+
+    class Stops(Always):
+        def on_candle(self, candle: Candle) -> Signal:
+            assert not orchestrator.stop()
+            return super().on_candle(candle)
+
+        def __deepcopy__(self, memo: object) -> Stops:
+            return self
+
+    sink = Kept()
+    orchestrator = LiveOrchestrator((tick(k * 60) for k in range(100)), Stops(), sink, "1m")
+    report = orchestrator.run()
+    assert report.ticks == 2
+    assert sink.closed == 1
+    assert orchestrator.stop()
+
+
+def test_stop_says_when_the_source_does_not_yield(caplog: pytest.LogCaptureFixture) -> None:
+    """A source that cannot be woken is named in the log, and the call is bounded."""
+    release, entered = threading.Event(), threading.Event()
+
+    def source() -> Iterator[Tick]:
+        yield tick(0)
+        entered.set()
+        release.wait(10.0)
+        yield tick(1)
+
+    orchestrator = LiveOrchestrator(source(), (), (), "1m")
+    with caplog.at_level(logging.DEBUG, "ig_sdk.pipeline"):
+        orchestrator.start()
+        assert entered.wait(10.0)
+        assert not orchestrator.stop(timeout=0.01)
+    assert "has not ended" in caplog.text
+    release.set()
+    assert orchestrator.wait(10.0)
+    assert orchestrator.stop()
+
+
+def test_an_orchestrator_runs_once() -> None:
+    """A second run, a run after stop, a start after a run: each is told."""
+    orchestrator = LiveOrchestrator([tick(0)], (), (), "1m")
+    orchestrator.run()
+    for again in (orchestrator.run, orchestrator.start):
+        with pytest.raises(UsageError, match="once"):
+            again()
+    sink = Kept()
+    stopped = LiveOrchestrator([tick(0)], (), sink, "1m")
+    assert stopped.report().elapsed_s == 0.0
+    assert stopped.stop()
+    assert sink.closed == 1
+    with pytest.raises(UsageError, match="once"):
+        stopped.run()
+
+
+def test_ctrl_c_flushes_and_goes_on() -> None:
+    """KeyboardInterrupt leaves everything closed and the report whole."""
+
+    def source() -> Iterator[Tick]:
+        yield tick(0)
+        raise KeyboardInterrupt
+
+    sink = Kept()
+    orchestrator = LiveOrchestrator(source(), Always(), sink, "1m")
+    with pytest.raises(KeyboardInterrupt):
+        orchestrator.run()
+    assert sink.closed == 1
+    assert [record.complete for record in sink.records] == [False]
+    assert (orchestrator.report().ticks, orchestrator.report().failure) == (1, None)
+
+
+def test_a_generator_is_closed_when_the_run_ends() -> None:
+    """Whatever it holds open is released, also when the run ends early."""
+    closed = []
+
+    def source() -> Iterator[Tick]:
+        try:
+            while True:
+                yield tick(0)
+        finally:
+            closed.append(True)
+
+    class Stops(Kept):
+        def write(self, record: object) -> None:
+            super().write(record)
+
+    orchestrator = LiveOrchestrator(source(), (), Stops(), "1m")
+    orchestrator.start()
+    orchestrator.stop()
+    assert orchestrator.wait(10.0)
+    assert closed in ([True], [])  # a run stopped before its first tick never entered the generator
+
+
+def test_state_goes_over_a_restart() -> None:
+    """Strategies of every market go on exactly where another run ended."""
+    ticks = [tick(k * 60, 1.0 + ((k * 37) % 11) / 1000, epic) for k in range(60) for epic in (EUR, GBP)]
+    whole, first, second = Kept(), Kept(), Kept()
+    LiveOrchestrator(ticks, EmaCross(2, 5), whole, "1m").run()
+    before = LiveOrchestrator(ticks[:60], EmaCross(2, 5), first, "1m")
+    before.run()
+    after = LiveOrchestrator(ticks[58:], EmaCross(2, 5), second, "1m")
+    after.restore(json.loads(json.dumps(before.state())))
+    after.run()
+    # The candles that were open at the end of the first run are built anew by the second from the same ticks.
+    for epic in (EUR, GBP):
+        assert first.of(Signal, epic) + second.of(Signal, epic) == whole.of(Signal, epic)
+    assert whole.of(Signal)
+
+
+def test_states_are_checked() -> None:
+    """Wrong strategies, wrong moment: told."""
+    orchestrator = LiveOrchestrator(Blocked(tick(0)), EmaCross(2, 5), (), "1m")
+    with pytest.raises(ValueError, match="2 states for 1"):
+        orchestrator.restore({EUR: [EmaCross(2, 5).state()] * 2})
+    with pytest.raises(ValueError, match="parameters"):
+        orchestrator.restore({EUR: [EmaCross(2, 6).state()]})
+    orchestrator.start()
+    for call in (orchestrator.state, lambda: orchestrator.restore({})):
+        with pytest.raises(UsageError):
+            call()
+    assert orchestrator.stop()
+    assert set(orchestrator.state()) <= {EUR}
+
+
+def test_misuse_is_told_at_once() -> None:
+    """Resolution, price and strategies are looked at when it is made."""
+    with pytest.raises(ValueError, match="resolution"):
+        LiveOrchestrator([], (), (), "soon")
+    with pytest.raises(ValueError, match="price"):
+        LiveOrchestrator([], (), (), "1m", price="ask")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="on_candle"):
+        LiveOrchestrator([], object(), ())  # type: ignore[arg-type]
+
+
+def test_json_lines_of_a_run_are_the_candles_of_the_ticks(tmp_path: Path) -> None:
+    """What is on disk equals what the aggregator alone makes of the same ticks."""
+    ticks = [tick(k * 11.3, 1.0 + ((k * 37) % 101) / 1000) for k in range(500)]
+    LiveOrchestrator(ticks, (), JsonLinesSink(tmp_path / "out.jsonl"), "1m", price="bid", fill_quiet=True).run()
+    aggregator = CandleAggregator("1m", price="bid", fill_quiet=True)
+    candles = [candle for item in ticks for candle in aggregator.on_tick(item)] + aggregator.flush()
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(row["opens_at"], row["close"], row["ticks"], row["complete"]) for row in rows] == [
+        (candle.opens_at.isoformat(), candle.close, candle.ticks, candle.complete) for candle in candles
+    ]

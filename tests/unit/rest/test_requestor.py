@@ -1,0 +1,247 @@
+"""Calls: headers, attempts, pauses, time, errors."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from ig_sdk.clock import ManualClock
+from ig_sdk.config import IGConfig
+from ig_sdk.errors import (
+    AuthenticationError,
+    BrokerUnavailable,
+    ConnectFailed,
+    ConnectionLost,
+    DecodeError,
+    InvalidRequest,
+    RequestTimeout,
+    SessionExpired,
+    UsageError,
+)
+from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.requestor import Budget, Requestor, Stamp
+from ig_sdk.rest.transport import Request, Response, Timeout
+
+READ = Endpoint("GET", "/markets/{epic}", version=3)
+DEAL = Endpoint("POST", "/positions/otc", version=2, mutating=True)
+CONFIG = IGConfig(api_key="canarykey", identifier="canaryuser", password="canarypass")
+OK = Response(200, {}, b'{"a": 1.5}')
+EXPIRED = Response(401, {}, b'{"errorCode": "error.security.client-token-invalid"}')
+DOWN = Response(503, {}, b"<html>")
+
+
+class Scripted:
+    """A transport that plays answers in order."""
+
+    def __init__(self, *answers: Response | Exception | Callable[[Request], Response]) -> None:
+        self.answers = list(answers)
+        self.requests: list[Request] = []
+        self.timeouts: list[Timeout] = []
+
+    def send(self, request: Request, *, timeout: Timeout) -> Response:
+        self.requests.append(request)
+        self.timeouts.append(timeout)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(request) if callable(answer) else answer
+
+    def abort(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Tokens:
+    """An authorizer whose logins are counted."""
+
+    def __init__(self) -> None:
+        self.generation = 1
+
+    def stamp(self, budget: Budget) -> Stamp:
+        return Stamp({"CST": f"token{self.generation}"}, self.generation)
+
+    def renew(self, generation: int) -> None:
+        if generation == self.generation:
+            self.generation += 1
+
+
+class Waits(ManualClock):
+    """A clock that notes how long it was asked to wait, and lets that time pass at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, event: threading.Event, timeout: float) -> bool:
+        self.waits.append(timeout)
+        if not event.is_set():
+            self.advance(timeout)
+        return event.is_set()
+
+
+class Bench:
+    """A requestor with everything that can be looked at."""
+
+    def __init__(self, *answers: Any, config: IGConfig = CONFIG) -> None:
+        self.transport = Scripted(*answers)
+        self.clock = Waits()
+        self.closing = threading.Event()
+        self.tokens = Tokens()
+        self.requestor = Requestor(
+            self.transport, config, lambda: config, clock=self.clock, closing=self.closing, random=lambda: 0.999999
+        )
+
+    def call(self, endpoint: Endpoint = READ, timeout: float | None = None, **options: Any) -> Any:
+        if endpoint is READ:
+            options.setdefault("parts", {"epic": "CS.D.EURUSD.MINI.IP"})
+        budget = self.requestor.budget(timeout)
+        return self.requestor.call(endpoint, budget=budget, authorizer=self.tokens, **options)
+
+
+def headers_of(request: Request) -> Mapping[str, str]:
+    return request.headers
+
+
+def test_headers_belong_to_one_request() -> None:
+    """Version, key and tokens go with each request; content type only with a body."""
+    bench = Bench(OK, OK)
+    bench.call()
+    bench.call(DEAL, body={"size": 1})
+    read, deal = bench.transport.requests
+    assert (read.method, read.url) == ("GET", f"{CONFIG.base_url}/markets/CS.D.EURUSD.MINI.IP")
+    assert (read.headers["VERSION"], deal.headers["VERSION"]) == ("3", "2")
+    assert read.headers["X-IG-API-KEY"] == "canarykey"
+    assert read.headers["CST"] == "token1"
+    assert "Content-Type" not in read.headers
+    assert deal.headers["Content-Type"] == "application/json; charset=UTF-8"
+    assert json.loads(deal.body or b"") == {"size": 1}
+    assert "_method" not in {**read.headers, **deal.headers}
+
+
+def test_queries_are_encoded() -> None:
+    """A query is a query, whatever stands in it."""
+    bench = Bench(OK)
+    bench.call(Endpoint("GET", "/markets"), query={"searchTerm": "a&b=c é"})
+    assert bench.transport.requests[0].url.endswith("/markets?searchTerm=a%26b%3Dc+%C3%A9")
+
+
+def test_reads_come_through_bad_days() -> None:
+    """Lost, slow and failing answers are tried again with growing pauses."""
+    bench = Bench(ConnectFailed("x", sent="no"), ConnectionLost("x"), RequestTimeout("x"), DOWN, DOWN, OK)
+    assert str(bench.call().data["a"]) == "1.5"
+    assert [round(wait) for wait in bench.clock.waits] == [1, 2, 4, 8, 16]
+
+
+def test_attempts_have_a_limit() -> None:
+    """After max_retries the last failure is raised."""
+    config = IGConfig(reconnect={"max_retries": 2})
+    bench = Bench(*[DOWN] * 9, config=config)
+    with pytest.raises(BrokerUnavailable):
+        bench.call()
+    assert len(bench.transport.requests) == 3
+
+
+@pytest.mark.parametrize("failure", [ConnectionLost("x"), RequestTimeout("x"), DOWN])
+def test_deals_are_sent_once(failure: Any) -> None:
+    """A deal that may have been taken leaves once."""
+    bench = Bench(failure, OK)
+    with pytest.raises((ConnectionLost, RequestTimeout, BrokerUnavailable)):
+        bench.call(DEAL, body={})
+    assert len(bench.transport.requests) == 1
+
+
+def test_unsent_deals_are_sent_again() -> None:
+    """A deal that provably never left is sent again, unchanged."""
+    bench = Bench(ConnectFailed("x", sent="no"), OK)
+    bench.call(DEAL, body={"dealReference": "mine"})
+    first, second = bench.transport.requests
+    assert first.body == second.body
+
+
+@pytest.mark.parametrize("endpoint", [READ, DEAL])
+def test_a_dead_token_is_renewed_once(endpoint: Endpoint) -> None:
+    """After a token code the call is repeated with new tokens, without a pause; a second one is final."""
+    bench = Bench(EXPIRED, OK)
+    bench.call(endpoint)
+    assert [request.headers["CST"] for request in bench.transport.requests] == ["token1", "token2"]
+    assert bench.clock.waits == []
+    bench = Bench(EXPIRED, EXPIRED, OK)
+    with pytest.raises(SessionExpired):
+        bench.call(endpoint)
+    assert len(bench.transport.requests) == 2
+
+
+def test_a_call_keeps_to_its_time() -> None:
+    """timeout= is for all attempts and pauses together."""
+    bench = Bench(*[DOWN] * 9)
+    with pytest.raises(BrokerUnavailable):
+        bench.call(timeout=5)
+    assert bench.clock.monotonic() <= 5
+    assert len(bench.transport.requests) == 3  # at 0, 1 and 3 seconds; the next pause would be 4
+    assert [round(limit.read_s) for limit in bench.transport.timeouts] == [5, 4, 2]
+
+
+def test_without_a_time_the_configuration_bounds_each_attempt() -> None:
+    """No timeout= takes connect_timeout_s and read_timeout_s."""
+    bench = Bench(OK)
+    bench.call()
+    assert bench.transport.timeouts == [Timeout(10, 30)]
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+def test_times_that_are_none_are_refused(timeout: float) -> None:
+    """A timeout must be a positive number."""
+    with pytest.raises(ValueError, match="timeout"):
+        Bench().call(timeout=timeout)
+
+
+def test_closing_ends_a_pause_and_refuses_calls() -> None:
+    """A call that waits for its next attempt fails with its failure; a new one is a wrong use."""
+    bench = Bench(lambda _request: bench.closing.set() or DOWN, OK)
+    with pytest.raises(BrokerUnavailable):
+        bench.call()
+    with pytest.raises(UsageError, match="closed"):
+        bench.call()
+    assert len(bench.transport.requests) == 1
+    bench.call(last=True)
+
+
+def test_no_body_is_none_and_no_json_is_told() -> None:
+    """204 gives None; a page instead of JSON is an error that shows its beginning, redacted."""
+    assert Bench(Response(204, {}, b"")).call().data is None
+    with pytest.raises(DecodeError) as excinfo:
+        Bench(Response(200, {}, b'<html> password="canarypass"')).call()
+    assert excinfo.value.path == "/markets/{epic}"
+    assert excinfo.value.excerpt.startswith("<html>")
+    assert "canary" not in excinfo.value.excerpt
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Bad request", b"[1]", b'{"errorCode": 5}', b'{"error": "x"}', b"\xff"])
+def test_refusals_without_a_code(body: bytes) -> None:
+    """An error of another shape has no code, and its class follows the status."""
+    with pytest.raises(InvalidRequest) as excinfo:
+        Bench(Response(400, {}, body)).call()
+    assert excinfo.value.code == ""
+
+
+@pytest.mark.parametrize("place", ["code", "request id", "text"])
+def test_secrets_that_a_server_echoes_are_not_repeated(place: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What a server copies from the request is in no error and no log: not from its code, its request id, its text."""
+    caplog.set_level("DEBUG")
+    told = f"{CONFIG.password} {CONFIG.api_key} {CONFIG.identifier} token1"
+    answer = {
+        "code": Response(401, {}, json.dumps({"errorCode": told}).encode()),
+        "request id": Response(401, {"x-request-id": told}, b"{}"),
+        "text": Response(200, {}, told.encode()),
+    }[place]
+    with pytest.raises((AuthenticationError, DecodeError)) as excinfo:
+        Bench(answer).call()
+    seen = f"{excinfo.value} {vars(excinfo.value)} {caplog.text}"
+    assert not [secret for secret in told.split() if secret in seen]
+    assert "*** *** ***" in seen

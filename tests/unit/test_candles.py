@@ -1,0 +1,261 @@
+"""Edges, order, time and quiet intervals of the candle aggregator."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from ig_sdk.candles import QUIET_LIMIT, CandleAggregator
+from ig_sdk.types import Candle, Ohlc, Resolution, Tick
+
+EPIC = "CS.D.EURUSD.MINI.IP"
+T0 = datetime(2025, 1, 6, 10, 0, tzinfo=timezone.utc)
+
+
+def at(seconds: float, bid: float = 1.0, offer: float = 1.5, *, epic: str = EPIC, start: datetime = T0) -> Tick:
+    time = start + timedelta(seconds=seconds)
+    return Tick(epic, bid, offer, time, time)
+
+
+def fed(aggregator: CandleAggregator, *ticks: Tick) -> list[Candle]:
+    return [candle for tick in ticks for candle in aggregator.on_tick(tick)]
+
+
+def test_candle_carries_both_sides_and_the_mid() -> None:
+    """Open, high, low and close are first, highest, lowest and last; high of the mid is the highest mid."""
+    aggregator = CandleAggregator("1m")
+    ticks = [at(0, 1.0, 2.0), at(10, 3.0, 3.5), at(20, 0.5, 4.0), at(59.999, 1.5, 2.5), at(60, 9.0, 9.0)]
+    (candle,) = fed(aggregator, *ticks)
+    assert candle == Candle(
+        EPIC,
+        Resolution.MINUTE,
+        T0,
+        1.5,
+        3.25,
+        1.5,
+        2.0,
+        None,
+        4,
+        True,
+        Ohlc(1.0, 3.0, 0.5, 1.5),
+        Ohlc(2.0, 4.0, 2.0, 2.5),
+    )
+    assert candle.resolution is Resolution.MINUTE
+
+
+@pytest.mark.parametrize(("price", "opens"), [("mid", 1.25), ("bid", 1.0), ("offer", 1.5)])
+def test_price_chooses_the_side(price: str, opens: float) -> None:
+    """Open to close are those of the side asked for."""
+    aggregator = CandleAggregator("1m", price=price)  # type: ignore[arg-type]
+    aggregator.on_tick(at(0))
+    assert aggregator.current is not None
+    assert aggregator.current.open == aggregator.current.close == opens
+
+
+def test_tick_on_the_edge_opens_the_next() -> None:
+    """Intervals are half-open."""
+    aggregator = CandleAggregator("1m")
+    assert not aggregator.on_tick(at(0))
+    assert not aggregator.on_tick(at(59.999999))
+    (closed,) = aggregator.on_tick(at(60))
+    assert (closed.opens_at, closed.ticks) == (T0, 2)
+    assert aggregator.current is not None
+    assert aggregator.current.opens_at == T0 + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "time", "opens_at"),
+    [
+        ("90s", "2025-01-06T10:01:31+00:00", "2025-01-06T10:01:30+00:00"),
+        ("7m", "1970-01-01T00:13:59+00:00", "1970-01-01T00:07:00+00:00"),
+        ("7m", "1969-12-31T23:59:59+00:00", "1969-12-31T23:53:00+00:00"),
+        (Resolution.HOUR_4, "2025-01-06T15:59:59+00:00", "2025-01-06T12:00:00+00:00"),
+        (Resolution.DAY, "2025-01-06T23:59:59.999999+00:00", "2025-01-06T00:00:00+00:00"),
+        (Resolution.WEEK, "2025-01-12T23:59:59+00:00", "2025-01-06T00:00:00+00:00"),
+        (timedelta(days=14), "2025-01-06T00:00:00+00:00", "2025-01-06T00:00:00+00:00"),
+        (Resolution.HOUR, "2025-01-06T10:30:00+05:30", "2025-01-06T05:00:00+00:00"),
+    ],
+)
+def test_intervals_are_counted_from_the_epoch(resolution: str, time: str, opens_at: str) -> None:
+    """Alignment is to the UTC epoch, of whole weeks to Mondays; other zones are turned into UTC."""
+    aggregator = CandleAggregator(resolution)
+    moment = datetime.fromisoformat(time)
+    aggregator.on_tick(Tick(EPIC, 1.0, 1.0, moment, moment))
+    assert aggregator.current is not None
+    assert aggregator.current.opens_at == datetime.fromisoformat(opens_at)
+    assert aggregator.current.opens_at.tzinfo is timezone.utc
+
+
+def test_late_tick_is_refused_and_counted() -> None:
+    """A tick older than the open candle changes nothing."""
+    aggregator = CandleAggregator("1m")
+    fed(aggregator, at(0), at(61))
+    before = aggregator.current
+    assert not aggregator.on_tick(at(59.9, 99.0, 99.0))
+    assert aggregator.current == before
+    assert aggregator.late_ticks == 1
+
+
+def test_order_of_arrival_rules_inside_the_candle() -> None:
+    """The close is the tick that came last, also when its time goes back inside the open candle."""
+    aggregator = CandleAggregator("1m", price="bid")
+    fed(aggregator, at(30, 1.0), at(50, 2.0), at(10, 3.0))
+    assert aggregator.current is not None
+    assert (aggregator.current.open, aggregator.current.close, aggregator.current.ticks) == (1.0, 3.0, 3)
+    assert aggregator.late_ticks == 0
+
+
+def test_advance_closes_on_time_and_later_ticks_of_it_are_late() -> None:
+    """A candle is given out once: by time, then nothing more of its interval."""
+    aggregator = CandleAggregator("1m")
+    aggregator.on_tick(at(0))
+    assert not aggregator.advance(T0 + timedelta(seconds=59.9))
+    (closed,) = aggregator.advance(T0 + timedelta(seconds=60))
+    assert closed.complete
+    assert aggregator.current is None
+    assert not aggregator.advance(T0 + timedelta(seconds=61))
+    assert not aggregator.on_tick(at(59))
+    assert aggregator.late_ticks == 1
+    assert aggregator.current is None
+    assert not aggregator.on_tick(at(60))
+    assert not aggregator.advance(T0)
+
+
+def test_a_candle_whose_beginning_was_not_seen_is_incomplete() -> None:
+    """Only the first one, and only when its first tick does not stand on its edge."""
+    joined_late = fed(CandleAggregator("1m"), at(5), at(65), at(125))
+    assert [candle.complete for candle in joined_late] == [False, True]
+    on_the_edge = fed(CandleAggregator("1m"), at(0), at(65))
+    assert [candle.complete for candle in on_the_edge] == [True]
+
+
+def test_quiet_intervals_are_absent() -> None:
+    """No tick, no candle."""
+    aggregator = CandleAggregator("1m")
+    assert [candle.opens_at for candle in fed(aggregator, at(0), at(300), at(360))] == [T0, T0 + timedelta(minutes=5)]
+
+
+def test_quiet_intervals_are_flat_when_asked_for() -> None:
+    """With fill_quiet each interval has its candle, at the previous close of each side, with no ticks."""
+    aggregator = CandleAggregator("1m", fill_quiet=True)
+    closed = fed(aggregator, at(0, 5.0, 6.0), at(20, 1.0, 2.0), at(200, 3.0, 4.0))
+    assert [(c.opens_at - T0).seconds // 60 for c in closed] == [0, 1, 2]
+    for quiet in closed[1:]:
+        assert (quiet.open, quiet.high, quiet.low, quiet.close) == (1.5, 1.5, 1.5, 1.5)
+        assert (quiet.bid, quiet.offer) == (Ohlc(1.0, 1.0, 1.0, 1.0), Ohlc(2.0, 2.0, 2.0, 2.0))
+        assert (quiet.ticks, quiet.complete) == (0, True)
+
+
+def test_quiet_intervals_by_time_are_not_given_twice() -> None:
+    """What advance filled, the next tick does not fill again, and a tick of it is late."""
+    aggregator = CandleAggregator("1m", fill_quiet=True)
+    aggregator.on_tick(at(0))
+    assert [c.ticks for c in aggregator.advance(T0 + timedelta(minutes=3))] == [1, 0, 0]
+    assert not aggregator.on_tick(at(130))
+    assert aggregator.late_ticks == 1
+    assert [c.ticks for c in aggregator.on_tick(at(240))] == [0]
+
+
+def test_a_long_hole_is_left_absent() -> None:
+    """One call makes QUIET_LIMIT flat candles at most; a longer hole stays absent as a whole."""
+    aggregator = CandleAggregator("1s", fill_quiet=True)
+    aggregator.on_tick(at(0))
+    assert len(aggregator.on_tick(at(QUIET_LIMIT + 1))) == QUIET_LIMIT + 1
+    assert len(aggregator.on_tick(at(2 * QUIET_LIMIT + 3))) == 1
+    assert not aggregator.on_tick(at(2 * QUIET_LIMIT + 3))
+    assert [c.ticks for c in aggregator.advance(T0 + timedelta(days=4000))] == [2]
+
+
+def test_flush_gives_the_open_candle_once() -> None:
+    """The flushed candle is incomplete, and its interval is over."""
+    aggregator = CandleAggregator("1m")
+    assert aggregator.flush() == []
+    aggregator.on_tick(at(1))
+    (flushed,) = aggregator.flush()
+    assert not flushed.complete
+    assert aggregator.flush() == []
+    assert not aggregator.on_tick(at(2))
+    assert aggregator.late_ticks == 1
+
+
+def test_current_and_closes_at_follow_the_open_candle() -> None:
+    """Both are None when no candle is open."""
+    aggregator = CandleAggregator("1m")
+    assert (aggregator.current, aggregator.closes_at, aggregator.epic) == (None, None, None)
+    aggregator.on_tick(at(1))
+    assert aggregator.closes_at == T0 + timedelta(minutes=1)
+    assert aggregator.epic == EPIC
+    assert aggregator.resolution is Resolution.MINUTE
+
+
+def test_crossed_quotes_are_kept() -> None:
+    """Judging quotes is not the aggregator's business."""
+    aggregator = CandleAggregator("1m")
+    aggregator.on_tick(at(0, bid=2.0, offer=1.0))
+    assert aggregator.current is not None
+    assert aggregator.current.bid == Ohlc(2.0, 2.0, 2.0, 2.0)
+    assert aggregator.current.offer == Ohlc(1.0, 1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("bid", "offer"),
+    [(math.nan, 1.0), (1.0, math.nan), (math.inf, 1.0), (1.0, -math.inf), (math.inf, -math.inf), (1e308, 1e308)],
+)
+@pytest.mark.parametrize("opened", [True, False])
+def test_prices_that_are_no_finite_numbers_are_refused(bid: float, offer: float, opened: bool) -> None:
+    """Nothing has changed after the refusal."""
+    aggregator = CandleAggregator("1m")
+    if opened:
+        aggregator.on_tick(at(0))
+    before = aggregator.current
+    with pytest.raises(ValueError, match="finite"):
+        aggregator.on_tick(at(1, bid, offer))
+    assert aggregator.current == before
+
+
+def test_a_tick_of_another_market_is_refused() -> None:
+    """One aggregator serves one market; an equal text that is another object is the same market."""
+    aggregator = CandleAggregator("1m")
+    aggregator.on_tick(at(0))
+    with pytest.raises(ValueError, match="one for each market"):
+        aggregator.on_tick(at(1, epic="CS.D.GBPUSD.MINI.IP"))
+    for _ in range(2):
+        assert not aggregator.on_tick(at(2, epic="".join(EPIC)))
+    assert aggregator.current is not None
+    assert aggregator.current.ticks == 3
+
+
+def test_naive_times_are_refused() -> None:
+    """A time without zone is misuse, before and after the first tick, for advance too."""
+    aggregator = CandleAggregator("1m")
+    naive = datetime(2025, 1, 6, 10, 0)  # noqa: DTZ001
+    for _ in range(2):
+        with pytest.raises(TypeError):
+            aggregator.on_tick(Tick(EPIC, 1.0, 1.0, naive, naive))
+        with pytest.raises(TypeError):
+            aggregator.advance(naive)
+        aggregator.on_tick(at(0))
+
+
+def test_the_end_of_time_is_refused() -> None:
+    """A candle that would end after the year 9999 cannot be."""
+    aggregator = CandleAggregator("1m")
+    end = datetime.max.replace(tzinfo=timezone.utc)
+    with pytest.raises(ValueError, match="9999"):
+        aggregator.on_tick(Tick(EPIC, 1.0, 1.0, end, end))
+    assert aggregator.current is None
+
+
+@pytest.mark.parametrize("resolution", [Resolution.MONTH, "MONTH", "0s", "-1m", "1.5s", "", "1w", timedelta(0), 60])
+def test_lengths_that_are_none_are_refused(resolution: str) -> None:
+    """A month is no length; neither are zero, a fraction of a second, or a bare number."""
+    with pytest.raises(ValueError):
+        CandleAggregator(resolution)
+
+
+def test_unknown_price_is_refused() -> None:
+    """The side is mid, bid or offer."""
+    with pytest.raises(ValueError, match="'mid', 'bid' or 'offer'"):
+        CandleAggregator("1m", price="ask")  # type: ignore[arg-type]

@@ -1,0 +1,180 @@
+"""Loggers, redaction, correlation ids, files."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ig_sdk import logs
+
+CANARY = "canary7f3a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"identifier": "{CANARY}", "password": "{CANARY} and more"}}',
+        f"{{'password': '{CANARY}'}}",
+        f'{{\\"password\\": \\"{CANARY}\\"}}',
+        f'password="with \\" quote {CANARY}"',
+        f"X-SECURITY-TOKEN: {CANARY}",
+        f"X-IG-API-KEY: {CANARY}",
+        f"('X-IG-API-KEY', '{CANARY}')",
+        f"CST={CANARY}&x=1",
+        f"Authorization: Bearer {CANARY}.part-2",
+        f"{{'Authorization': 'Bearer {CANARY}'}}",
+        f"LS_user=A&LS_password=CST-{CANARY}%7CXST-{CANARY}&LS_cid=x",
+        f"LS_password={CANARY}",
+        f"CST-{CANARY}|XST-{CANARY}",
+        f"https://user:{CANARY}@proxy:3128/path",
+        f"api_key={CANARY}, more",
+        f'"access_token":"{CANARY}","refresh_token":"{CANARY}"',
+        f"Set-Cookie: {CANARY}",
+        f"b'password': b'{CANARY}'",
+    ],
+)
+def test_secrets_are_redacted(text: str) -> None:
+    """Whatever form a secret comes in, it does not come out."""
+    assert CANARY not in logs.redact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["GET /markets/CS.D.EURUSD.MINI.IP: HTTP 200", "the password is wrong", "LS_user=ABC123&LS_op=add", "a: b, c=d"],
+)
+def test_harmless_text_stays(text: str) -> None:
+    """What is no secret is not touched."""
+    assert logs.redact(text) == text
+
+
+def test_records_are_redacted_in_every_part(caplog: pytest.LogCaptureFixture) -> None:
+    """Message, arguments and traceback of a record hold no secret, also for handlers of the application."""
+    logger = logs.get_logger("rest")
+    with caplog.at_level(logging.DEBUG, "ig_sdk"):
+        logger.info("sent %s", {"password": CANARY})
+        try:
+            int(f"password={CANARY}")
+        except ValueError:
+            logger.exception("failed with X-SECURITY-TOKEN: %s", CANARY)
+    assert len(caplog.records) == 2
+    assert CANARY not in caplog.text
+    assert "ValueError" in caplog.text
+    assert all(CANARY not in str(record.__dict__.get("args")) for record in caplog.records)
+
+
+def test_arguments_that_do_not_fit_do_not_leak(caplog: pytest.LogCaptureFixture) -> None:
+    """A wrong format string loses the arguments, not the record."""
+    with caplog.at_level(logging.DEBUG, "ig_sdk"):
+        logs.get_logger("rest").info("%s %s", CANARY)
+    assert "do not fit" in caplog.text
+    assert CANARY not in caplog.text
+
+
+def test_library_adds_no_handler_but_the_null_one() -> None:
+    """Nothing is printed by itself."""
+    kinds = {type(handler) for handler in logging.getLogger("ig_sdk").handlers}
+    assert kinds == {logging.NullHandler}
+
+
+def test_one_filter_a_logger() -> None:
+    """Asking for a logger again does not filter twice."""
+    logger = logs.get_logger("rest")
+    assert logs.get_logger("rest") is logger
+    assert sum(isinstance(item, logs.RedactionFilter) for item in logger.filters) == 1
+
+
+def test_a_reloaded_module_takes_over() -> None:
+    """The filter of a former copy of the module, as a notebook leaves it, is replaced."""
+    former = type("RedactionFilter", (logging.Filter,), {})()
+    logger = logging.getLogger("ig_sdk.rest")
+    logger.addFilter(former)
+    logs.get_logger("rest")
+    assert former not in logger.filters
+    assert sum(isinstance(item, logs.RedactionFilter) for item in logger.filters) == 1
+
+
+def test_correlation_ids_nest_and_end(caplog: pytest.LogCaptureFixture) -> None:
+    """Records within one block share an id; another thread has its own."""
+    logger = logs.get_logger("rest")
+    other: list[str] = []
+    with caplog.at_level(logging.DEBUG, "ig_sdk"), logs.correlation() as outer:
+        with logs.correlation() as inner:
+            logger.info("inside")
+        thread = threading.Thread(target=lambda: other.append(logs.correlation_id()), name="test-other")
+        thread.start()
+        thread.join(5)
+        with logs.correlation("mine"):
+            assert logs.correlation_id() == "mine"
+    assert inner == outer != "-"
+    assert other == ["-"]
+    assert logs.correlation_id() == "-"
+    assert caplog.records[0].correlation_id == outer  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def loud() -> Iterator[None]:
+    """The library's loggers let everything through, and are put back."""
+    root = logging.getLogger("ig_sdk")
+    before = root.level
+    logs.set_level("DEBUG")
+    yield
+    root.setLevel(before)
+
+
+@pytest.mark.usefixtures("loud")
+def test_files_by_component(tmp_path: Path) -> None:
+    """Each component writes its own file, redacted, until told to stop."""
+    stop = logs.to_files(tmp_path / "log", level="DEBUG")
+    with logs.correlation("abcd"):
+        logs.get_logger("rest").info("password=%s", CANARY)
+        logs.get_logger("auth").debug("hello")
+    stop()
+    stop()
+    logs.get_logger("rest").info("too late")
+    assert sorted(file.name for file in (tmp_path / "log").iterdir()) == ["auth.log", "rest.log"]
+    line = (tmp_path / "log" / "rest.log").read_text(encoding="utf-8")
+    assert "INFO [abcd] (rest) password=***" in line
+    assert "too late" not in line
+    assert not [h for h in logging.getLogger("ig_sdk.rest").handlers if isinstance(h, logging.FileHandler)]
+
+
+@pytest.mark.usefixtures("loud")
+def test_files_as_json(tmp_path: Path) -> None:
+    """The JSON form is one object a line, traceback included."""
+    stop = logs.to_files(tmp_path, as_json=True)
+    try:
+        int("odd")
+    except ValueError:
+        logs.get_logger("auth").exception("failed\nbadly")
+    stop()
+    (line,) = (tmp_path / "auth.log").read_text(encoding="utf-8").splitlines()
+    record = json.loads(line)
+    assert record["ts"].endswith("Z")
+    assert (record["level"], record["component"], record["message"]) == ("ERROR", "auth", "failed\nbadly")
+    assert "ValueError: invalid literal" in record["exception"]
+
+
+@pytest.mark.usefixtures("loud")
+def test_one_file_for_two_who_ask(tmp_path: Path) -> None:
+    """Two clients with one folder write each record once, and the file closes with the last."""
+    first, second = logs.to_files(tmp_path), logs.to_files(tmp_path)
+    logs.get_logger("rest").info("one")
+    first()
+    logs.get_logger("rest").info("two")
+    second()
+    assert (tmp_path / "rest.log").read_text(encoding="utf-8").count("\n") == 2
+
+
+@pytest.mark.usefixtures("loud")
+def test_files_rotate(tmp_path: Path) -> None:
+    """A file that is full is put aside."""
+    stop = logs.to_files(tmp_path, rotation_mb=0.0005)
+    for number in range(20):
+        logs.get_logger("rest").info("record number %d of a file that is full soon", number)
+    stop()
+    assert (tmp_path / "rest.log.1").exists()
