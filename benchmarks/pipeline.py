@@ -27,10 +27,10 @@ from ig_sdk.pipeline import EMA, RSI, BollingerBands, CandleAggregator, EmaCross
 from ig_sdk.types import Tick
 
 sys.path.insert(0, str(Path(__file__).parent))
+from environments import python_environment
 from series import PRICES, SPREAD, TICKS, prices, tick_rows
 
 HERE = Path(__file__).resolve().parent
-ENVIRONMENTS = HERE.parent / ".venvs"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 EPIC = "CS.D.EURUSD.MINI.IP"
 MONTH_TICKS = 1_000_000
@@ -53,25 +53,10 @@ TALIPP = Peer("talipp", "peer_talipp.py", ("talipp==2.7.0",), 8.0, PRICES)
 TALIB = Peer("TA-Lib stream functions", "peer_talib.py", ("TA-Lib>=0.6", "numpy"), 4.0, PRICES)
 
 
-def environment(peer: Peer) -> Path:
-    """Return the Python of the peer's environment, built when it is not there yet."""
-    folder = ENVIRONMENTS / f"bench-{Path(peer.script).stem}"
-    python = folder / "bin" / "python"
-    built = folder / "packages.txt"
-    if not built.exists() or built.read_text(encoding="utf-8") != " ".join(peer.packages):
-        print(f"building {folder} for {peer.name} …", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        subprocess.run(
-            [str(python), "-m", "pip", "install", "-qq", "--only-binary", ":all:", *peer.packages], check=True
-        )
-        built.write_text(" ".join(peer.packages), encoding="utf-8")
-    return python
-
-
 @contextmanager
 def rounds_of(peer: Peer) -> Iterator[Callable[[], float]]:
     """Start the peer's process; the callable runs one round there and returns microseconds for each item."""
-    command = [str(environment(peer)), str(HERE / peer.script)]
+    command = [str(python_environment(Path(peer.script).stem, peer.packages)), str(HERE / peer.script)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("no pipes")

@@ -40,7 +40,7 @@ nitpick_ignore_regex = [
     (r"py:class", r"ig_sdk\.rest\.(transport|requestor)\.\w+"),
     (r"py:class", r"ig_sdk\.lightstreamer\.(tlcp\.\w+|subscription|update_iterator)\.\w+"),
     (r"py:class", r"ig_sdk\.streaming\.(stream|intake)\.\w+"),
-    (r"py:class", r"ig_sdk\.simulator\.(faults|outlet)\.\w+"),
+    (r"py:class", r"ig_sdk\.simulator\.(faults|replay|outlet)\.\w+|StreamHub"),
 ]
 
 

@@ -28,8 +28,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from ig_sdk import Candle, ConfigError, IGClient, IGConfig, IGError, Resolution, SystemClock
-from ig_sdk.pipeline import EmaCross, JsonLinesSink, LiveOrchestrator, Report, Signal, Sink
+from ig_sdk import Candle, ConfigError, IGClient, IGConfig, IGError, SystemClock
+from ig_sdk.pipeline import CandleAggregator, EmaCross, JsonLinesSink, LiveOrchestrator, Report, Signal, Sink
+from ig_sdk.types import epic_for
 
 if TYPE_CHECKING:
     from ig_sdk.lightstreamer import StatusChanged
@@ -72,20 +73,48 @@ def arguments() -> argparse.Namespace:
     add("--seed", type=int, default=7, help="same seed, same simulated prices")
     add("--json", metavar="FILE", help="also write candles, signals and events to a file, a JSON object a line")
     options = parser.parse_args()
-    if options.ticks and options.environment != "simulator":
+    if options.ticks is not None and options.environment != "simulator":
         parser.error("--ticks needs --environment simulator: recorded prices are never mixed with IG's")
-    options.seeded = options.environment == "simulator" and not options.ticks
+    options.seeded = options.environment == "simulator" and options.ticks is None
     for name, value in (SEEDED if options.seeded else REAL).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
     options.market = options.market or (["EURUSD", "USDJPY"] if options.seeded else ["EURUSD"])
     try:
-        options.speed = options.speed if options.speed == "max" else float(options.speed)
-        options.strategy = EmaCross(options.fast, options.slow, options.threshold)
-        Resolution.parse(options.resolution)
+        check(options)
     except ValueError as error:
         parser.error(str(error))
     return options
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse with ``ValueError`` what can never work, before anything is started."""
+    options.strategy = EmaCross(options.fast, options.slow, options.threshold)
+    CandleAggregator(options.resolution)
+    if options.ticks == "":
+        raise ValueError("--ticks needs the name of a file")
+    if options.ticks and len(set(map(epic_for, options.market))) > 1:
+        raise ValueError("--ticks are of one market: give --market once")
+    if not all(name.strip() for name in options.market):
+        raise ValueError("--market needs a name or an epic")
+    if options.speed == "max":
+        if options.seeded:
+            raise ValueError("--speed max needs --ticks: a made-up market has no end to run to")
+    else:
+        options.speed = number(options.speed, "--speed")
+    if options.seconds != math.inf:
+        number(options.seconds, "--seconds")
+
+
+def number(text: str | float, name: str) -> float:
+    """Return a positive finite number; ``ValueError`` names the option."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 < value < math.inf:
+        raise ValueError(f"{name} must be a number above zero{' or max' if name == '--speed' else ''}, not {text}")
+    return value
 
 
 def headline(options: argparse.Namespace) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import re
@@ -204,8 +205,8 @@ def path_or_iterable() -> Rule:
 
 
 def versions() -> Rule:
-    """Protocol versions in the order in which they are tried."""
-    form = re.compile(r"\d{1,3}(\.\d{1,3}){2}")
+    """TLCP versions from the newest to the oldest, the order in which they are tried."""
+    form = re.compile(r"2(\.\d{1,3}){2}")
 
     def check(value: object) -> object:
         parts = [value] if isinstance(value, str) else value
@@ -213,9 +214,12 @@ def versions() -> Rule:
             raise ValueError(value)
         if not all(isinstance(part, str) and form.fullmatch(part) for part in parts):
             raise ValueError(value)
+        numbers = [tuple(map(int, part.split("."))) for part in parts]
+        if any(later >= former for former, later in itertools.pairwise(numbers)):
+            raise ValueError(value)
         return tuple(parts)
 
-    return Rule('versions such as "2.4.0", in the order to try', check, _read_versions)
+    return Rule('versions such as "2.4.0", the newest first', check, _read_versions)
 
 
 def _read_versions(text_: str) -> object:

@@ -149,6 +149,10 @@ class CandleAggregator:
         """End the open candle and return it, ``complete=False``; later ticks of its interval are late."""
         return [self._close(complete=False)] if self._ticks else []
 
+    def __repr__(self) -> str:
+        length = self._length.name if isinstance(self._length, Resolution) else f"{int(self._length.total_seconds())}s"
+        return f"<CandleAggregator {length} {self._price}{f' of {self._epic}' if self._epic else ''}>"
+
     def _take(self, tick: Tick) -> Sequence[Candle]:
         epic, bid, offer, time = tick[:4]
         total = bid + offer

@@ -353,7 +353,9 @@ def _flat(tree: Mapping[str, object], source: str, faults: list[str]) -> dict[st
 
 
 def _wants_test(layer: str | None, env: Mapping[str, str], faults: list[str]) -> bool:
-    asked, source = (layer, "argument") if layer is not None else (env.get("IG_LAYER") or None, "environment")
+    asked, source = layer, "argument"
+    if layer is None:
+        asked, source = env.get("IG_LAYER") or None, "environment variable IG_LAYER"
     if asked not in (None, "test"):
         faults.append(f"layer ({source}): must be test, or not given, not {asked!r}")
     return asked == "test"

@@ -18,6 +18,8 @@ def epic_for(market: str) -> str:
     Source:
         DESIGN section 4: the pairs are ``CS.D.{PAIR}.MINI.IP``.
     """
+    if not isinstance(market, str):
+        raise TypeError(f"a market is named by text, such as 'EURUSD' or an epic, not by {market!r}")
     name = market.replace("/", "").upper()
     return f"CS.D.{name}.MINI.IP" if name in PAIRS else market
 
@@ -107,7 +109,10 @@ class Resolution(timedelta, Enum):
             if text.upper() in cls.__members__:
                 return cls[text.upper()]
             match = _LENGTH.fullmatch(text.lower())
-            length = timedelta(seconds=int(match[1]) * _UNITS_S[match[2]]) if match else timedelta(0)
+            try:
+                length = timedelta(seconds=int(match[1]) * _UNITS_S[match[2]]) if match else timedelta(0)
+            except (OverflowError, ValueError):  # more digits than fit into a length, or into a number
+                length = timedelta(0)
         elif isinstance(value, timedelta):
             length = value
         else:

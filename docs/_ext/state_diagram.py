@@ -92,7 +92,8 @@ def arrows(table: Table = TRANSITIONS) -> list[Arrow]:
         whole = [frame for frame in FRAMES if frame.members <= sources]
         for frame in whole:
             found[frame.members, target, frame].append(trigger)
-        for source in sources.difference(*(frame.members for frame in whole)):
+        alone = sources.difference(*(frame.members for frame in whole))
+        for source in sorted(alone, key=list(Phase).index):
             found[frozenset({source}), target, None].append(trigger)
     return [Arrow(sources, tuple(causes), target, frame) for (sources, target, frame), causes in found.items()]
 

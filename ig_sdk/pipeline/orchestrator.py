@@ -72,6 +72,7 @@ class LiveOrchestrator:
 
     Raises:
         ValueError: The resolution, the price or ``latency_from`` is none of these.
+        TypeError: A strategy or a sink is none.
         UsageError: ``advance_on_time`` with a source that cannot be polled.
 
     Threading:
@@ -99,7 +100,7 @@ class LiveOrchestrator:
             raise UsageError("advance_on_time needs a source with poll(timeout) and ended, such as a price stream")
         self._source = source
         self._strategies = _by_market(strategies)
-        self._outlet = Outlet(sinks if isinstance(sinks, Sequence) else (sinks,))
+        self._outlet = Outlet(_all_sinks(sinks))
         self._resolution, self._price, self._fill_quiet = resolution, price, fill_quiet
         self._aggregator()  # a wrong resolution or price is told now, not at the first tick
         self._on_time = advance_on_time
@@ -218,13 +219,17 @@ class LiveOrchestrator:
         if self._claimed:
             raise UsageError("a state is restored before the run begins")
         markets = {}
-        for epic, states in state.items():
+        for epic, states in _checked_state(state).items():
             market = markets[epic] = self._market(epic)
             if len(states) != len(market.strategies):
                 raise ValueError(f"{epic}: {len(states)} states for {len(market.strategies)} strategies")
             for strategy, saved in zip(market.strategies, states, strict=True):
                 strategy.restore(saved)
         self._markets.update(markets)
+
+    def __repr__(self) -> str:
+        state = "ended" if self._done.is_set() else "running" if self._claimed else "not started"
+        return f"<LiveOrchestrator {state}: {self.report()}>"
 
     def _claim(self) -> None:
         with self._lock:
@@ -354,6 +359,20 @@ def _by_market(
 def _several(strategies: Strategy | Sequence[Strategy]) -> tuple[Strategy, ...]:
     several = tuple(strategies) if isinstance(strategies, Sequence) else (strategies,)
     for strategy in several:
-        if not callable(getattr(strategy, "on_candle", None)):
-            raise TypeError(f"a strategy has on_candle(candle), {strategy!r:.80} has not")
+        if isinstance(strategy, type) or not callable(getattr(strategy, "on_candle", None)):
+            raise TypeError(f"a strategy is an object with on_candle(candle), not {strategy!r:.80}")
+    return several
+
+
+def _checked_state(state: Any) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    if isinstance(state, Mapping) and all(isinstance(states, (list, tuple)) for states in state.values()):
+        return state
+    raise ValueError(f"a state is an object of lists, one for each market, not {state!r:.80}")
+
+
+def _all_sinks(sinks: Sink | Sequence[Sink]) -> tuple[Sink, ...]:
+    several = tuple(sinks) if isinstance(sinks, Sequence) else (sinks,)
+    for sink in several:
+        if isinstance(sink, type) or not isinstance(sink, Sink):
+            raise TypeError(f"a sink is an object with write(record) and close(), not {sink!r:.80}")
     return several

@@ -92,6 +92,10 @@ def _sealed(strategy: str, parameters: Mapping[str, Any], state: Mapping[str, An
     return {"strategy": strategy, "parameters": dict(parameters), **state}
 
 
+def _told(strategy: str, parameters: Mapping[str, Any]) -> str:
+    return f"{strategy}({', '.join(f'{name}={value!r}' for name, value in parameters.items())})"
+
+
 def _opened(strategy: str, parameters: Mapping[str, Any], state: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return ``state`` if it was made by such a strategy."""
     if not isinstance(state, Mapping):
@@ -141,6 +145,9 @@ class EmaCross:
     def _parameters(self) -> dict[str, Any]:
         fast, slow = self._periods
         return {"fast": fast, "slow": slow, "threshold": self._threshold, "seed": self._seed}
+
+    def __repr__(self) -> str:
+        return _told("EmaCross", self._parameters)
 
     def on_candle(self, candle: Candle) -> Signal:
         """Take the next closed candle and say what it means."""
@@ -231,6 +238,9 @@ class RsiReversion:
             "smoothing": self._smoothing,
         }
 
+    def __repr__(self) -> str:
+        return _told("RsiReversion", self._parameters)
+
     def on_candle(self, candle: Candle) -> Signal:
         """Take the next closed candle and say what it means."""
         rsi = self._rsi.update(candle.close)
@@ -286,6 +296,9 @@ class BollingerReversion:
     @property
     def _parameters(self) -> dict[str, Any]:
         return {"period": self._period, "deviations": self._deviations, "min_width": self._min_width}
+
+    def __repr__(self) -> str:
+        return _told("BollingerReversion", self._parameters)
 
     def on_candle(self, candle: Candle) -> Signal:
         """Take the next closed candle and say what it means."""

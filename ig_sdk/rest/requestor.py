@@ -25,6 +25,8 @@ Secrets = tuple[str | None, ...]
 
 _JSON = "application/json; charset=UTF-8"
 _log = logs.get_logger("rest")
+# A socket takes no timeout of centuries.
+_LONGEST_S = 7 * 86_400.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Budget:
         if timeout is not None and not (timeout > 0 and math.isfinite(timeout)):
             raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
         self._clock = clock
-        self._ends = None if timeout is None else clock.monotonic() + timeout
+        self._ends = None if timeout is None else clock.monotonic() + min(timeout, _LONGEST_S)
 
     @property
     def limited(self) -> bool:
@@ -80,7 +82,7 @@ class Budget:
     def attempt(self, config: IGConfig) -> Timeout:
         """Return the limits of the next attempt: a limit set by the caller counts for it, else the configuration."""
         if self._ends is None:
-            return Timeout(config.connect_timeout_s, config.read_timeout_s)
+            return Timeout(min(config.connect_timeout_s, _LONGEST_S), min(config.read_timeout_s, _LONGEST_S))
         left = max(self.left_s, 0.001)
         return Timeout(min(config.connect_timeout_s, left), left)
 

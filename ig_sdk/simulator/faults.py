@@ -7,41 +7,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ig_sdk.errors import UsageError
 
-
-class StreamTarget(Protocol):
-    """What a running stream server lets faults do to it."""
-
-    def drop(self) -> int:
-        """Break every stream connection without a word; return how many."""
-        ...
-
-    def close_connections(self, code: int, reason: str) -> int:
-        """Close every WebSocket with a close frame; return how many."""
-        ...
-
-    def mute(self, *, on: bool) -> int:
-        """Let the connections that are open now send nothing any more, or send again; return how many."""
-        ...
-
-    def loop(self, delay_ms: int, *, close_socket: bool) -> int:
-        """Ask every session to bind again; return how many."""
-        ...
-
-    def end(self, code: int, message: str) -> int:
-        """End every session; return how many."""
-        ...
-
-    def inject(self, line: str) -> int:
-        """Put a raw line into every stream; return into how many."""
-        ...
-
-    def forget(self) -> int:
-        """Forget what was sent, so that recovery is refused; return for how many sessions."""
-        ...
+if TYPE_CHECKING:
+    from ig_sdk.simulator.stream_hub import StreamHub
 
 
 @dataclass(frozen=True)
@@ -86,16 +57,16 @@ class Faults:
         self.answer_delay_s = 0.0
         self.reverse_answers = False
         self._lock = threading.Lock()
-        self._stream: StreamTarget | None = None
+        self._stream: StreamHub | None = None
         self._refusals: list[tuple[int, str]] = []
         self._rest: list[_RestRule] = []
 
-    def attach(self, stream: StreamTarget | None) -> None:
+    def attach(self, stream: StreamHub | None) -> None:
         """Name the stream server that the stream faults act on; ``None`` when it is gone."""
         with self._lock:
             self._stream = stream
 
-    def _target(self) -> StreamTarget:
+    def _target(self) -> StreamHub:
         with self._lock:
             stream = self._stream
         if stream is None:
@@ -216,14 +187,17 @@ class Faults:
         """
         fault = RestFault(status=status, code=code, delay_s=delay_s, drop=drop)
         with self._lock:
-            self._rest.append(_RestRule(fault, method, path, times))
+            if times > 0:
+                self._rest.append(_RestRule(fault, method, path, times))
 
     def take_rest(self, method: str, path: str) -> RestFault | None:
         """Return and use up the fault due to a request, if any."""
         with self._lock:
             for rule in self._rest:
-                if rule.left > 0 and path.startswith(rule.path) and rule.method in (None, method):
+                if path.startswith(rule.path) and rule.method in (None, method):
                     rule.left -= 1
+                    if rule.left <= 0:
+                        self._rest.remove(rule)
                     return rule.fault
         return None
 

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 from ig_sdk.clock import Clock
 from ig_sdk.simulator.market import Market, Quote
-from ig_sdk.simulator.outlet import Outlet
-from ig_sdk.simulator.replay import Replay
+from ig_sdk.simulator.replay import Outlet, Replay
 from ig_sdk.types import Tick
 
 _log = logging.getLogger("ig_sdk.simulator.feed")
@@ -60,27 +59,29 @@ class Feed:
 
     def quote(self, epic: str) -> Quote | None:
         """Return what a market shows over REST, or ``None`` when there is no such market."""
-        if self._replayed(epic) and self._replay is not None:
-            quote = self._replay.quote(epic)
-            if quote is not None:
-                return quote
+        replay = self._replay_of(epic)
+        quote = None if replay is None else replay.quote(epic)
+        if quote is not None:
+            return quote
         with self._lock:
             return self._market.quote(epic)
 
     def latest(self, epic: str) -> Tick | None:
         """Return the tick that a new subscriber is shown first, or ``None``."""
-        if self._replayed(epic) and self._replay is not None:
-            return self._replay.latest(epic)
+        replay = self._replay_of(epic)
+        if replay is not None:
+            return replay.latest(epic)
         quote = self.quote(epic)
         return None if quote is None else quote.tick
 
     def subscribed(self, epic: str) -> None:
         """Take note that somebody subscribed to ``epic``: a replay of it begins."""
-        if self._replayed(epic) and self._replay is not None:
-            self._replay.begin()
+        replay = self._replay_of(epic)
+        if replay is not None:
+            replay.begin()
 
-    def _replayed(self, epic: str) -> bool:
-        return self._replay is not None and self._replay.plays(epic)
+    def _replay_of(self, epic: str) -> Replay | None:
+        return self._replay if self._replay is not None and self._replay.plays(epic) else None
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -91,7 +92,7 @@ class Feed:
                 due = self._market.next_at
             for tick in ticks:
                 # A market that was held up, by a machine asleep or a clock set forward, does not relive what it missed.
-                if now - tick.time <= _TOO_LATE and not self._replayed(tick.epic):
+                if now - tick.time <= _TOO_LATE and self._replay_of(tick.epic) is None:
                     self._outlet.publish(tick)
             wait_s = _LONGEST_WAIT_S if due is None else (due - self._clock.now()).total_seconds()
             if wait_s > 0:

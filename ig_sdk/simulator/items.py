@@ -210,23 +210,14 @@ class ItemAdapter:
     Args:
         knows: Whether an epic exists.
         accounts: Account ids whose items may be subscribed; ``None`` allows any.
-        retired: Kinds that are refused with 21; empty accepts ``MARKET:`` and ``L1:`` and lets them stay silent, as IG
-            did after May 2026.
 
     Threading:
         Not thread-safe: the stream server calls it under its lock.
     """
 
-    def __init__(
-        self,
-        knows: Callable[[str], bool],
-        *,
-        accounts: Collection[str] | None = None,
-        retired: Collection[str] = (),
-    ) -> None:
+    def __init__(self, knows: Callable[[str], bool], *, accounts: Collection[str] | None = None) -> None:
         self._knows = knows
         self._accounts = accounts
-        self._retired = frozenset(retired)
         self._days: dict[str, DayFigures] = {}
         self._candles: dict[str, ScaleCandle] = {}
         self._last: dict[str, Tick] = {}
@@ -264,13 +255,11 @@ class ItemAdapter:
         """Return kind and channel of an item: rows of a market are the same for every account."""
         if item == HEARTBEAT_ITEM:
             return HEARTBEAT, item
-        parts = item.split(":")
-        if parts[0] in self._retired:
-            raise Refusal(21, f"Invalid group: {item}")
-        match parts:
+        match item.split(":"):
             case ["PRICE", account, epic] if self._knows(epic):
                 return self._of_account(PRICE, account, f"PRICE:{epic}")
             case ["MARKET" | "L1", epic] if self._knows(epic):
+                # As IG does since May 2026: accepted, and silent.
                 return MARKET, item
             case ["CHART", epic, "TICK"] if self._knows(epic):
                 return CHART_TICK, item

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
+from typing import NamedTuple
 
 from ig_sdk.simulator.instruments import Instrument, instruments
 from ig_sdk.types import Tick
@@ -46,8 +47,7 @@ _PULL_S = 3 * 86_400
 _SHORTEST_GAP_S = 0.02
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(NamedTuple):
     """What a market shows now.
 
     Attributes:

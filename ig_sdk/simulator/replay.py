@@ -8,17 +8,41 @@ import threading
 from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import closing
 from datetime import datetime
+from typing import Protocol
 
 from ig_sdk.clock import Clock
 from ig_sdk.errors import DecodeError, IGError
 from ig_sdk.simulator.market import Quote
-from ig_sdk.simulator.outlet import Outlet
 from ig_sdk.types import Tick
 
 _log = logging.getLogger("ig_sdk.simulator.replay")
 
 # Waiting threads look up this often; close() wakes them at once.
 _GLANCE_S = 0.5
+
+
+class Outlet(Protocol):
+    """What a feed asks of the stream server.
+
+    Threading:
+        Called from the feed's threads.
+    """
+
+    def publish(self, tick: Tick) -> None:
+        """Send ``tick`` to whoever subscribed to its market."""
+        ...
+
+    def subscribed(self, epics: Collection[str]) -> bool:
+        """Whether anybody is subscribed to one of ``epics``."""
+        ...
+
+    def wait_room(self, timeout: float) -> bool:
+        """Wait until every client has room for another update; return whether it has."""
+        ...
+
+    def wait_written(self, timeout: float) -> bool:
+        """Wait until everything published was written to its clients; return whether it was."""
+        ...
 
 
 class Replay:
@@ -176,17 +200,17 @@ class Replay:
 
     def _wait_for_readers(self) -> bool:
         """Wait until somebody is subscribed and nobody lags behind; return whether to go on."""
-        held_from: float | None = None
+        outlet = self._outlet
+        if outlet.subscribed(self._epics) and outlet.wait_room(0.0):
+            return not self._stop.is_set()
+        held_from = self._clock.monotonic()
         while not self._stop.is_set():
             self._subscribed.clear()
-            if self._outlet.subscribed(self._epics):
-                if self._outlet.wait_room(0.0 if held_from is None else _GLANCE_S):
-                    break
-            elif held_from is not None:
+            if not outlet.subscribed(self._epics):
                 self._subscribed.wait(_GLANCE_S)
-            if held_from is None:
-                held_from = self._clock.monotonic()
-        if held_from is not None and self._paced_from is not None:
+            elif outlet.wait_room(_GLANCE_S):
+                break
+        if self._paced_from is not None:
             # The gaps that follow keep their length: what was held up is not caught up.
             began_at, first_time = self._paced_from
             self._paced_from = (began_at + self._clock.monotonic() - held_from, first_time)

@@ -52,7 +52,7 @@ class Simulator:
         host: Address to listen on.
         rest_port: Port of the REST API; 0 takes a free one.
         stream_port: Port of the stream; 0 takes a free one.
-        tlcp_max: Highest version of the streaming protocol that is taken (IG: 2.4.0).
+        tlcp_max: Highest version of the streaming protocol that is taken; that of ``stream_options`` unless given.
         allowances: Requests a minute; ``None`` for no limit.
         credentials: The login that is taken.
         stream_options: Limits, timings and test modes of the stream server.
@@ -78,7 +78,7 @@ class Simulator:
         host: str = "127.0.0.1",
         rest_port: int = 0,
         stream_port: int = 0,
-        tlcp_max: str = "2.4.0",
+        tlcp_max: str | None = None,
         allowances: Allowances | None = Allowances(),  # noqa: B008 -- frozen
         credentials: Credentials | None = None,
         stream_options: StreamOptions | None = None,
@@ -101,8 +101,7 @@ class Simulator:
             ),
             authenticate=self.sessions.authenticate,
             clock=self._clock,
-            tlcp_max=tlcp_max,
-            options=_options(stream_options, allowances),
+            options=_options(stream_options, allowances, tlcp_max),
             faults=self.faults,
             snapshot=self._latest,
             on_subscribe=self._subscribed,
@@ -266,7 +265,7 @@ class Simulator:
         return IGClient(self.config(**overrides))
 
 
-def _checked(speed: float | str, market: str | None, tlcp_max: str, *, replayed: bool) -> float:
+def _checked(speed: float | str, market: str | None, tlcp_max: str | None, *, replayed: bool) -> float:
     """Return the speed as a number."""
     faults = []
     number = math.nan
@@ -282,17 +281,17 @@ def _checked(speed: float | str, market: str | None, tlcp_max: str, *, replayed:
         faults.append(
             f"market must be one of {', '.join(PAIRS)} or an epic of {', '.join(instruments())}, not {market!r}"
         )
-    if not re.fullmatch(r"\d\.\d\.\d", tlcp_max, re.ASCII):
+    if tlcp_max is not None and not re.fullmatch(r"\d\.\d\.\d", tlcp_max, re.ASCII):
         faults.append(f"tlcp_max must be a protocol version such as '2.4.0', not {tlcp_max!r}")
     if faults:
         raise ConfigError(faults)
     return number
 
 
-def _options(options: StreamOptions | None, allowances: Allowances | None) -> StreamOptions:
-    if options is not None or allowances is None:
-        return options or StreamOptions()
-    return StreamOptions(max_items=allowances.subscriptions)
+def _options(options: StreamOptions | None, allowances: Allowances | None, tlcp_max: str | None) -> StreamOptions:
+    if options is None:
+        options = StreamOptions() if allowances is None else StreamOptions(max_items=allowances.subscriptions)
+    return options if tlcp_max is None else dataclasses.replace(options, tlcp_max=tlcp_max)
 
 
 def _known(ticks: Iterable[object]) -> Iterator[Tick]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ig_sdk.simulator.stream_session import StreamSession
 
 Transport = Literal["ws", "http"]
 
@@ -18,24 +21,6 @@ def parse_version(text: str) -> tuple[int, int] | None:
     if not 2 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
         return None
     return int(parts[0]), int(parts[1])
-
-
-class Bound(Protocol):
-    """What a connection's session can be asked without knowing more of it."""
-
-    session_id: str
-
-    def pump(self, now: float) -> None:
-        """Send what waits, as far as there is room."""
-        ...
-
-    def settle(self, now: float) -> None:
-        """Answer a poll that has something to say, or whose time is over."""
-        ...
-
-    def unbind(self, now: float) -> None:
-        """Go on without a connection."""
-        ...
 
 
 class StreamConnection:
@@ -68,8 +53,8 @@ class StreamConnection:
         self.client_ip = client_ip
         self.default_session = default_session
         self.lines: deque[str] = deque()
-        self.session: Bound | None = None
-        self.last: Bound | None = None
+        self.session: StreamSession | None = None
+        self.last: StreamSession | None = None
         self.budget: int | None = None
         self.put_data = False
         self.last_put = 0.0
@@ -89,11 +74,14 @@ class StreamConnection:
         """Queue one line; a broken connection takes none."""
         if self.aborted:
             return
-        self.lines.append(line)
+        lines = self.lines
+        lines.append(line)
         self.last_put = now
         if self.budget is not None:
             self.budget -= len(line.encode()) + 2
-        self.on_output()
+        # With more lines the writer has been told already.
+        if len(lines) == 1:
+            self.on_output()
 
     @property
     def ready(self) -> bool:

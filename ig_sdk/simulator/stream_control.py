@@ -10,7 +10,6 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from ig_sdk.lightstreamer.tlcp.notifications import Conf, Subcmd, Subok, Unsub
 from ig_sdk.simulator import stream_requests as read
@@ -25,17 +24,7 @@ Deed = Callable[[], None]
 _MPN = frozenset({"register", "reset_badge", "activate", "pn_reconf", "deactivate"})
 
 
-class Owner(Protocol):
-    """Whose sessions these are."""
-
-    feeds: Feeds
-
-    def forget(self, session: StreamSession) -> None:
-        """Remove a session that has ended."""
-        ...
-
-
-def control(session: StreamSession, parameters: Parameters, owner: Owner, now: float) -> Deed:
+def control(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
     """Check a ``control`` request and return what it does.
 
     Raises:
@@ -47,7 +36,7 @@ def control(session: StreamSession, parameters: Parameters, owner: Owner, now: f
     prepare = _OPERATIONS.get(operation)
     if prepare is None:
         raise Refusal(65, "Unknown LS_op")
-    return prepare(session, parameters, owner, now)
+    return prepare(session, parameters, feeds, now)
 
 
 def message(session: StreamSession, parameters: Parameters, now: float) -> Deed:
@@ -61,7 +50,7 @@ def message(session: StreamSession, parameters: Parameters, now: float) -> Deed:
     return lambda: session.messages.take(text, now)
 
 
-def _add(session: StreamSession, parameters: Parameters, owner: Owner, now: float) -> Deed:
+def _add(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
     number = read.subscription_number(parameters)
     if number in session.subscriptions:
         raise Refusal(65, "LS_subId already in use")
@@ -69,13 +58,13 @@ def _add(session: StreamSession, parameters: Parameters, owner: Owner, now: floa
     frequency = read.frequency(parameters, unfiltered=True) or "unlimited"
     buffer_size = read.buffer_size(parameters, spec.mode)
     rows = read.snapshot_rows(parameters, spec.mode)
-    layout = owner.feeds.adapter.layout(spec)
+    layout = feeds.adapter.layout(spec)
     _check_limit(session, layout)
     # An unfiltered subscription has no buffer of its own size (section 8.1).
     if frequency == "unfiltered":
         buffer_size = None
     subscription = ServerSubscription(session, number, spec.mode, layout, frequency=frequency, buffer_size=buffer_size)
-    return lambda: _start(session, subscription, owner.feeds, rows, now)
+    return lambda: _start(session, subscription, feeds, rows, now)
 
 
 def _check_limit(session: StreamSession, layout: Layout) -> None:
@@ -119,19 +108,19 @@ def _subscription(session: StreamSession, parameters: Parameters) -> ServerSubsc
     return subscription
 
 
-def _delete(session: StreamSession, parameters: Parameters, owner: Owner, now: float) -> Deed:
+def _delete(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
     subscription = _subscription(session, parameters)
 
     def delete() -> None:
         del session.subscriptions[subscription.number]
-        owner.feeds.detach(subscription)
+        feeds.detach(subscription)
         session.data(Unsub(subscription.number).encode(), now)
 
     return delete
 
 
-def _reconf(session: StreamSession, parameters: Parameters, owner: Owner, now: float) -> Deed:
-    del owner
+def _reconf(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+    del feeds
     subscription = _subscription(session, parameters)
     wanted = read.frequency(parameters, unfiltered=False)
     if subscription.frequency == "unfiltered":
@@ -139,23 +128,16 @@ def _reconf(session: StreamSession, parameters: Parameters, owner: Owner, now: f
 
     def reconf() -> None:
         # RAW is not limited, the request is ignored there (section 8.3); CONF tells what holds.
-        changes = wanted is not None and subscription.mode != "RAW"
-        _confirm_as(subscription, wanted if changes else None, now)
+        if wanted is not None and subscription.mode != "RAW":
+            subscription.reconfigure(wanted)
+        _confirm(subscription, now)
         subscription.pump(now)
 
     return reconf
 
 
-def _confirm_as(subscription: ServerSubscription, frequency: float | str | None, now: float) -> None:
-    if isinstance(frequency, float):
-        subscription.reconfigure(frequency)
-    elif frequency is not None:
-        subscription.reconfigure("unlimited")
-    _confirm(subscription, now)
-
-
-def _constrain(session: StreamSession, parameters: Parameters, owner: Owner, now: float) -> Deed:
-    del owner
+def _constrain(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+    del feeds
     bandwidth = read.bandwidth(parameters)
 
     def constrain() -> None:
@@ -165,26 +147,22 @@ def _constrain(session: StreamSession, parameters: Parameters, owner: Owner, now
     return constrain
 
 
-def _force_rebind(session: StreamSession, parameters: Parameters, owner: Owner, now: float) -> Deed:
-    del owner
+def _force_rebind(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+    del feeds
     pause_ms = read.integer(parameters, "LS_polling_millis", 0) or 0
     close_socket = read.flag(parameters, "LS_close_socket", default=False)
     pause_ms = min(pause_ms, session.options.polling_max_ms)
     return lambda: session.loop(0, now, keep_ms=pause_ms, close_socket=close_socket)
 
 
-def _destroy(session: StreamSession, parameters: Parameters, owner: Owner, now: float) -> Deed:
+def _destroy(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+    del feeds
     code, text = read.destroy_cause(parameters)
     close_socket = read.flag(parameters, "LS_close_socket", default=False)
-
-    def destroy() -> None:
-        session.end(code, text, now, close_socket=close_socket)
-        owner.forget(session)
-
-    return destroy
+    return lambda: session.end(code, text, now, close_socket=close_socket)
 
 
-_OPERATIONS: dict[str, Callable[[StreamSession, Parameters, Owner, float], Deed]] = {
+_OPERATIONS: dict[str, Callable[[StreamSession, Parameters, Feeds, float], Deed]] = {
     "add": _add,
     "delete": _delete,
     "reconf": _reconf,

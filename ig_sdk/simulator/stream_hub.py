@@ -22,7 +22,7 @@ _log = logging.getLogger("ig_sdk.simulator.stream")
 _BATCH_LINES = 512
 _LONGEST_WAIT_S = 1.0
 # What the system may hold for a client that does not read; by itself it would take megabytes.
-_SEND_BUFFER = 262_144
+_SEND_BUFFER = 65_536
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class StreamHub:
     def publish(self, tick: Tick) -> None:
         """Spread a tick."""
         with self.lock:
-            self._table.publish(tick, self._clock.monotonic())
+            self._table.feeds.publish(tick, self._clock.monotonic())
             self._hurry()
 
     def post(self, channel: str, row: Row) -> None:
@@ -235,15 +235,40 @@ class StreamHub:
 
     # ---- faults and the end
 
-    def act(self, deed: Callable[[SessionTable, float], int]) -> int:
-        """Do something to all sessions; return to how many."""
+    def loop(self, delay_ms: int, *, close_socket: bool) -> int:
+        """Ask every bound session to bind again; return how many."""
+        return self._act(lambda now: self._table.loop(delay_ms, now, close_socket=close_socket))
+
+    def end(self, code: int, message: str) -> int:
+        """End every session; return how many."""
+        return self._act(lambda now: self._table.end(code, message, now))
+
+    def inject(self, line: str) -> int:
+        """Put a raw line into every stream; return into how many."""
+
+        def put(now: float) -> int:
+            bound = [session.connection for session in self._table.sessions if session.connection is not None]
+            for connection in bound:
+                connection.put(line, now)
+            return len(bound)
+
+        return self._act(put)
+
+    def forget(self) -> int:
+        """Forget what was sent, so that recovery is refused; return for how many sessions."""
         with self.lock:
-            result = deed(self._table, self._clock.monotonic())
+            for session in self._table.sessions:
+                session.log.forget_sent()
+            return len(self._table.sessions)
+
+    def _act(self, deed: Callable[[float], int]) -> int:
+        with self.lock:
+            result = deed(self._clock.monotonic())
             self._hurry()
             self._written.notify_all()
         return result
 
-    def streams(self) -> list[LiveConnection]:
+    def _streams(self) -> list[LiveConnection]:
         """Return the connections that stream, or may: WebSockets and bound HTTP answers."""
         with self.lock:
             return [
@@ -251,8 +276,8 @@ class StreamHub:
             ]
 
     def mute(self, *, on: bool) -> int:
-        """Let the stream connections say nothing any more, or speak again."""
-        streams = self.streams()
+        """Let the stream connections say nothing any more, or speak again; return how many."""
+        streams = self._streams()
         for live in streams:
             with self.lock:
                 live.connection.muted = on
@@ -260,8 +285,8 @@ class StreamHub:
         return len(streams)
 
     def close_connections(self, code: int, reason: str) -> int:
-        """Close the WebSockets with a close frame; HTTP answers end."""
-        streams = self.streams()
+        """Close the WebSockets with a close frame, end the HTTP answers; return how many."""
+        streams = self._streams()
         for live in streams:
             live.close_code, live.close_reason = code, reason
             with self.lock:
@@ -270,8 +295,8 @@ class StreamHub:
         return len(streams)
 
     def drop(self) -> int:
-        """Break the stream connections."""
-        streams = self.streams()
+        """Break the stream connections; return how many."""
+        streams = self._streams()
         for live in streams:
             live.break_off()
         return len(streams)

@@ -41,30 +41,26 @@ class NotificationLog:
         """How many were not handed to a connection yet."""
         return self.count - self.handed
 
-    def append(self, line: str, now: float, *, queued: int) -> None:
-        """Number a notification; ``queued`` lines wait in the connection and are not forgotten."""
+    def append(self, line: str, now: float) -> None:
+        """Number a notification; what became too much is left to ``forget``."""
         self.count += 1
         self._kept.append((now, line))
-        if len(self._kept) > self._most:
-            self._trim(queued)
 
     def next_line(self) -> str:
         """Return the first notification that was not handed to a connection; there must be one."""
         return self._kept[self.handed - self.oldest + 1][1]
 
     def forget(self, now: float, *, queued: int) -> None:
-        """Forget what is too old or too much, but nothing that the client may still be waiting for."""
-        self._trim(queued)
-        while self._kept and self._kept[0][0] < now - self._longest_s and self.oldest <= self.handed - queued:
-            self._kept.popleft()
+        """Forget what is too old or too much, but nothing that waits, here or in a connection's ``queued`` lines."""
+        kept, too_old = self._kept, now - self._longest_s
+        spare = self.handed - queued - self.oldest + 1
+        while spare > 0 and (len(kept) > self._most or kept[0][0] < too_old):
+            kept.popleft()
+            spare -= 1
 
     def forget_sent(self) -> None:
         """Keep nothing of what was handed to connections, so that no recovery is possible (a fault)."""
         while self._kept and self.oldest <= self.handed:
-            self._kept.popleft()
-
-    def _trim(self, queued: int) -> None:
-        while len(self._kept) > self._most and self.oldest <= self.handed - queued:
             self._kept.popleft()
 
     def covers(self, number: int) -> bool:

@@ -8,25 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ig_sdk.lightstreamer.tlcp.notifications import MsgDone, MsgFail
 from ig_sdk.simulator.items import Refusal
+
+if TYPE_CHECKING:
+    from ig_sdk.simulator.stream_session import StreamSession
 
 _UNORDERED = "*"
 _MAX_WAITING = 1_000
 _MAX_SEQUENCES = 1_000
 _MAX_SKIPPED = 10_000  # beyond that a late number is answered 32 instead of 33
-
-
-class Outbox(Protocol):
-    """Where outcomes go."""
-
-    version: str
-
-    def data(self, line: str, now: float) -> None:
-        """Number a data notification and send it."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -58,14 +51,15 @@ class _Sequence:
 class MessageSequences:
     """What happens to the messages of one session.
 
-    Attributes:
+    Args:
+        session: Whose they are.
         deliver: Hands a text to the adapter and returns its response; raises ``Refusal``.
     """
 
-    def __init__(self, session: Outbox) -> None:
+    def __init__(self, session: StreamSession, deliver: Callable[[str], str]) -> None:
         self._session = session
+        self._deliver = deliver
         self._sequences: dict[str, _Sequence] = {}
-        self.deliver: Callable[[str], str] = _accept
 
     def check(self, message: Message) -> None:
         """Refuse a number that was used or skipped already.
@@ -133,15 +127,10 @@ class MessageSequences:
     def _process(self, message: Message, now: float) -> None:
         name, number = message.sequence or _UNORDERED, message.number
         try:
-            response = self.deliver(message.text)
+            response = self._deliver(message.text)
         except Refusal as refusal:
             line = MsgFail(name, number or 0, refusal.code, refusal.message).encode()
         else:
             line = MsgDone(name, number or 0, response).encode(self._session.version)
         if message.outcome and number is not None:
             self._session.data(line, now)
-
-
-def _accept(text: str) -> str:
-    del text
-    return ""

@@ -6,6 +6,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from ig_sdk.simulator import stream_requests as read
@@ -55,6 +56,7 @@ def new_session(
     options: StreamOptions,
     random: Random,
     *,
+    deliver: Callable[[str], str],
     now: float,
 ) -> StreamSession:
     """Return a session as the client wants it, not bound yet.
@@ -69,6 +71,7 @@ def new_session(
         user=parameters.get("LS_user"),
         version=connection.version,
         diffs=read.session_diffs(parameters, parse_version(connection.version) or (2, 0), options),
+        deliver=deliver,
         random=random,
         now=now,
     )

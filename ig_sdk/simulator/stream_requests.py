@@ -14,7 +14,7 @@ from ig_sdk.errors import StreamProtocolError
 from ig_sdk.lightstreamer.tlcp.requests import decode_line, split_body, split_request
 from ig_sdk.lightstreamer.tlcp.text import parse_integer
 from ig_sdk.simulator.items import MODES, Refusal, SubscriptionSpec
-from ig_sdk.simulator.stream_connection import parse_version
+from ig_sdk.simulator.stream_connection import StreamConnection, parse_version
 from ig_sdk.simulator.stream_messages import Message
 from ig_sdk.simulator.stream_options import StreamOptions
 from ig_sdk.simulator.stream_session import BindTerms
@@ -148,6 +148,14 @@ def flag(parameters: Parameters, name: str, *, default: bool) -> bool:
     if text not in ("true", "false"):
         raise Refusal(65, f"Invalid value of {name}")
     return text == "true"
+
+
+def acknowledged(parameters: Parameters, connection: StreamConnection) -> bool:
+    """Return whether a success is to be answered with ``REQOK``."""
+    # LS_ack exists on WebSockets from 2.3.0 (section 8.1); elsewhere it is an unknown parameter.
+    if connection.transport != "ws" or not connection.at_least(2, 3):
+        return True
+    return flag(parameters, "LS_ack", default=True)
 
 
 def bandwidth(parameters: Parameters) -> str | None:

@@ -6,7 +6,6 @@ Source:
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable, Collection
 from random import Random, SystemRandom
@@ -32,13 +31,15 @@ class StreamServer:
         adapter: What can be subscribed.
         authenticate: Whether ``LS_user`` and ``LS_password`` may enter.
         clock: Time.
-        tlcp_max: Highest TLCP version taken; overrides that of ``options``.
         options: Limits, timings, test modes.
-        faults: What is to go wrong.
+        faults: What is to go wrong, where others share it.
         snapshot: Price of a market of which no tick was published yet, or ``None``. A replay must not give a tick that
             it has still to publish.
         on_subscribe: Called with each market that somebody subscribed; on a thread of the server, without a lock.
         random: Source of session ids and of the random test modes.
+
+    Attributes:
+        faults: What can be made to go wrong.
 
     Threading:
         Safe from any thread. All its threads have names that begin with ``ig-sim-stream``.
@@ -52,7 +53,6 @@ class StreamServer:
         adapter: Adapter,
         authenticate: Callable[[str | None, str | None], bool],
         clock: Clock | None = None,
-        tlcp_max: str | None = None,
         options: StreamOptions | None = None,
         faults: Faults | None = None,
         snapshot: Callable[[str], Tick | None] | None = None,
@@ -60,14 +60,12 @@ class StreamServer:
         random: Random | None = None,
     ) -> None:
         options = options or StreamOptions()
-        if tlcp_max is not None:
-            options = dataclasses.replace(options, tlcp_max=tlcp_max)
         random = random or SystemRandom()
-        self._faults = faults or Faults()
+        self.faults = faults or Faults()
         self._clock = clock or SystemClock()
-        self._table = SessionTable(adapter, authenticate, options, quote=snapshot, faults=self._faults, random=random)
+        self._table = SessionTable(adapter, authenticate, options, quote=snapshot, faults=self.faults, random=random)
         self._hub = StreamHub(self._table, self._clock, on_subscribe)
-        app = StreamApp(self._hub, options, self._faults, random)
+        app = StreamApp(self._hub, options, self.faults, random)
         self._http = HttpServer(host, port, app, name="ig-sim-stream")
         self._closing = threading.Lock()
         self._closed = False
@@ -82,7 +80,7 @@ class StreamServer:
         """
         self._http.start()
         self._hub.start()
-        self._faults.attach(self)
+        self.faults.attach(self._hub)
 
     def close(self, timeout: float = 5.0) -> None:
         """Break every connection, stop every thread; the second call does nothing."""
@@ -90,7 +88,7 @@ class StreamServer:
             if self._closed:
                 return
             self._closed = True
-        self._faults.attach(None)
+        self.faults.attach(None)
         self._hub.close(timeout)
         self._http.close(timeout)
 
@@ -143,47 +141,3 @@ class StreamServer:
         """The sessions now, oldest first: for looking at, not for changing."""
         with self._hub.lock:
             return self._table.sessions
-
-    # ---- faults
-
-    def drop(self) -> int:
-        """Break every stream connection without a word; return how many."""
-        return self._hub.drop()
-
-    def close_connections(self, code: int, reason: str) -> int:
-        """Close every WebSocket with a close frame; return how many."""
-        return self._hub.close_connections(code, reason)
-
-    def mute(self, *, on: bool) -> int:
-        """Let the connections that are open now send nothing any more, or send again; return how many."""
-        return self._hub.mute(on=on)
-
-    def loop(self, delay_ms: int, *, close_socket: bool) -> int:
-        """Ask every bound session to bind again; return how many."""
-        return self._hub.act(lambda table, now: table.loop(delay_ms, now, close_socket=close_socket))
-
-    def end(self, code: int, message: str) -> int:
-        """End every session; return how many."""
-        return self._hub.act(lambda table, now: table.end(code, message, now))
-
-    def inject(self, line: str) -> int:
-        """Put a raw line into every stream; return into how many."""
-
-        def put(table: SessionTable, now: float) -> int:
-            bound = [session.connection for session in table.sessions if session.connection is not None]
-            for connection in bound:
-                connection.put(line, now)
-            return len(bound)
-
-        return self._hub.act(put)
-
-    def forget(self) -> int:
-        """Forget what was sent, so that recovery is refused; return for how many sessions."""
-
-        def forget(table: SessionTable, now: float) -> int:
-            del now
-            for session in table.sessions:
-                session.log.forget_sent()
-            return len(table.sessions)
-
-        return self._hub.act(forget)

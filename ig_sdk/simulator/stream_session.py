@@ -6,6 +6,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -83,6 +84,7 @@ class StreamSession:
         user: str | None,
         version: str,
         diffs: str,
+        deliver: Callable[[str], str],
         random: Random,
         now: float,
     ) -> None:
@@ -94,7 +96,7 @@ class StreamSession:
         self.bandwidth = "unlimited"
         self.no_cons = False
         self.subscriptions: dict[int, ServerSubscription] = {}
-        self.messages = MessageSequences(self)
+        self.messages = MessageSequences(self, deliver)
         self.connection: StreamConnection | None = None
         self.ended = False
         self.polled = False
@@ -129,7 +131,8 @@ class StreamSession:
     @property
     def buffered(self) -> int:
         """Lines that wait for this client."""
-        return self.log.waiting + self._queued
+        waiting, connection = self.log.waiting, self.connection
+        return waiting if connection is None else waiting + len(connection.lines)
 
     @property
     def has_room(self) -> bool:
@@ -138,7 +141,7 @@ class StreamSession:
 
     def data(self, line: str, now: float) -> None:
         """Number a data notification and send it, or keep it until a connection takes it (C-162, C-213)."""
-        self.log.append(line, now, queued=self._queued)
+        self.log.append(line, now)
         if self.connection is not None and self.log.waiting == 1:
             self._hand(line, now)
 

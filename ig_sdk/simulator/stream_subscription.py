@@ -9,42 +9,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from ig_sdk.lightstreamer.tlcp.notifications import Cs, Eos, Ov
 from ig_sdk.lightstreamer.tlcp.values import encode_fields
 from ig_sdk.simulator.item_rows import decimal_text
 from ig_sdk.simulator.items import Layout, Row
 from ig_sdk.simulator.json_patches import make_patch
-from ig_sdk.simulator.stream_options import StreamOptions
+
+if TYPE_CHECKING:
+    from ig_sdk.simulator.stream_session import StreamSession
 
 Frequency = float | Literal["unlimited", "unfiltered"]
 Values = list[str | None]
-
-
-class Outbox(Protocol):
-    """What a subscription asks of its session."""
-
-    options: StreamOptions
-    diffs: str
-    polled: bool
-
-    @property
-    def has_room(self) -> bool:
-        """Whether one more update may be sent."""
-        ...
-
-    def run_from(self) -> int | None:
-        """Return the shortest run of unchanged fields to write as ``^N`` now."""
-        ...
-
-    def data(self, line: str, now: float) -> None:
-        """Number a data notification and send it."""
-        ...
-
-    def settle(self, now: float) -> None:
-        """Answer a poll that has something to say."""
-        ...
 
 
 @dataclass
@@ -84,7 +61,7 @@ class ServerSubscription:
 
     def __init__(
         self,
-        session: Outbox,
+        session: StreamSession,
         number: int,
         mode: str,
         layout: Layout,

@@ -17,7 +17,6 @@ from ig_sdk.simulator import stream_control, stream_opening
 from ig_sdk.simulator import stream_requests as read
 from ig_sdk.simulator.faults import Faults
 from ig_sdk.simulator.items import Adapter, Refusal
-from ig_sdk.simulator.stream_answers import Answers
 from ig_sdk.simulator.stream_connection import StreamConnection
 from ig_sdk.simulator.stream_feeds import Feeds
 from ig_sdk.simulator.stream_options import StreamOptions
@@ -63,7 +62,8 @@ class SessionTable:
         self._instance = f"{self._random.getrandbits(16):04x}"
         self._serial = count(1)
         self._sessions: dict[str, StreamSession] = {}
-        self._answers = Answers(self._faults)
+        # Answers that a fault delays: (time, connection, line).
+        self._held: list[tuple[float, StreamConnection, str]] = []
 
     # ---- requests
 
@@ -145,13 +145,17 @@ class SessionTable:
     def _new_session(self, connection: StreamConnection, request: ServerRequest, now: float) -> StreamSession:
         """Return a session for a checked request, with the subscriptions that came along (section 7.3)."""
         session_id = f"S{self._random.getrandbits(64):016x}M{self._instance}T{next(self._serial):07d}"
-        session = stream_opening.new_session(session_id, connection, request, self.options, self._random, now=now)
-        session.messages.deliver = self.feeds.adapter.message
+        deliver = self.feeds.adapter.message
+        session = stream_opening.new_session(
+            session_id, connection, request, self.options, self._random, deliver=deliver, now=now
+        )
         parts = [line for line in request.lines if "LS_op" in line.parameters or line.fault is not None]
         try:
             for line in parts:
                 read.check(line)
-                stream_control.control(session, line.parameters, self, now)()
+                stream_control.control(session, line.parameters, self.feeds, now)()
+                if session.ended:
+                    raise Refusal(65, "LS_op=destroy")  # noqa: TRY301 -- one answer for every refusal
         except Refusal as refusal:
             self.feeds.detach_all(session)
             raise Refusal(64, f"Control part failed: {refusal.code} {refusal.message}") from None
@@ -225,29 +229,43 @@ class SessionTable:
             read.check(line, "LS_reqId")
             session = self._session(connection, line.parameters, foreign=11)
             session.last_request = now
-            acknowledged = self._wants_reqok(connection, line.parameters)
+            acknowledged = read.acknowledged(line.parameters, connection)
             if name == "msg":
                 deed = stream_control.message(session, line.parameters, now)
             else:
-                deed = stream_control.control(session, line.parameters, self, now)
+                deed = stream_control.control(session, line.parameters, self.feeds, now)
         except Refusal as refusal:
             error = Reqerr(request_id, refusal.code, refusal.message) if request_id else None
-            self._answers.put(connection, (error or Error(refusal.code, refusal.message)).encode(), now)
+            self._answer(connection, (error or Error(refusal.code, refusal.message)).encode(), now)
             return
         if acknowledged:
-            self._answers.put(connection, Reqok(request_id).encode(), now)
+            self._answer(connection, Reqok(request_id).encode(), now)
         deed()
+        if session.ended:
+            self.forget(session)
+            return
         session.settle(now)
         if session.buffered > self.options.answer_lines:
             session.end(33, "Too many notifications wait for the client", now, close_socket=True)
             self.forget(session)
 
-    @staticmethod
-    def _wants_reqok(connection: StreamConnection, parameters: Parameters) -> bool:
-        # LS_ack exists on WebSockets from 2.3.0 (section 8.1); elsewhere it is an unknown parameter.
-        if connection.transport != "ws" or not connection.at_least(2, 3):
-            return True
-        return read.flag(parameters, "LS_ack", default=True)
+    def _answer(self, connection: StreamConnection, line: str, now: float) -> None:
+        """Answer now or, as a fault, later."""
+        delay_s = self._faults.answer_delay_s
+        if delay_s > 0:
+            connection.held += 1
+            self._held.append((now + delay_s, connection, line))
+        else:
+            connection.put(line, now)
+
+    def _release_answers(self, now: float) -> None:
+        due = [entry for entry in self._held if entry[0] <= now]
+        if due:
+            self._held = [entry for entry in self._held if entry[0] > now]
+        for _, connection, line in due:
+            connection.held -= 1
+            connection.put(line, now)
+            self._finish(connection, now)
 
     def forget(self, session: StreamSession) -> None:
         """Remove a session that has ended."""
@@ -263,10 +281,6 @@ class SessionTable:
             session.unbind(now)
             self.feeds.hurry(now)
 
-    def publish(self, tick: Tick, now: float) -> None:
-        """Spread one tick to everybody who subscribes its market."""
-        self.feeds.publish(tick, now)
-
     def drained(self, connection: StreamConnection, now: float) -> None:
         """Refill a connection whose lines were taken."""
         session = connection.session
@@ -277,13 +291,12 @@ class SessionTable:
     def deadline(self) -> float | None:
         """When ``wake`` is due, or ``None``."""
         due = [session.deadline for session in self._sessions.values()]
-        due += [self._answers.deadline, self.feeds.deadline]
+        due += [self.feeds.deadline, *(at for at, _, _ in self._held)]
         return min((at for at in due if at is not None), default=None)
 
     def wake(self, now: float) -> None:
         """Do what is due."""
-        for connection in self._answers.release(now):
-            self._finish(connection, now)
+        self._release_answers(now)
         self.feeds.wake(now)
         for session in list(self._sessions.values()):
             session.wake(now)
@@ -301,7 +314,10 @@ class SessionTable:
     def has_slack(self) -> bool:
         """Whether every session can take one more tick without merging or dropping."""
         half = self.options.buffer_lines / 2  # one tick is several lines where a session has several items of a market
-        return all(session.buffered < half for session in self._sessions.values() if session.subscriptions)
+        for session in self._sessions.values():  # noqa: SIM110 -- faster, and a replay asks before each tick
+            if session.subscriptions and session.buffered >= half:
+                return False
+        return True
 
     def end(self, code: int, message: str, now: float, *, session_id: str | None = None) -> int:
         """End one session or all, with any code (C-168); return how many."""

@@ -86,6 +86,10 @@ class PriceStream:
             self._intake.close()
             self._on_close(self)
 
+    def __repr__(self) -> str:
+        ticks = sum(counts.ticks for counts in self.counts.values())
+        return f"<PriceStream {' '.join(self.epics)}: {ticks} ticks{', ended' if self.ended else ''}>"
+
     def __enter__(self) -> PriceStream:  # noqa: PYI034 -- Self needs Python 3.11
         return self
 

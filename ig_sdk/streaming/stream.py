@@ -342,6 +342,10 @@ class IGStream:
         if client is not None:
             client.close(timeout)
 
+    def __repr__(self) -> str:
+        now = self.status()
+        return f"<IGStream {now.status.name}{''.join(f' {epic}' for epic in now.epics)}>"
+
     def __enter__(self) -> IGStream:  # noqa: PYI034 -- Self needs Python 3.11
         return self
 

@@ -15,6 +15,7 @@ import pytest
 
 from ig_sdk.simulator.faults import Faults
 from ig_sdk.simulator.items import ItemAdapter
+from ig_sdk.simulator.stream_options import StreamOptions
 from ig_sdk.simulator.stream_server import StreamServer
 from ig_sdk.types import Tick
 
@@ -115,7 +116,7 @@ def server(faults: Faults) -> Iterator[StreamServer]:
     server = StreamServer(
         adapter=ItemAdapter(lambda epic: epic == EPIC, accounts={"ABC123"}),
         authenticate=lambda user, password: (user, password) == ("ABC123", PASSWORD),
-        tlcp_max="2.5.0",
+        options=StreamOptions(tlcp_max="2.5.0"),
         faults=faults,
     )
     server.start()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import stat
 import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from ig_sdk.clock import SystemClock
 
 OLD_PYTHON = """#!/bin/sh
 case "$2" in
@@ -73,6 +79,27 @@ def test_shims_and_bare_pythons_are_passed_over(tmp_path):
     _program(tmp_path, "python3.12", "#!/bin/sh\nexit 0\n")
     done = _environment(ROOT, "find", path=tmp_path)
     assert done.stdout.strip() == "python3.12", done.stderr
+
+
+def test_interrupt_while_the_environment_is_made(tmp_path):
+    """Ctrl-C while the environment is made ends it without a traceback, and leaves nothing that counts as made."""
+    process = subprocess.Popen(
+        ["/bin/sh", str(ROOT / ".ci" / "environment"), "make", "venv", sys.executable],
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        clock, never = SystemClock(), threading.Event()
+        while process.poll() is None and not (tmp_path / "venv" / "pyvenv.cfg").exists():
+            clock.wait(never, 0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole foreground group
+        _, err = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert "Traceback" not in err
+    assert not (tmp_path / "venv" / "made").exists()
 
 
 @pytest.mark.install

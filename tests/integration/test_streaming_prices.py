@@ -77,6 +77,17 @@ def ig(sim: Simulator) -> Iterator[IGClient]:
         yield client
 
 
+def test_streams_show_their_state(ig):
+    """In a notebook a stream prints as its state, its markets and what came."""
+    with ig.stream() as stream:
+        assert repr(stream) == "<IGStream DISCONNECTED>"
+        with stream.prices("EURUSD") as prices:
+            assert isinstance(take(prices, Tick), Tick)
+            assert repr(stream) == f"<IGStream CONNECTED {EURUSD}>"
+            assert repr(prices).startswith(f"<PriceStream {EURUSD}: ")
+        assert repr(prices).endswith(" ticks, ended>")
+
+
 def test_iterator_gives_ticks_of_every_market(ig):
     """Names and epics are taken; each tick is typed, of a market asked for, and says when IG made it."""
     with ig.stream() as stream, stream.prices(["EURUSD", GBPUSD, "EUR/USD"]) as prices:

@@ -40,7 +40,9 @@ KEYS: dict[str, st.SearchStrategy[Any]] = {
     "limits.trading_per_minute": whole,
     "limits.historical_points_per_week": whole,
     "limits.subscriptions": whole,
-    "stream.protocol_versions": st.lists(st.sampled_from(["2.4.0", "2.5.0", "2.3.0"]), min_size=1).map(tuple),
+    "stream.protocol_versions": st.sets(st.sampled_from(["2.4.0", "2.5.0", "2.3.0"]), min_size=1).map(
+        lambda versions: tuple(sorted(versions, reverse=True))
+    ),
     "stream.keepalive_s": positive,
     "stream.stall_s": positive,
     "stream.price_source": st.sampled_from(["price", "chart"]),

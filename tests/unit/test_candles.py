@@ -248,7 +248,9 @@ def test_the_end_of_time_is_refused() -> None:
     assert aggregator.current is None
 
 
-@pytest.mark.parametrize("resolution", [Resolution.MONTH, "MONTH", "0s", "-1m", "1.5s", "", "1w", timedelta(0), 60])
+@pytest.mark.parametrize(
+    "resolution", [Resolution.MONTH, "MONTH", "0s", "-1m", "1.5s", "", "1w", timedelta(0), 60, "9" * 20 + "d"]
+)
 def test_lengths_that_are_none_are_refused(resolution: str) -> None:
     """A month is no length; neither are zero, a fraction of a second, or a bare number."""
     with pytest.raises(ValueError):
@@ -259,3 +261,12 @@ def test_unknown_price_is_refused() -> None:
     """The side is mid, bid or offer."""
     with pytest.raises(ValueError, match="'mid', 'bid' or 'offer'"):
         CandleAggregator("1m", price="ask")  # type: ignore[arg-type]
+
+
+def test_it_shows_what_it_builds() -> None:
+    """An aggregator prints as length, side and market."""
+    aggregator = CandleAggregator("90s", price="bid")
+    assert repr(aggregator) == "<CandleAggregator 90s bid>"
+    aggregator.on_tick(at(0))
+    assert repr(aggregator) == f"<CandleAggregator 90s bid of {EPIC}>"
+    assert repr(CandleAggregator("60s")) == "<CandleAggregator MINUTE mid>"

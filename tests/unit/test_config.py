@@ -106,6 +106,7 @@ def test_unknown_layer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="layer") as excinfo:
         IGConfig.load(tmp_path, {"IG_LAYER": "prod"})
     assert "test" in faults_of(excinfo)
+    assert "IG_LAYER" in faults_of(excinfo)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +197,8 @@ def test_own_arguments_are_checked_too() -> None:
         ("allow_live_dealing", 1),
         ("login_version", 4),
         ("login_version", True),
+        ("stream", {"protocol_versions": ("2.4.0", "2.5.0")}),
+        ("stream", {"protocol_versions": ("2.4.0", "2.4.0")}),
         ("session_lifetime_s", float("nan")),
         ("session_lifetime_s", float("inf")),
         ("read_timeout_s", "30"),

@@ -477,6 +477,9 @@ def test_states_are_checked() -> None:
         orchestrator.restore({EUR: [EmaCross(2, 5).state()] * 2})
     with pytest.raises(ValueError, match="parameters"):
         orchestrator.restore({EUR: [EmaCross(2, 6).state()]})
+    for no_state in (None, [], {EUR: None}, {EUR: "state"}, {EUR: EmaCross(2, 5).state()}):
+        with pytest.raises(ValueError, match="a state is"):
+            orchestrator.restore(no_state)  # type: ignore[arg-type]
     orchestrator.start()
     for call in (orchestrator.state, lambda: orchestrator.restore({})):
         with pytest.raises(UsageError):
@@ -493,6 +496,19 @@ def test_misuse_is_told_at_once() -> None:
         LiveOrchestrator([], (), (), "1m", price="ask")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="on_candle"):
         LiveOrchestrator([], object(), ())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="an object with on_candle"):
+        LiveOrchestrator([], EmaCross, ())  # type: ignore[arg-type]
+    for no_sink in (None, 5, [Kept(), "a"], Kept):
+        with pytest.raises(TypeError, match=r"write\(record\) and close\(\)"):
+            LiveOrchestrator([], (), no_sink)  # type: ignore[arg-type]
+
+
+def test_it_shows_what_it_does() -> None:
+    """In a notebook an orchestrator prints as its state and its report."""
+    orchestrator = LiveOrchestrator([tick(0), tick(60)], EmaCross(2, 5), (), "1m")
+    assert repr(orchestrator) == "<LiveOrchestrator not started: ticks 0 · candles 0 · signals 0 · gaps 0>"
+    orchestrator.run()
+    assert repr(orchestrator) == "<LiveOrchestrator ended: ticks 2 · candles 1 · signals 0 · gaps 0>"
 
 
 def test_json_lines_of_a_run_are_the_candles_of_the_ticks(tmp_path: Path) -> None:

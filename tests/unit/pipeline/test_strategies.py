@@ -270,3 +270,10 @@ def test_a_close_that_is_no_number_changes_nothing(make: Callable[[], Strategy])
     with pytest.raises(ValueError, match="finite"):
         strategy.on_candle(candle(math.nan))
     assert strategy.state() == before
+
+
+def test_it_shows_its_parameters() -> None:
+    """A strategy prints as the call that makes it."""
+    assert repr(EmaCross(3, 9)) == "EmaCross(fast=3, slow=9, threshold=0.0001, seed='sma')"
+    assert repr(BollingerReversion(7)) == "BollingerReversion(period=7, deviations=2.0, min_width=0.0001)"
+    assert repr(RsiReversion()) == "RsiReversion(period=14, overbought=70.0, oversold=30.0, smoothing='wilder')"

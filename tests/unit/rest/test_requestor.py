@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -192,6 +194,17 @@ def test_without_a_time_the_configuration_bounds_each_attempt() -> None:
     bench = Bench(OK)
     bench.call()
     assert bench.transport.timeouts == [Timeout(10, 30)]
+
+
+def test_times_have_a_largest() -> None:
+    """What no socket takes is cut to what it takes."""
+    bench = Bench(OK, OK, config=dataclasses.replace(CONFIG, connect_timeout_s=1e300, read_timeout_s=1e300))
+    bench.call()
+    bench.call(timeout=1e300)
+    with socket.socket() as sock:
+        for limit in bench.transport.timeouts:
+            sock.settimeout(limit.connect_s)
+            sock.settimeout(limit.read_s)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])

@@ -471,7 +471,7 @@ def test_market_refusals(desk, auth, fault):
     assert outcome(desk.call("GET", path, version, **auth)) == (status, code)
 
 
-@pytest.mark.parametrize("term", ["EUR/USD", "eurusd", "CS.D.EURUSD", "eur"])
+@pytest.mark.parametrize("term", ["EUR/USD", "eurusd", "CS.D.EURUSD", "eur", "EUR%20usd"])
 def test_search(desk, auth, term):
     """A search finds by name and by epic, in any case."""
     found = desk.call("GET", "/markets?searchTerm=" + term.replace("/", "%2F"), 1, **auth).json["markets"]

@@ -194,7 +194,7 @@ def test_waiters_wake_on_close(start, open_ws):
     server = start(options=StreamOptions(buffer_lines=4))
     client = open_ws(server)
     subscribe(client)
-    server.mute(on=True)
+    server.faults.mute_stream()
     for number in range(10):
         server.publish(Tick(EPIC, float(number), 9.0, NOW, NOW))
     answers = []
