@@ -93,7 +93,7 @@ class Bench:
         folder = node_environment("ls-node", NODE_PACKAGE)
         if folder is not None:
             # Node looks for modules from the script's own folder upwards.
-            self.node = ["node", shutil.copy(HERE / "lightstreamer_node.cjs", folder)]
+            self.node = ["node", str(shutil.copy(HERE / "lightstreamer_node.cjs", str(folder)))]
 
     def blast(self, command: Sequence[str], count: int, lines: int, **more: str) -> Figures:
         """As many updates as the peer takes."""
@@ -217,7 +217,7 @@ def load(bench: Bench) -> list[Result]:
             f"{best(ours, 'p99_us'):.0f}", f"{best(bare, 'p99_us'):.0f}", best(ours, "p99_us") / best(bare, "p99_us"),
             20.0, at_least=False,
         ),
-        # A hundredth of a second's updates: what lies in the socket for a moment is no backlog.
+        # Ten milliseconds' worth may lie in a socket for a moment; that is no backlog.
         Result(
             f"backlog in updates at 10,000/s after {seconds:.0f} s", f"{end / 100:.1f}", "", end / 100,
             100.0, at_least=False,

@@ -39,17 +39,17 @@ class LightstreamerClient:
         user: User name for the server.
         password: Password for the server.
         credentials: Called for (user, password) at each new session, on the I/O thread; instead of the two above. When
-            it raises a transport error, a rate limit or ``BrokerUnavailable``, it is asked again after a pause; any
-            other exception ends the stream as FAILED.
+            it raises a transport error, an ``OSError``, a rate limit or ``BrokerUnavailable``, it is asked again after
+            a pause; any other exception ends the stream as FAILED.
         protocol_versions: TLCP versions from the newest to the oldest: after a refusal the next lower one is tried.
         transports: Ways to stream in the order of trying.
-        keepalive_s: Longest silence to ask of the server, or ``None`` to leave it to the server.
-        inactivity_s: How often the server is promised a sign of life, or ``None``.
-        stall_s: Silence beyond the keepalive after which the status is STALLED.
-        drop_s: Further silence after which the connection is given up.
-        connect_timeout_s: For opening a connection.
-        reconnect_initial_s: Longest first pause before a reconnect.
-        reconnect_max_s: Longest pause.
+        keepalive_s: Longest silence to ask of the server, in seconds, or ``None`` to leave it to the server.
+        inactivity_s: Seconds within which the server is promised a sign of life, or ``None`` for no promise.
+        stall_s: Seconds of silence beyond the keepalive after which the status is STALLED.
+        drop_s: Further seconds of silence after which the connection is given up.
+        connect_timeout_s: Seconds for opening a connection, proxy, TLS and handshake included.
+        reconnect_initial_s: Longest first pause before a reconnect, in seconds; at least half of it is waited.
+        reconnect_max_s: Longest pause, in seconds.
         reconnect_multiplier: Growth of the pause.
         proxy: ``http://[user:password@]host[:port]``, or ``None``; the environment is not looked at.
         ca_bundle: File or folder of certificates to trust instead of the usual ones, which are the machine's own (where
@@ -231,6 +231,12 @@ class LightstreamerClient:
     def subscribe(self, subscription: Subscription) -> None:
         """Ask for a subscription, now or as soon as the session stands; return at once.
 
+        ``on_subscribed`` or ``on_error`` follows. It lives, over all sessions, until it is unsubscribed or refused, or
+        the client is closed.
+
+        Args:
+            subscription: What to subscribe to; no other client may carry it.
+
         Raises:
             UsageError: The subscription is active already, the client was closed, or the overflow rule of another
                 subscription forbids this one's.
@@ -256,6 +262,9 @@ class LightstreamerClient:
 
         Nothing when the subscription is not active.
 
+        Args:
+            subscription: One that this client carries.
+
         Raises:
             UsageError: Another client carries it.
         """
@@ -268,7 +277,16 @@ class LightstreamerClient:
         self._engine.runner.wake()
 
     def reconfigure(self, subscription_id: int, max_frequency: float | str) -> None:
-        """Ask the server for another frequency of a subscription; see ``Subscription.reconfigure``."""
+        """Ask the server for another frequency; for ``Subscription.reconfigure``, which is the way to call it.
+
+        Args:
+            subscription_id: Which subscription; one that is gone is left alone.
+            max_frequency: Updates a second for each item, or ``"unlimited"``.
+
+        Raises:
+            UsageError: The client was closed.
+            ValueError: This is no frequency.
+        """
         with self._engine.lock:
             self._engine.check_open()
             self._engine.session.reconfigure(subscription_id, max_frequency, self._clock.monotonic())
@@ -288,7 +306,7 @@ class LightstreamerClient:
         Args:
             text: The message.
             sequence: Messages of one sequence are processed in order; letters, digits and underscores.
-            max_wait_ms: How long the server may wait for earlier messages of the sequence.
+            max_wait_ms: Milliseconds that the server may wait for earlier messages of the sequence.
             timeout: Seconds to wait; ``None`` to return at once, with no outcome asked for.
 
         Returns:
@@ -296,7 +314,9 @@ class LightstreamerClient:
 
         Raises:
             RequestTimeout: No outcome in time; the message may still be processed.
-            UsageError: Called inside a callback with a timeout, or the client was closed.
+            UsageError: Called inside a callback with a timeout, the client was closed, or too many messages wait for
+                their outcome.
+            ValueError: A sequence that the protocol does not have, or ``max_wait_ms`` without one.
         """
         engine = self._engine
         waits = timeout is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -13,8 +12,9 @@ from ig_sdk.lightstreamer.http_transport import Cookies, HttpExchange
 from ig_sdk.lightstreamer.sockets import Interest, SocketOptions
 from ig_sdk.lightstreamer.tlcp.actions import Send
 from ig_sdk.lightstreamer.tlcp.requests import encode_http
+from ig_sdk.logs import get_logger
 
-_LOG = logging.getLogger(__name__)
+_LOG = get_logger("stream")
 _MOST_AT_ONCE: Final = 4
 
 

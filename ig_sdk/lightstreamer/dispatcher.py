@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from ig_sdk.lightstreamer.sockets import LONGEST_WAIT_S, Waker
 from ig_sdk.lightstreamer.tlcp.events import Event, SubscriptionError, UpdatesLost
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 
 _SLICE: Final = 64
-_IDLE_S: Final = 60.0
 
 THREAD_NAME: Final = "ig-stream-dispatch"
 
@@ -52,7 +52,11 @@ class Dispatcher:
         self._on_room = on_room
         self._fails = fails
         self._failed: set[int] = set()  # ids are not used twice
-        self._condition = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        # Not a Condition: its notify() keeps the interpreter's lock, so that the woken thread would run into that one
+        # and sleep again. Writing to a socket lets go of it (measured: half the latency's 99th percentile).
+        self._bell = Waker()
+        self._idle = False  # the thread waits for the bell
         self._batches: deque[list[Event]] = deque()
         self._taken = 0  # events of the first batch that are already delivered
         self._size = 0
@@ -78,6 +82,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start the thread."""
+        self._bell.open()
         self._thread.start()
 
     def on_own_thread(self) -> bool:
@@ -86,7 +91,7 @@ class Dispatcher:
 
     def put(self, events: list[Event]) -> bool:
         """Queue what one read brought; return False when no more should be read until ``on_room``."""
-        with self._condition:
+        with self._lock:
             if self._stopped:
                 return True
             if self._failed:
@@ -100,12 +105,15 @@ class Dispatcher:
                 if self._size > self._limit:
                     self._fail()
                 self._full = self._size > self._limit
-            self._condition.notify()
-            return not self._full
+            idle, self._idle = self._idle, False
+            full = self._full
+        if idle:
+            self._bell.wake()
+        return not full
 
     def stop(self, last: list[Event]) -> None:
         """Let the thread end: undelivered updates are dropped, what else waits and ``last`` are delivered."""
-        with self._condition:
+        with self._lock:
             if self._stopped:
                 return
             waiting = [event for event in self._waiting() if type(event) is not ItemUpdate]
@@ -113,7 +121,7 @@ class Dispatcher:
             self._taken, self._size = 0, len(waiting) + len(last)
             self._stopped = True
             self._full = False
-            self._condition.notify()
+        self._bell.wake()
 
     def join(self, timeout: float) -> bool:
         """Wait for the thread's end; return whether it ended. True at once inside a callback."""
@@ -123,20 +131,24 @@ class Dispatcher:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while events := self._take():
-            self._deliver(events)
+        try:
+            while events := self._take():
+                self._deliver(events)
+        finally:
+            self._bell.close()
 
     def _take(self) -> list[Event]:
         """Return the next events, waiting for them; none when the thread is to end."""
-        with self._condition:
-            while not self._batches:
-                if self._stopped:
-                    return []
-                self._condition.wait(_IDLE_S)
-            events = self._first_slice()
-            freed = self._full and self._size <= self._limit // 2
-            if freed:
-                self._full = False
+        while True:
+            with self._lock:
+                if self._batches or self._stopped:
+                    events = self._first_slice() if self._batches else []
+                    freed = self._full and self._size <= self._limit // 2
+                    if freed:
+                        self._full = False
+                    break
+                self._idle = True
+            self._bell.wait(LONGEST_WAIT_S)
         if freed:
             self._on_room()
         return events

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from ig_sdk.lightstreamer.sockets import SocketOptions, Waker
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 from ig_sdk.lightstreamer.tlcp.session import Session
+from ig_sdk.logs import get_logger
 
 _apply_json_patch: Callable[[Any, Any], Any] | None
 try:
@@ -30,7 +30,7 @@ try:
 except ImportError:  # the extra json-patch: without it that format is not offered to the server
     _apply_json_patch = None
 
-_LOG = logging.getLogger(__name__)
+_LOG = get_logger("stream")
 # Part of the time given to close() in which the server may confirm the end.
 _GOODBYE_SHARE: Final = 0.6
 

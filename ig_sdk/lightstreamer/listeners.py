@@ -22,17 +22,28 @@ from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 
 
 class ClientListener:
-    """Told about the connection. Override what is of interest."""
+    """Told about the connection. Override what is of interest.
+
+    Threading:
+        Called on ``ig-stream-dispatch``, one callback at a time, under no lock.
+    """
 
     def on_status(self, event: StatusChanged) -> None:
         """The status or the continuity of the data changed."""
 
     def on_error(self, error: StreamError) -> None:
-        """Something went wrong: a refusal, a protocol violation, a connection that broke."""
+        """Something went wrong: a refusal, the end of a session, a protocol violation.
+
+        The ``error`` of a ``StatusChanged`` comes here, too, after ``on_status``.
+        """
 
 
 class SubscriptionListener:
-    """Told about one subscription. Override what is of interest."""
+    """Told about one subscription. Override what is of interest.
+
+    Threading:
+        Called on ``ig-stream-dispatch``, one callback at a time, under no lock.
+    """
 
     def on_subscribed(self, event: Subscribed) -> None:
         """The server accepted it (again, after a replaced session)."""
@@ -57,7 +68,7 @@ class SubscriptionListener:
         """The server states the frequency in force."""
 
     def on_error(self, event: SubscriptionError) -> None:
-        """A request about this subscription failed."""
+        """A request about this subscription failed; ``operation`` says whether the subscription is over."""
 
     def on_unsubscribed(self, event: Unsubscribed) -> None:
         """It is gone; nothing follows."""

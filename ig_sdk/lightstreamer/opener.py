@@ -69,11 +69,12 @@ class Opener:
             return None, None
         self.credentials_refused = action.refused
         try:
-            return self._options.credentials()
+            user, password = self._options.credentials()
         except _PASSING as error:
             raise OpenFailed(f"no credentials: {_safe(error)}") from error
         except Exception as error:
             raise StreamRefused(f"no credentials: {_safe(error)}", cause=error) from error
+        return user, password
 
     def open(self, action: Connect) -> Stream:
         """Return an open stream connection.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,8 +20,9 @@ from ig_sdk.lightstreamer.tlcp.events import (
     Unsubscribed,
 )
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
+from ig_sdk.logs import get_logger
 
-_LOG = logging.getLogger(__name__)
+_LOG = get_logger("stream")
 
 
 class MessageWaiter:

@@ -6,7 +6,6 @@ and wake this thread; they never touch a socket.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -23,8 +22,9 @@ from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, Event, StatusChan
 from ig_sdk.lightstreamer.tlcp.requests import encode_ws
 from ig_sdk.lightstreamer.tlcp.session import Session
 from ig_sdk.lightstreamer.transport import OpenFailed, WebSocketTransport
+from ig_sdk.logs import get_logger
 
-_LOG = logging.getLogger(__name__)
+_LOG = get_logger("stream")
 _ENDED: Final = (ConnectionStatus.DISCONNECTED, ConnectionStatus.FAILED)
 _STREAMING: Final = (ConnectionStatus.CONNECTED, ConnectionStatus.STALLED)
 _PAUSE_AFTER_FAULT_S: Final = 0.1

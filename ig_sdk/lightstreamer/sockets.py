@@ -56,7 +56,7 @@ def wait_ready(interests: Sequence[Interest], timeout: float) -> set[int]:
 
 
 class Waker:
-    """Ends the I/O thread's wait from any other thread."""
+    """Ends one thread's wait from any other thread."""
 
     def __init__(self) -> None:
         self._pair: tuple[socket.socket, socket.socket] | None = None
@@ -91,10 +91,15 @@ class Waker:
         """Take the wake-ups so far as seen."""
         assert self._pair is not None
         try:
-            while self._pair[0].recv(4096):
+            while len(self._pair[0].recv(4096)) == 4096:
                 pass
         except OSError:
             pass
+
+    def wait(self, timeout: float) -> None:
+        """Wait for a wake-up, at most ``timeout`` seconds and ``LONGEST_WAIT_S``, and take it as seen."""
+        if wait_ready([self.interest], timeout):
+            self.clear()
 
     def close(self) -> None:
         """Release both ends."""

@@ -46,7 +46,10 @@ class SecondLevel:
         fields: Names of the fields, which follow those of the first level in every update.
         data_adapter: The server's adapter, or ``None`` for its default.
         snapshot: Whether to ask for the state so far.
-        max_frequency: Updates a second for each key, ``"unlimited"``, ``"unfiltered"``, or ``None``.
+        max_frequency: Updates a second for each key, ``"unlimited"``, ``"unfiltered"``, or ``None`` for the server's.
+
+    Raises:
+        ValueError: An argument cannot be what the protocol allows.
     """
 
     fields: tuple[str, ...]
@@ -109,10 +112,10 @@ class Subscription:
         buffer_size: Updates that the server may keep for each item, ``"unlimited"``, or ``None`` for its default.
         selector: The server's selector.
         overflow: When the application is slower than the server: ``"drop_oldest"`` drops and tells
-            (``on_updates_lost``), ``"block"`` lets the server wait, ``"fail"`` ends the subscription with
-            ``on_error`` (operation ``"overflow"``), and an iterator with ``StreamOverflow``, at the first update that
-            finds no room: for what must not be lost unnoticed, such as deals. ``"block"`` and ``"fail"`` cannot share a
-            client.
+            (``on_updates_lost``, an iterator's ``lost``), ``"block"`` lets the server wait, ``"fail"`` ends the
+            subscription with ``on_error`` (operation ``"overflow"``), and an iterator with ``StreamOverflow``, at the
+            first update that finds no room: for what must not be lost unnoticed, such as deals. ``"block"`` and
+            ``"fail"`` cannot share a client.
         second_level: In COMMAND mode, what to subscribe to for each key.
 
     Raises:
@@ -202,6 +205,9 @@ class Subscription:
             timeout: The iteration ends after so many seconds without an update; ``None`` for never.
             queue_size: Updates that may wait to be taken; what happens to more is the subscription's ``overflow``.
 
+        Returns:
+            One that is fed until it is closed or nobody holds it any more; each gets every update.
+
         Raises:
             ValueError: ``queue_size`` is not positive.
         """
@@ -219,7 +225,7 @@ class Subscription:
             max_frequency: Updates a second for each item, or ``"unlimited"``.
 
         Raises:
-            UsageError: No client carries the subscription, or it is unfiltered.
+            UsageError: No client carries the subscription, the client was closed, or it is unfiltered.
             ValueError: This is no frequency.
         """
         check_frequency(max_frequency)

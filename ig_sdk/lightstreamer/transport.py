@@ -6,7 +6,6 @@ wrong ends it: ``ended`` then says why, after the text before it was handed out.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,8 +17,9 @@ from ig_sdk.lightstreamer.endpoint import Address
 from ig_sdk.lightstreamer.frames import FrameDecoder
 from ig_sdk.lightstreamer.sockets import Channel, Interest, SocketOptions, drive, open_channel
 from ig_sdk.lightstreamer.tlcp.text import excerpt
+from ig_sdk.logs import get_logger
 
-_LOG = logging.getLogger(__name__)
+_LOG = get_logger("stream")
 _MAX_HANDSHAKE_BYTES: Final = 64 * 1024
 # These statuses come from a server or gateway in trouble, not from one that does not know WebSocket.
 _PASSING_STATUSES: Final = (429, 500, 503, 504)

@@ -127,7 +127,10 @@ class UpdateIterator:
         return update
 
     def poll(self, timeout: float | None) -> ItemUpdate | None:
-        """Return the next update, or ``None`` when none came within ``timeout`` seconds.
+        """Return the next update, or ``None`` when none came within ``timeout`` seconds, or none will come.
+
+        Args:
+            timeout: Seconds to wait, or ``None`` to wait until it ends.
 
         Raises:
             StreamError: The subscription or the stream ended with this error.

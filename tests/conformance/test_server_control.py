@@ -247,6 +247,8 @@ def test_message(wire):
     assert wire.send("msg\r\nLS_reqId=1&LS_message=Hi&LS_msg_prog=1") == ["REQOK,1", "MSGDONE,*,1,HI"]
     assert wire.send("msg\r\nLS_reqId=2&LS_message=Hi&LS_outcome=false") == ["REQOK,2"]
     assert wire.send("msg\r\nLS_reqId=3&LS_message=Hi&LS_outcome=false&LS_ack=false") == []
+    numbered = "msg\r\nLS_reqId=3&LS_message=Hi&LS_outcome=false&LS_sequence=s&LS_msg_prog=1"
+    assert wire.send(numbered) == ["REQOK,3"]
     assert wire.send("msg\r\nLS_reqId=4&LS_message=Hi")[0].startswith("REQERR,4,67,")
     assert wire.send("msg\r\nLS_reqId=5&LS_msg_prog=1")[0].startswith("REQERR,5,67,")
     for name in ("UNORDERED_MESSAGES", "a-b", ""):

@@ -40,6 +40,7 @@ def test_adapter_set(bench):
     """C-154: an unknown Adapter Set is CONERR,2; absent means DEFAULT."""
     assert bench.ws().send("create_session\r\nLS_cid=x&LS_adapter_set=DEMO")[0].startswith("CONERR,2,")
     assert bench.ws().send("create_session\r\nLS_cid=x&LS_adapter_set=DEFAULT")[0].startswith("CONOK,")
+    assert bench.ws().send("create_session\r\nLS_cid=x")[0].startswith("CONOK,")
 
 
 def test_conok(make_bench):
@@ -102,6 +103,14 @@ def test_pipelined_requests_of_a_failed_creation(make_bench):
     assert lines[1].startswith("REQERR,1,20,")
 
 
+def test_pipelined_requests_are_not_for_an_earlier_session(wire):
+    """C-160: behind a failed creation no request reaches the session that was on the WebSocket before."""
+    wire.send("control\r\nLS_reqId=1&LS_op=force_rebind")
+    wire.bench.allow = False
+    assert wire.send("create_session\r\nLS_cid=x")[0].startswith("CONERR,1,")
+    assert wire.add(2, "a", "f")[0].startswith("REQERR,2,20,")
+
+
 def test_combo(bench):
     """C-161: a creation may carry control requests; their notifications follow CONOK, without REQOK."""
     wire = bench.ws()
@@ -110,6 +119,13 @@ def test_combo(bench):
     lines = wire.send(f"create_session\r\nLS_cid=x&LS_send_sync=false&{one}\r\n{two}")
     tags = [line.split(",")[0] for line in lines]
     assert tags == ["CONOK", "SERVNAME", "CLIENTIP", "CONS", "SUBOK", "CONF", "SUBOK", "CONF"]
+
+
+def test_a_session_cannot_be_created_and_destroyed_at_once(bench):
+    """C-161: a creation that carries a destroy fails, and leaves no session behind."""
+    (line,) = bench.ws().send("create_session\r\nLS_cid=x&LS_op=destroy")
+    assert line.startswith("CONERR,64,")
+    assert not bench.sessions
 
 
 def test_combo_fails_as_a_whole(make_bench):

@@ -162,6 +162,9 @@ def test_base_is_what_was_sent(bench):
     bench.post("a", f="1", g="3")
     bench.pass_time(1.5)
     assert updates(wire) == ["U,1,1,1|1", "U,1,1,|3"]
+    bench.post("a", f="1", g="1")
+    bench.pass_time(1.5)
+    assert updates(wire) == ["U,1,1,|1"]
 
 
 @pytest.fixture

@@ -182,7 +182,7 @@ class Rig:
         accepted = self.server.accepted
         for _ in range(100):
             try:
-                return self.recorder.statuses.get(timeout=0.01)
+                return self.recorder.statuses.get(timeout=0.05)
             except queue.Empty:
                 self.pass_time(0.5)
         assert self.server.accepted > accepted, "nothing is told and nothing happens: a dead reader"

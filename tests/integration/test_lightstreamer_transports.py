@@ -185,7 +185,7 @@ def test_a_dropped_stream_loses_nothing(serve: Serve, make: Make, transport: str
     wait_subscribed(server)
     publish(server, range(50))
     assert bids(updates, 50) == expected(range(50))
-    assert server.drop() >= 1
+    assert server.faults.drop_stream() >= 1
     publish(server, range(50, 100))
     assert bids(updates, 50) == expected(range(50, 100))
     assert statuses.wait_for(lambda event: event.continuity == "recovered")
@@ -460,7 +460,7 @@ def test_liveness(serve: Serve, make: Make) -> None:
     client.add_listener(statuses)
     client.connect()
     assert client.wait_connected(WAIT_S)
-    assert server.mute(on=True) == 1
+    assert server.faults.mute_stream() == 1
     statuses.wait_for(lambda event: event.status is ConnectionStatus.STALLED)
     statuses.wait_for(lambda event: event.status is ConnectionStatus.RECONNECTING)
     statuses.wait_for(lambda event: event.status is ConnectionStatus.CONNECTED)

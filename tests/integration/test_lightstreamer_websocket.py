@@ -560,6 +560,8 @@ def test_what_breaks_the_protocol_ends_in_a_reconnect(server: Server, make: Make
     connection.raw(data)
     again = server.connection()
     assert client.wait_connected(WAIT_S)
+    if b"U,1" in data:  # a bad data line replaces the session, and its subscription is asked for anew
+        recorder.wait_for(Subscribed)
     again.send("U,1,1,after|1")
     assert recorder.update()["a"] == "after"
 
@@ -1137,3 +1139,57 @@ def test_a_listener_that_exits(server: Server, make: Make) -> None:
     connection.send("U,1,1,2|x")
     assert [recorder.update()["a"], recorder.update()["a"]] == ["1", "2"]
     assert client.listener_errors >= 1
+
+
+def test_a_fault_of_our_own_is_no_dead_reader(server: Server, make: Make) -> None:
+    """An unexpected exception on the I/O thread counts as a lost connection, and is told."""
+
+    class Faulty(SystemClock):
+        broken = False
+
+        def monotonic(self) -> float:
+            if self.broken and threading.current_thread().name == "ig-stream-io":
+                self.broken = False
+                raise ZeroDivisionError
+            return super().monotonic()
+
+    recorder = Recorder()
+    clock = Faulty()
+    client = make(clock=clock)
+    client.add_listener(recorder)
+    connection = connected(server, client)
+    clock.broken = True
+    connection.send("PROBE")
+    assert "internal error: ZeroDivisionError" in recorder.status(ConnectionStatus.RECONNECTING).reason
+    assert recorder.status(ConnectionStatus.CONNECTED).continuity == "recovered"
+
+
+def test_credentials_that_are_none(server: Server, make: Make) -> None:
+    """A callable that gives anything but a pair ends the stream, and says so."""
+    client = make(credentials=lambda: None)
+    client.connect()
+    with pytest.raises(StreamError, match="no credentials: TypeError"):
+        client.wait_connected(WAIT_S)
+
+
+def test_keys_of_an_old_session_are_not_asked_of_the_next(server: Server, make: Make) -> None:
+    """After a replaced session only the first level is subscribed to; the keys follow as the table names them."""
+    recorder = Recorder()
+    client = make()
+    table = Subscription("COMMAND", ["table"], ["key", "command"], second_level=SecondLevel(fields=("price",)))
+    table.add_listener(recorder)
+    client.subscribe(table)
+    connection = connected(server, client)
+    recorder.wait_for(Subscribed)
+    connection.send("U,1,1,K|ADD", "U,1,1,L|ADD")
+    groups: list[str] = []
+    while len(groups) < 3:
+        groups += [dict(line)["LS_group"] for line in connection.expect("control").lines]
+    assert groups == ["table", "K", "L"]
+    connection.send("U,1,1,M|ADD", "END,48,renew")
+    again = server.connection()
+    first = again.expect("control")
+    assert [dict(line)["LS_group"] for line in first.lines] == ["table"]
+    recorder.wait_for(Subscribed)
+    again.send("U,1,1,L|ADD")
+    assert again.expect("control").parameters()["LS_group"] == "L"

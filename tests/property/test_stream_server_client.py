@@ -100,13 +100,15 @@ class Machine(RuleBasedStateMachine):
             self.send(action)
 
     def send(self, action: Send) -> None:
-        assert self.link is not None, "a request without a connection"
         if self.transport == "ws":
+            assert self.link is not None, "a request without a connection"
             self.table.receive(self.link.connection, encode_ws(action.request), self.now)
             return
         _, body = encode_http(action.request, "2.4.0", action.session_id)
-        connection = self.link.connection
-        if not action.stream:
+        if action.stream:
+            assert self.link is not None, "a request without a connection"
+            connection = self.link.connection
+        else:  # has one of its own, also between two binds of the session
             connection = StreamConnection("http", "2.4.0", default_session=action.session_id)
             self.answers.append(connection)
         self.table.apply(connection, self.table.prepare(read_body(action.request.name, body)), self.now)

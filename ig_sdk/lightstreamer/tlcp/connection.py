@@ -24,6 +24,7 @@ Plan = Literal["new", "bind", "recover"]
 # Looking a member up is slow before Python 3.12, and these are asked for after every read.
 _STREAMING: Final = Phase.STREAMING
 _STALLED: Final = Phase.STALLED
+_BETWEEN_BINDS: Final = frozenset({Phase.WAITING, Phase.CONNECTING, Phase.BINDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,26 @@ class Connection:
         self._goodbye: str | None = None  # id of the request that destroys the session at close
 
     @property
+    def heartbeat_at(self) -> float | None:
+        """When the promised request is due."""
+        return self.timers.heartbeat_at(self.phase, polling=self.route.polls)
+
+    @property
     def bound(self) -> bool:
         """Whether there is a session on the connection."""
         return self.phase is _STREAMING or self.phase is _STALLED
+
+    @property
+    def reachable(self) -> bool:
+        """Whether a control request reaches the session.
+
+        Over HTTP it does between two binds too. A server may answer each poll in one piece, up to ``LOOP``, so that the
+        session is never seen bound at all.
+        """
+        if self.bound:
+            return True
+        rebinds = self._plan == "bind" and self.session_id is not None and self.phase in _BETWEEN_BINDS
+        return rebinds and self.route.transport != "ws"
 
     @property
     def listening(self) -> bool:

@@ -15,8 +15,10 @@ Continuity = Literal["new", "resumed", "recovered", "replaced"]
 class ConnectionStatus(str, Enum):
     """Where a client stands.
 
-    ``CONNECTING`` is the first attempt; ``RECONNECTING`` every later one, including the waits between them;
-    ``FAILED`` means that nothing more will be tried until ``connect`` is called again.
+    ``DISCONNECTED`` is before ``connect`` and after ``close``; ``CONNECTING`` the first attempt; ``RECONNECTING`` every
+    later one, including the waits between them; ``CONNECTED`` means that the session stands; ``STALLED`` that it
+    stands, but the server has been silent for too long; ``FAILED`` that nothing more will be tried until ``connect`` is
+    called again.
     """
 
     DISCONNECTED = "DISCONNECTED"
@@ -43,8 +45,8 @@ class StatusChanged:
             server's wish), ``"recovered"`` (same session, nothing lost after a break), ``"replaced"`` (another
             session: data may be lost). After a stall that ended by itself ``"resumed"``.
         gap_s: Seconds between the last line of the old connection and this moment; data was lost in it only if
-            ``"replaced"``.
-        retry_in_s: With ``RECONNECTING``: the wait before the next attempt.
+            ``"replaced"``. ``None`` with ``"new"``, and after a stall that ended by itself.
+        retry_in_s: With ``RECONNECTING``: the wait before the next attempt, in seconds.
         attempt: With ``RECONNECTING``: attempts since the stream last worked, from 1.
         error: What the server or the connection did, if it was a fault.
         session_id: The server's name for the session, if there is one.
@@ -76,6 +78,9 @@ class Subscribed:
         fields: Number of fields.
         key_position: In COMMAND mode, position of the key field, from 1.
         command_position: In COMMAND mode, position of the command field, from 1.
+
+    Source:
+        TLCP.md section 10, ``SUBOK`` and ``SUBCMD``.
     """
 
     subscription_id: int
@@ -87,7 +92,14 @@ class Subscribed:
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribed:
-    """A subscription that was given up is gone; nothing follows for it."""
+    """A subscription that was given up is gone; nothing follows for it.
+
+    Attributes:
+        subscription_id: Which one.
+
+    Source:
+        TLCP.md section 10, ``UNSUB``.
+    """
 
     subscription_id: int
 
@@ -102,6 +114,9 @@ class SubscriptionError:
         message: The text that came with it.
         operation: ``"subscribe"`` (it is over), ``"reconfigure"`` or ``"unsubscribe"`` (it goes on), ``"overflow"``
             (it is over: it must not lose anything, and the application was too slow).
+
+    Source:
+        TLCP.md section 18.2, the codes.
     """
 
     subscription_id: int
@@ -118,6 +133,9 @@ class Reconfigured:
         subscription_id: Which one.
         max_frequency: Updates a second, or ``None`` for no limit.
         filtered: False when the server may not leave out updates without telling.
+
+    Source:
+        TLCP.md section 10, ``CONF``.
     """
 
     subscription_id: int
@@ -127,13 +145,16 @@ class Reconfigured:
 
 @dataclass(frozen=True, slots=True)
 class UpdatesLost:
-    """The server dropped updates of an item (``OV``).
+    """Updates are missing: the server dropped them (``OV``), or this client did because its queue was full.
 
     Attributes:
         subscription_id: Which subscription.
-        item: Name of the item, or ``None`` when only the server knows it.
-        position: Position of the item, from 1.
+        item: Name of the item; ``None`` when only the server knows it, and when this client dropped updates.
+        position: Position of the item, from 1; 0 when this client dropped updates, which may be of any item.
         count: How many.
+
+    Source:
+        TLCP.md section 14.3.
     """
 
     subscription_id: int
@@ -144,7 +165,16 @@ class UpdatesLost:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotEnd:
-    """The item's snapshot is complete (``EOS``)."""
+    """The item's snapshot is complete (``EOS``).
+
+    Attributes:
+        subscription_id: Which subscription.
+        item: Name of the item, or ``None`` when only the server knows it.
+        position: Position of the item, from 1.
+
+    Source:
+        TLCP.md section 14.3.
+    """
 
     subscription_id: int
     item: str | None
@@ -153,7 +183,16 @@ class SnapshotEnd:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """Forget what is known about the item (``CS``)."""
+    """Forget what is known about the item (``CS``).
+
+    Attributes:
+        subscription_id: Which subscription.
+        item: Name of the item, or ``None`` when only the server knows it.
+        position: Position of the item, from 1.
+
+    Source:
+        TLCP.md section 14.3.
+    """
 
     subscription_id: int
     item: str | None
@@ -165,12 +204,15 @@ class MessageOutcome:
     """What became of a message.
 
     Attributes:
-        message_id: What ``send_message`` returned.
+        message_id: The session's number of the message.
         status: ``"done"``; ``"failed"`` (the adapter or server refused it); ``"discarded"`` (skipped by time-out,
             codes 38 and 39); ``"unknown"`` (sent, but the session was lost before the outcome came; it is not sent
             again); ``"aborted"`` (never sent).
         code: The code of a failure.
         response: The adapter's answer, or the text of the failure.
+
+    Source:
+        TLCP.md sections 9.1 and 18.2.
     """
 
     message_id: int

@@ -52,12 +52,7 @@ class Lifecycle(Connection):
     @property
     def asks(self) -> bool:
         """Whether control requests may be sent: to a session, or behind the creation of one (C-040)."""
-        return self.bound or (self.phase is Phase.CREATING and self.route.pipelines)
-
-    @property
-    def heartbeat_at(self) -> float | None:
-        """When the promised request is due."""
-        return self.timers.heartbeat_at(self.phase, polling=self.route.polls)
+        return self.reachable or (self.phase is Phase.CREATING and self.route.pipelines)
 
     def connect(self, now: float) -> None:
         """Begin, or begin again."""
@@ -222,18 +217,23 @@ class Lifecycle(Connection):
         if self.phase is Phase.CLOSING:
             self.ended(now)
             return
+        unbound = self.phase is Phase.BINDING
         self._gone()  # before the steps below, which are about the next session
-        delay = self._delay_after(code, message)
+        delay = self._delay_after(code, message, unbound=unbound)
         if delay is None:
             self.stop(now, error)
         else:
             self._again(now, "new", delay, error.message, error=error)
 
-    def _delay_after(self, code: int, message: str) -> float | None:
-        """Return the wait before a new session after this code, ``None`` to stop; takes the steps that go with it."""
+    def _delay_after(self, code: int, message: str, *, unbound: bool) -> float | None:
+        """Return the wait before a new session after this code, ``None`` to stop; takes the steps that go with it.
+
+        A clear answer is not an outage: after one that leads to another kind of attempt, which cannot go on for ever,
+        nothing is waited for. So a server that comes back is used at once, however long it was away.
+        """
         verdict = session_verdict(code)
         if verdict is Verdict.NEW:
-            return self._backoff.first()
+            return 0.0 if unbound else self._backoff.first()
         if verdict is Verdict.LATER:
             return self._backoff.next()
         if verdict is Verdict.MUCH_LATER:
@@ -243,10 +243,10 @@ class Lifecycle(Connection):
             return self._backoff.next() if self._few <= self._options.few_attempts else None
         if verdict is Verdict.HOME:
             self._foreign += 1
-            return self._backoff.first() if self._foreign == 1 else None
+            return 0.0 if self._foreign == 1 else None
         if verdict is Verdict.CREDENTIALS and not self._refused:
             self._refused = True
-            return self._backoff.first()
+            return 0.0
         if verdict is Verdict.VERSION and blames_version(message, self.route.version) and self.route.step_version():
             return 0.0  # there are only so many versions
         if verdict is Verdict.POLLING and self.route.step_to_polling():

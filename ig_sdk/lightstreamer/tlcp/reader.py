@@ -188,8 +188,8 @@ class Reader:
                 life.updated(self._now)
 
     def _conok(self, note: say.Conok) -> None:
-        if not self._life.conok(note, self._now):
-            self._requests.restart(self._now)
+        if not self._life.conok(note, self._now) and not self._life.route.polls:
+            self._requests.restart(self._now)  # not at each poll: an answer that is lost would never be missed
         if self._life.bound:
             self._subscriptions.begin()
             self._messages.begin()

@@ -110,7 +110,7 @@ class Session:
         """When ``wake`` is due, ``None`` when nothing is."""
         life = self._life
         due = life.timers.due(life.phase)
-        if (self._requests.sent or self._promises) and due is not None and life.bound:
+        if (self._requests.sent or self._promises) and due is not None and life.reachable:
             if self._requests.sent:
                 due = min(due, self._requests.due)
             heartbeat_at = life.heartbeat_at
@@ -127,7 +127,7 @@ class Session:
             return []
         if self._requests.queued and life.asks:
             # Before CONOK the limit is not known.
-            limit = life.request_limit if life.bound else None
+            limit = life.request_limit if life.reachable else None
             for request in self._requests.take(self._now, limit=limit, session=life.explicit_session()):
                 life.send(request)
         actions = self._actions[:]
@@ -207,7 +207,7 @@ class Session:
         """
         self._now = now
         return self._messages.add(
-            text, sequence=sequence, max_wait_ms=max_wait_ms, outcome=outcome, bound=self._life.bound
+            text, sequence=sequence, max_wait_ms=max_wait_ms, outcome=outcome, bound=self._life.reachable
         )
 
     # The connection
@@ -267,6 +267,7 @@ class Session:
         life.wake(now)
         if not life.bound:
             self._reader.disarm()
+        if not life.reachable:
             return
         for pending in self._requests.expire(now):
             if pending.operation == "message":

@@ -38,7 +38,14 @@ class ItemUpdate:
 
         update["BID"], update.get("OFFER"), update[2], update.values, update.changed
 
+    Positions begin at 1. A name that the subscription does not have is a ``KeyError``, a position an ``IndexError``.
     Not a frozen dataclass, which would cost more than all the rest of an update; it cannot be assigned to either.
+
+    Threading:
+        Never changes, so that it may be kept, and read by any thread.
+
+    Source:
+        TLCP.md sections 11 and 14.
     """
 
     __slots__ = ("_info", "_previous", "_snapshot", "_values")

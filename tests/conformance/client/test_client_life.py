@@ -679,6 +679,36 @@ def test_polling(make_client):
     assert client.count == 5
 
 
+def test_requests_leave_between_polls_that_are_answered_in_one_piece(make_client):
+    """A session that is never seen bound, as each poll's answer ends with LOOP, is controlled all the same."""
+    client = make_client(transports=("http-polling",))
+    client.subscribe()
+    client.connect().open().say("CONOK,S1,50000,5000,*", "LOOP,0")
+    assert client.sent[-1] == (
+        "/lightstreamer/control.txt?LS_protocol=TLCP-2.5.0&LS_session=S1",
+        "LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=MERGE&LS_group=i1&LS_schema=f1%20f2&LS_snapshot=true",
+    )
+    client.answer("REQOK,1").open().say("CONOK,S1,50000,5000,*", "SUBOK,1,1,2", "LOOP,0")
+    second = client.subscribe(items="i2")
+    client.session.send_message("hello", client.now, outcome=False)
+    client.session.unsubscribe(1, client.now)
+    client.pump()
+    assert [line.get("LS_op", "msg") for line in client.parameters[-3:]] == ["add", "msg", "delete"]
+    # An answer that was lost is missed, however often the session is bound meanwhile.
+    for _ in range(3):
+        client.wait(2).open().say("CONOK,S1,50000,5000,*", "LOOP,0")
+    assert [line["LS_subId"] for line in client.operations("add")] == ["1", str(second), str(second)]
+
+
+def test_requests_wait_while_a_session_is_to_be_recovered(make_client):
+    """After a break nobody knows whether the session is still there: control requests follow its recovery."""
+    client = make_client(transports=("http-streaming",)).start().lost()
+    client.subscribe()
+    assert not client.operations("add")
+    client.open().say("CONOK,S1,50000,5000,*", "PROG,0")
+    assert len(client.operations("add")) == 1
+
+
 def test_empty_polls_that_were_held_are_no_fault(make_client):
     """A quiet session is polled without growing waits."""
     client = make_client(transports=("http-polling",), polling_idle_ms=5000).connect()
@@ -730,3 +760,16 @@ def test_transition_table_is_whole():
     assert {phase for phase, _ in TRANSITIONS} == set(Phase)
     closable = {phase for phase, trigger in TRANSITIONS if trigger is Trigger.CLOSE}
     assert closable == set(Phase) - {Phase.CLOSING, Phase.CLOSED}
+
+
+def test_a_server_that_is_back_is_used_at_once(started):
+    """C-113, C-118: after a long outage neither a refused bind nor refused credentials cost another grown wait."""
+    started.lost()
+    for _ in range(5):
+        started.lost().wait(started.of(StatusChanged)[-1].retry_in_s)
+    started.open().say("CONERR,21,elsewhere")
+    assert started.of(StatusChanged)[-1].retry_in_s == 0.0
+    started.open("u", "old").say("CONERR,1,refused")
+    assert started.of(StatusChanged)[-1].retry_in_s == 0.0
+    started.open("u", "new").say("CONOK,S2,50000,5000,*")
+    assert started.of(StatusChanged)[-1].continuity == "replaced"

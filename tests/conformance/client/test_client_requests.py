@@ -201,6 +201,8 @@ def test_c028_c029_batches_keep_to_the_limit(make_client, limit):
     client.connect().open().say(f"CONOK,S1,{limit},5000,*")
     controls = [send.request for send in client.sends if not send.stream]
     for request in controls:
+        assert request.name == "control"
+        assert request.lines
         assert len(encode_ws(request).encode()) <= limit or len(request.lines) == 1
     assert [dict(line)["LS_subId"] for request in controls for line in request.lines] == [str(n) for n in range(1, 13)]
     if limit == 1000:
@@ -231,6 +233,9 @@ def test_c032_absent_and_empty_credentials(make_client):
     assert not {"LS_user", "LS_password", "LS_adapter_set"} & create.keys()
     create = make_client(adapter_set="DEMO").connect().open("u", "").parameters[0]
     assert (create["LS_user"], create["LS_password"], create["LS_adapter_set"]) == ("u", "", "DEMO")
+    create = make_client(adapter_set="").connect().open("").parameters[0]
+    assert (create["LS_user"], create["LS_adapter_set"]) == ("", "")
+    assert "LS_password" not in create
 
 
 @pytest.mark.parametrize("transport", ["ws", "http-streaming", "http-polling"])

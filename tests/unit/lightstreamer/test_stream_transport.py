@@ -179,6 +179,17 @@ def test_http_ends_early(peer: Peer) -> None:
     assert http.ended == "the server closed the connection"
 
 
+def test_http_line_cut_by_the_close(peer: Peer) -> None:
+    """Where only the close ends the body, a last line without CR-LF is no line: a value cut short is a value, too."""
+    http = exchange(peer)
+    http.post("/", "")
+    peer.sock.sendall(b"HTTP/1.1 200 OK\r\n\r\nU,1,1,1.25|1.26\r\nU,1,1,1.35|1.3")
+    assert http.receive() == "U,1,1,1.25|1.26\r\n"
+    peer.sock.shutdown(socket.SHUT_WR)
+    assert http.receive() == ""
+    assert http.ended
+
+
 def test_cookies() -> None:
     """Cookies go back to the host they came from, the last value of each, not without end."""
     cookies = Cookies()
