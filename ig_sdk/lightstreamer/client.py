@@ -86,7 +86,7 @@ class LightstreamerClient:
         reconnect_multiplier: float = 2.0,
         proxy: str | None = None,
         ca_bundle: str | None = None,
-        queue_size: int = 10_000,
+        queue_size: int = 100_000,
         max_message_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES,
         supported_diffs: Iterable[str] | None = None,
         clock: Clock | None = None,

@@ -70,7 +70,7 @@ def decode(text: str, sink: LineSink) -> None:
                 except (KeyError, IndexError):
                     place = -1
             else:
-                new = fields  # type: ignore[assignment]  # str is enough: it is never changed in place
+                new = fields  # type: ignore[assignment]  # filled up here, and never changed once it is handed out
                 place = len(fields)
                 if place == item.num_fields:
                     place = 0
