@@ -198,12 +198,15 @@ class Engine:
             if first:
                 self.session.close(now)
             self.board.close()
-        self.router.release_all()  # a dispatch thread that waits for an iterator goes on
-        if not self._started:
-            return
-        self.runner.close_by(now + timeout * _GOODBYE_SHARE)
-        if self.runner.on_own_thread() or self.dispatcher.on_own_thread():
-            return
+        self.router.release_iterators()  # a dispatch thread that waits for an iterator goes on
+        if self._started:
+            self.runner.close_by(now + timeout * _GOODBYE_SHARE)
+            if not (self.runner.on_own_thread() or self.dispatcher.on_own_thread()):
+                self._join(deadline, timeout)
+        # Behind the threads, which still bring the outcome of what was never sent.
+        self.router.release_waiters()
+
+    def _join(self, deadline: float, timeout: float) -> None:
         for name, join in (("ig-stream-io", self.runner.join), ("ig-stream-dispatch", self.dispatcher.join)):
             if not join(deadline - self._clock.monotonic()):
                 _LOG.warning("thread %s did not end within %.1f s; it will end by itself", name, timeout)

@@ -90,10 +90,13 @@ class Router:
                 hint="use a client for each: the one would hold up the other",
             )
 
-    def release_all(self) -> None:
-        """End every iterator and every wait for a message."""
+    def release_iterators(self) -> None:
+        """End every iterator."""
         for subscription in tuple(self.subscriptions.values()):
             subscription.release()
+
+    def release_waiters(self) -> None:
+        """End every wait for the outcome of a message: none will come any more."""
         for waiter in tuple(self.waiters.values()):
             waiter.resolve(None)
 

@@ -259,7 +259,7 @@ class BollingerBands:
     # price level) and sum of squared differences follow by West's update, without large sums to cancel. Its rounding
     # is relative to the largest spread it has been through. So both are measured anew from the window once in a while,
     # and when the spread has fallen to a thousandth of the largest since (a jump of scale has left): constant work on
-    # average. The largest needs looking at only when the ring wraps: every value is in the window at one wrap.
+    # average.
     __slots__ = (
         "_deviations", "_factor", "_inverse", "_largest", "_least", "_mean", "_next", "_origin", "_period", "_ring",
         "_spread", "_value", "_wraps",
@@ -306,7 +306,7 @@ class BollingerBands:
         before = self._mean
         self._mean = mean = before + change * self._inverse
         self._spread = spread = self._spread + change * (x - origin - mean + (oldest - origin - before))
-        if spread < self._least or place == self._period:
+        if spread < self._least or spread > self._largest or place == self._period:
             return self._look()
         middle = origin + mean
         width = self._factor * sqrt(spread)
@@ -327,8 +327,8 @@ class BollingerBands:
         if self._next == self._period:
             self._next = 0
             self._wraps += 1
-            if spread > self._largest:
-                self._largest, self._least = spread, spread * _FALL
+        if spread > self._largest:
+            self._largest, self._least = spread, spread * _FALL
         if fallen or self._wraps >= _WRAPS:
             self._measure()
         return self._bands()

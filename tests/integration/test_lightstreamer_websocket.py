@@ -450,6 +450,36 @@ def test_a_message_without_outcome(server: Server, make: Make) -> None:
     assert outcome.status == "unknown"
 
 
+class WatchedClock(SystemClock):
+    """Tells when somebody begins to wait for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.waiting = threading.Event()
+
+    def wait(self, event: threading.Event, timeout: float) -> bool:
+        if timeout == self.seconds:
+            self.waiting.set()
+        return super().wait(event, timeout)
+
+
+def test_a_message_that_was_never_sent(server: Server, make: Make) -> None:
+    """close() ends the wait for a message that no session took along as aborted: it may be sent again elsewhere."""
+    server.mute = True
+    clock = WatchedClock(4.75)
+    client = make(clock=clock)
+    client.connect()
+    outcomes: queue.Queue[MessageOutcome | None] = queue.Queue()
+    thread = threading.Thread(target=lambda: outcomes.put(client.send_message("hello", timeout=clock.seconds)))
+    thread.start()
+    assert clock.waiting.wait(WAIT_S)
+    client.close()
+    outcome = outcomes.get(timeout=WAIT_S)
+    thread.join(WAIT_S)
+    assert outcome is not None
+    assert outcome.status == "aborted"
+
+
 def test_with_statement_and_counters(server: Server, make: Make) -> None:
     """A with block connects and closes; what a raising listener costs is a number."""
 

@@ -19,6 +19,7 @@ series = st.lists(numbers, max_size=80)
 
 
 @settings(deadline=None)
+@example([268435330.0, 268435456.0, -5.960464477539063e-08, 0.0], 2)  # the jump passed between two wraps of the ring
 @given(series, st.integers(2, 9))
 def test_bands_are_those_of_the_window(values: list[float], period: int) -> None:
     """At every moment, to 1e-9 of the largest number in the window."""

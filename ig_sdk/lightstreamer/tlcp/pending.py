@@ -23,6 +23,7 @@ class Pending:
         repeats: Whether it may be sent once more when no answer comes.
         ids: The ids it was sent with.
         due: When an answer should be there.
+        refusal: Code and text with which the repeat was refused, while the first may still have been taken.
     """
 
     operation: Operation
@@ -31,6 +32,7 @@ class Pending:
     repeats: bool = True
     ids: list[str] = field(default_factory=list)
     due: float = 0.0
+    refusal: tuple[int, str] | None = None
 
     @property
     def name(self) -> str:
@@ -100,6 +102,21 @@ class PendingRequests:
         if pending is not None:
             self._forget(pending)
         return pending
+
+    def doubt(self, request: str, refusal: tuple[int, str], now: float) -> bool:
+        """Return whether ``refusal`` is that of a repeated add: then it is kept, and waiting goes on for a while.
+
+        A server that took the first refuses the repeat for its id, by a code that is not stated (TLCP.md section 14):
+        what the first did is seen from ``SUBOK``, or by nothing coming.
+        """
+        pending = self.sent.get(request)
+        if pending is None or pending.operation != "add" or len(pending.ids) == 1 or request != pending.ids[-1]:
+            return False
+        pending.refusal, pending.due = refusal, now + self._timeout_s
+        for known in pending.ids:
+            del self.sent[known]
+        self.sent[pending.ids[0]] = pending
+        return True
 
     def settle(self, operation: Operation, subject: int) -> None:
         """Forget the latest request of that kind: its effect has been seen."""

@@ -204,12 +204,15 @@ class Reader:
             self._subscriptions.accepted(pending)
 
     def _reqerr(self, note: say.Reqerr) -> None:
+        gone = note.code in SESSION_IS_GONE
+        if not gone and self._requests.doubt(note.request, (note.code, note.message), self._now):
+            return
         pending = self._requests.answer(note.request)
         if pending is None:
             return
         if pending.operation == "message":
             self._messages.refused(pending, note.code, note.message)
-        if note.code in SESSION_IS_GONE:
+        if gone:
             self._life.replace(self._now, f"the server does not know the session: {note.code} {excerpt(note.message)}")
         elif pending.operation == "constrain":
             text = f"bandwidth not changed: {note.code} {excerpt(note.message)}"

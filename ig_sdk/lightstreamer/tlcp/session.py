@@ -270,6 +270,9 @@ class Session:
         if not life.reachable:
             return
         for pending in self._requests.expire(now):
+            if pending.refusal is not None:
+                self._subscriptions.refused(pending, *pending.refusal)
+                continue
             if pending.operation == "message":
                 self._messages.unanswered(pending)
             elif pending.operation != "constrain" and not self._subscriptions.unanswered(pending):

@@ -546,6 +546,28 @@ def test_second_subok_changes_nothing(started):
     assert len(started.of(Subscribed)) == 1
 
 
+def test_a_refused_repeat_is_no_verdict(started):
+    """The answer to the first add may only be late: the server that took it refuses the repeat for its id."""
+    identifier = started.subscribe()
+    started.wait(4.0)
+    assert len(started.sent) == 2
+    started.say("REQERR,2,65,LS_subId already in use")
+    assert not started.of(SubscriptionError)
+    started.say("REQOK,1", f"SUBOK,{identifier},1,2", f"U,{identifier},1,a|b")
+    assert started.rows == [["a", "b"]]
+    assert not started.of(SubscriptionError)
+
+
+def test_a_refused_repeat_that_nothing_follows(started):
+    """When nothing shows in time that the first add was taken, the refusal of the second counts."""
+    started.subscribe()
+    started.wait(4.0).say("REQERR,2,21,Invalid group")
+    assert not started.of(SubscriptionError)
+    started.wait(4.0)
+    (error,) = started.of(SubscriptionError)
+    assert (error.code, error.message) == (21, "Invalid group")
+
+
 def test_update_object(started):
     """An update offers values by name and position, what changed, and cannot be assigned to."""
     started.subscribed("U,1,1,a|b", "U,1,1,a|c")

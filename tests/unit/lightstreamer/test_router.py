@@ -148,7 +148,7 @@ def test_iterators_end_with_the_stream() -> None:
     connected = StatusChanged(ConnectionStatus.CONNECTED, ConnectionStatus.CONNECTING, "bound", 0.0)
     router.deliver([connected])
     updates = subscription.updates(timeout=60)
-    router.release_all()
+    router.release_iterators()
     assert list(updates) == []
 
 
@@ -159,7 +159,7 @@ def test_message_outcomes_reach_who_waits() -> None:
     router.deliver([MessageOutcome(1, "done"), MessageOutcome(7, "done")])
     assert first.done.is_set()
     assert first.outcome == MessageOutcome(1, "done")
-    router.release_all()
+    router.release_waiters()
     assert second.done.is_set()
     assert second.outcome is None
 
