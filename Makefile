@@ -12,7 +12,7 @@ pytest = $(python) -m pytest -n 2 --dist loadgroup --cov
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-all check format lint types layers docs clean FORCE
+.PHONY: help demo test test-all cards check format lint types layers docs clean FORCE
 
 help:
 	@echo "ig_sdk: unofficial Python SDK for the IG broker. The verbs:"
@@ -34,6 +34,9 @@ test-all: ## run every test on each Python from 3.10 to 3.13 that is here
 	    $(MAKE) test VENV=.venvs/$$version PYTHON="$$found" || exit 1; \
 	  else echo "== Python $$version is not here: skipped"; fi; \
 	done
+
+cards: $(VENV)/has-test ## compare the simulator with IG's demo, card by card (login from the environment)
+	@$(python) -m pytest tests/conformance/cards -n 0 -p no:randomly -v
 
 check: lint types layers test docs ## everything a commit must pass: lint, types, layers, test, docs
 

@@ -12,7 +12,15 @@ copyright = "the ig_sdk contributors. Unofficial, not affiliated with IG"
 release = importlib.metadata.version("ig-sdk")
 version = release
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "import_graph", "state_diagram"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "import_graph",
+    "state_diagram",
+    "endpoint_table",
+    "refusal_tables",
+]
 exclude_patterns = ["_build", "_ext"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -33,14 +41,15 @@ toc_object_entries_show_parents = "hide"
 nitpick_ignore_regex = [
     # The build is offline, so what lies outside this package cannot be looked up.
     (r"py:.*", r"(collections|datetime|decimal|enum|logging|os|pathlib|requests|threading|time|types|typing)(\..*)?"),
+    (r"py:class", r"(pd|pl)\.DataFrame"),
     # Private names show up in signatures and have no page.
     (r"py:.*", r"ig_sdk\.(\w+\.)*_\w+(\.\w+)*"),
     # So do the parts that ig_sdk hands to its own constructors: no user ever makes one.
     (r"py:class", r"(ig_sdk\.rest\.auth\.)?Auth"),
-    (r"py:class", r"ig_sdk\.rest\.(transport|requestor)\.\w+"),
+    (r"py:class", r"ig_sdk\.rest\.(transport|requestor|deals|budget|price_reader)\.\w+"),
     (r"py:class", r"ig_sdk\.lightstreamer\.(tlcp\.\w+|subscription|update_iterator)\.\w+"),
     (r"py:class", r"ig_sdk\.streaming\.(stream|intake)\.\w+"),
-    (r"py:class", r"ig_sdk\.simulator\.(faults|replay|outlet)\.\w+|StreamHub"),
+    (r"py:class", r"ig_sdk\.simulator\.(faults|replay|outlet|sessions|wsgi)\.\w+|StreamHub"),
 ]
 
 

@@ -20,6 +20,8 @@ OLD_NAMES: Mapping[str, tuple[str, ...]] = {
     "account_id": ("IG_ACC_NUMBER", "IG_SERVICE_ACC_NUMBER"),
     "environment": ("IG_ACC_TYPE", "IG_SERVICE_ACC_TYPE"),
 }
+# IG_ACC_TYPE says DEMO or LIVE, and in some people's settings the kind of account (AccountType of IG's reference).
+_ACCOUNT_TYPES = ("CFD", "SPREADBET", "PHYSICAL")
 # Read elsewhere (IG_LAYER) or by the project's own tests (IG_SDK_…): no configuration keys.
 _RESERVED = ("IG_LAYER",)
 _RESERVED_PREFIX = "IG_SDK_"
@@ -117,15 +119,22 @@ def read_environment(env: Mapping[str, str], rules: Rules, faults: list[str]) ->
     for key, rule in rules.items():
         names = (env_name(key), *OLD_NAMES.get(key, ()))
         taken.update(names)
-        found = next((name for name in names if env.get(name)), None)
+        found = next((name for name in names if env.get(name) and not _is_account_type(name, env[name])), None)
         if found:
             flat[key] = Sourced(rule.read(env[found]), f"environment variable {found}")
+    for name in OLD_NAMES["environment"]:
+        if _is_account_type(name, env.get(name, "")):
+            flat.setdefault("account_id", Sourced(env[name].strip(), f"environment variable {name}"))
     for name in env:
         if not name.startswith(PREFIX) or name.startswith(_RESERVED_PREFIX) or name in _RESERVED:
             continue
         if name not in taken and env[name]:
             faults.append(unknown(name, "environment", taken))
     return flat
+
+
+def _is_account_type(name: str, value: str) -> bool:
+    return name in OLD_NAMES["environment"] and value.strip().upper() in _ACCOUNT_TYPES
 
 
 def refusal(key: str, rule: Rule, sourced: Sourced) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import os
@@ -190,6 +191,20 @@ def path() -> Rule:
     return Rule("a path", check, str, optional=True)
 
 
+def path_or(*words: str) -> Rule:
+    """A file or a folder, or one of some words in its place."""
+    inner = path()
+
+    def check(value: object) -> object:
+        word = value.strip().lower() if isinstance(value, str) else ""
+        kept = word if word in words else inner.check(value)
+        if kept is None:
+            raise ValueError(value)
+        return kept
+
+    return Rule(f"a path, or {' or '.join(words)}", check, str)
+
+
 def path_or_iterable() -> Rule:
     """A file, or a series handed over by the program."""
     inner = path()
@@ -226,6 +241,7 @@ def _read_versions(text_: str) -> object:
     return [part.strip() for part in text_.split(",")]
 
 
+@functools.lru_cache(maxsize=64)  # asked for each request
 def is_loopback(host: str | None) -> bool:
     """Whether a host names this machine itself."""
     if not host:

@@ -14,12 +14,26 @@ from ig_sdk import logs
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, IGError, UsageError
-from ig_sdk.rest.auth import Auth, StreamAccess
-from ig_sdk.rest.markets import Market, MarketsResource
+from ig_sdk.rest.accounts import AccountsResource
+from ig_sdk.rest.applications import ApplicationsResource
+from ig_sdk.rest.auth import Auth
+from ig_sdk.rest.confirms import ConfirmsResource
+from ig_sdk.rest.costs import CostsResource
+from ig_sdk.rest.deals import Dealing
+from ig_sdk.rest.history import HistoryResource
+from ig_sdk.rest.market import Market
+from ig_sdk.rest.markets import MarketsResource
+from ig_sdk.rest.orders import OrdersResource
+from ig_sdk.rest.positions import PositionsResource
 from ig_sdk.rest.requestor import Requestor
+from ig_sdk.rest.sentiment import SentimentResource
 from ig_sdk.rest.session import Login, SessionResource
+from ig_sdk.rest.throttle import Allowances, Throttle
+from ig_sdk.rest.tokens import StreamAccess
 from ig_sdk.rest.transport import RequestsTransport, Transport
+from ig_sdk.rest.watchlists import WatchlistsResource
 from ig_sdk.streaming import IGStream
+from ig_sdk.types import epic_for
 
 if TYPE_CHECKING:
     from ig_sdk.simulator import Simulator
@@ -42,7 +56,16 @@ class IGClient:
     Attributes:
         config: The configuration as given.
         session: Who is logged in, and on which account.
+        accounts: The user's accounts, their money and preferences.
         markets: What can be traded.
+        positions: What is open; opens, amends and closes.
+        orders: Working orders.
+        confirms: IG's verdicts on deals.
+        history: Candles of the past, and what the account has done.
+        watchlists: Lists of markets.
+        sentiment: What IG's clients do.
+        costs: What a deal would cost.
+        applications: API keys and their allowances.
 
     Raises:
         ConfigError: The configuration asks for what cannot be done.
@@ -54,7 +77,6 @@ class IGClient:
     def __init__(self, config: IGConfig, *, clock: Clock | None = None, transport: Transport | None = None) -> None:
         if not isinstance(config, IGConfig):
             raise TypeError(f"IGClient takes an IGConfig, not {type(config).__name__}; see IGClient.from_config()")
-        _refuse_unsupported(config)
         self.config = config
         self._clock = clock or SystemClock()
         self._transport = transport or RequestsTransport(
@@ -66,16 +88,39 @@ class IGClient:
         self._simulated: IGConfig | None = None
         self._streams: weakref.WeakSet[IGStream] = weakref.WeakSet()
         self._closed = False
-        requestor = Requestor(self._transport, config, self._target, clock=self._clock, closing=self._closing)
+        self._throttle = Throttle(config, clock=self._clock)
+        requestor = Requestor(
+            self._transport,
+            config,
+            self._target,
+            clock=self._clock,
+            closing=self._closing,
+            throttle=self._throttle,
+        )
         self._auth = Auth(requestor, config, self._target, clock=self._clock)
         self.session = SessionResource(self._auth)
+        self.accounts = AccountsResource(self._auth)
         self.markets = MarketsResource(self._auth, self._clock)
+        self.confirms = ConfirmsResource(self._auth, self._clock, self._closing)
+        dealing = Dealing(self._auth, self.confirms, config, clock=self._clock, closing=self._closing)
+        self.positions = PositionsResource(dealing)
+        self.orders = OrdersResource(dealing)
+        self.history = HistoryResource(self._auth, config, self._clock)
+        self.watchlists = WatchlistsResource(self._auth)
+        self.sentiment = SentimentResource(self._auth)
+        self.costs = CostsResource(self._auth)
+        self.applications = ApplicationsResource(self._auth, lambda: self._target().api_key)
         self._stop_logging = _start_logging(config)
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str] = "config", **overrides: Any) -> IGClient:
         """Return a client for the layered configuration; the arguments are those of ``IGConfig.load``."""
         return cls(IGConfig.load(path, **overrides))
+
+    @property
+    def allowances(self) -> Allowances:
+        """What IG lets this client do, what was done of it, and who waits for it; asks nobody."""
+        return self._throttle.view(self._auth.account_id)
 
     def login(self, *, timeout: float | None = None) -> Login:
         """Log in now, unless that has happened, and return what IG told.
@@ -109,7 +154,8 @@ class IGClient:
             NotFound: IG knows no such market.
             IGError: The call failed.
         """
-        return self.markets.market(market, timeout=timeout)
+        details = self.markets.get(market, timeout=timeout)
+        return Market(details, epic_for(market), markets=self.markets, positions=self.positions, orders=self.orders)
 
     def stream(self, **options: Any) -> IGStream:
         """Return a stream; it connects when it is first used, and ends with this client at the latest.
@@ -149,12 +195,14 @@ class IGClient:
             simulator, self._simulator = self._simulator, None
         ends = self._clock.monotonic() + timeout
         self._closing.set()
+        self._throttle.close()
         for stream in streams:
             stream.close(max(ends - self._clock.monotonic(), 0.1))
         self._transport.abort()
         self._say_goodbye(max(ends - self._clock.monotonic(), 0.1))
         self._auth.close()
         self._transport.close()
+        self.history.close()
         if simulator is not None:
             simulator.close()
         self._stop_logging()
@@ -200,16 +248,6 @@ class IGClient:
         account = self._auth.account_id or self.config.account_id
         state = "closed" if self._closed else "logged in" if self._auth.account_id else "not logged in"
         return f"<IGClient {self.config.environment.upper()} {account + ' ' if account else ''}{state}>"
-
-
-def _refuse_unsupported(config: IGConfig) -> None:
-    faults = []
-    if config.login_version != 2:
-        faults.append("login_version: must be 2; version 3 (OAuth) is not supported yet")
-    if config.encrypt_password is True:
-        faults.append("encrypt_password: must be false or auto; encrypting is not supported yet")
-    if faults:
-        raise ConfigError(faults)
 
 
 def _joined(config: IGConfig, running: IGConfig) -> IGConfig:

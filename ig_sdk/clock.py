@@ -49,6 +49,8 @@ class ManualClock:
 
     # An Event cannot be awaited together with the clock's own condition, so a waiter looks at both this often.
     _GLANCE_S = 0.002
+    # Digits of a second, those of now(): whoever waits for an instant that it shows must not miss it by rounding.
+    _PLACES = 6
 
     def __init__(self, start: datetime | None = None) -> None:
         self._lock = threading.Lock()
@@ -77,12 +79,12 @@ class ManualClock:
         if seconds < 0:
             raise ValueError(f"time does not go backwards: {seconds}")
         with self._lock:
-            self._elapsed += seconds
+            self._elapsed = round(self._elapsed + seconds, self._PLACES)
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
         """Wait until ``event`` is set or the clock was advanced by ``timeout``; return whether it is set."""
         with self._lock:
-            deadline = self._elapsed + timeout
+            deadline = round(self._elapsed + timeout, self._PLACES)
             self._waiting += 1
         try:
             while self.monotonic() < deadline:

@@ -118,6 +118,18 @@ class LiveSettings(_Settings):
 
 
 @dataclass(frozen=True)
+class HistorySettings(_Settings):
+    """Price history.
+
+    Attributes:
+        cache: File that keeps candles; ``"auto"`` is one in the user's cache folder for IG's own services, and memory
+            for any other server; ``"none"`` keeps nothing.
+    """
+
+    cache: str = setting("auto", rules.path_or("auto", "none"))
+
+
+@dataclass(frozen=True)
 class LoggingSettings(_Settings):
     """Logging; nothing is set up unless asked for.
 
@@ -198,7 +210,8 @@ class IGConfig:
         api_key: IG's API key, one for each environment.
         identifier: IG user name.
         password: Password of the user.
-        account_id: Account to work on; ``None`` takes the preferred one.
+        account_id: Account to work on, by its id, or by its name or type where only one has it; ``None`` takes the
+            preferred one.
         login_version: Version of IG's login.
         encrypt_password: True, false, or ``"auto"``: when IG demands it.
         session_lifetime_s: Age at which a login is renewed without waiting for a refusal.
@@ -212,6 +225,7 @@ class IGConfig:
         limits: Allowances.
         stream: Streaming.
         live: Live prices.
+        history: Price history.
         logging: Logging.
 
     Raises:
@@ -228,7 +242,7 @@ class IGConfig:
     identifier: str | None = setting(None, rules.text(shown=False), secret=True)
     password: str | None = setting(None, rules.text(shown=False), secret=True)
     account_id: str | None = setting(
-        None, rules.text(pattern=r"[A-Za-z0-9\-]{1,30}", allowed="letters, digits and '-', at most 30")
+        None, rules.text(pattern=r"[^\x00-\x1f\x7f/]{1,60}", allowed="id, name or type of an account, at most 60 long")
     )
     login_version: int = setting(2, rules.member(2, 3))
     encrypt_password: bool | Literal["auto"] = setting("auto", rules.flag_or("auto"))
@@ -243,6 +257,7 @@ class IGConfig:
     limits: _Group[LimitSettings] = _Group(LimitSettings)
     stream: _Group[StreamSettings] = _Group(StreamSettings)
     live: _Group[LiveSettings] = _Group(LiveSettings)
+    history: _Group[HistorySettings] = _Group(HistorySettings)
     logging: _Group[LoggingSettings] = _Group(LoggingSettings)
     simulator: _SimulatorGroup = _SimulatorGroup(SimulatorSettings)
 
@@ -333,6 +348,7 @@ _GROUPS: Mapping[str, type[_Settings]] = {
     "limits": LimitSettings,
     "stream": StreamSettings,
     "live": LiveSettings,
+    "history": HistorySettings,
     "logging": LoggingSettings,
     "simulator": SimulatorSettings,
 }

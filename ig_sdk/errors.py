@@ -19,6 +19,7 @@
     │   ├─ InvalidRequest
     │   └─ BrokerUnavailable
     ├─ DealError                     deal_reference
+    │   ├─ InvalidDeal (ValueError)  faults
     │   ├─ DealRejected              confirm, reason
     │   └─ DealUncertain             why, resolve()
     └─ StreamError                   code, cause
@@ -200,6 +201,18 @@ class DealError(IGError):
         self.deal_reference = deal_reference
 
 
+class InvalidDeal(DealError, ValueError):
+    """A deal that IG would reject; nothing was sent. Lists every fault at once.
+
+    Attributes:
+        faults: One sentence each: what, what was given, what is allowed.
+    """
+
+    def __init__(self, faults: Sequence[str], *, deal_reference: str, hint: str | None = None) -> None:
+        self.faults = tuple(faults)
+        super().__init__("the deal was not sent: " + "; ".join(self.faults), deal_reference=deal_reference, hint=hint)
+
+
 class DealRejected(DealError):
     """IG rejected the deal; nothing was traded.
 
@@ -245,7 +258,7 @@ class DealUncertain(DealError):
 
         Raises:
             DealRejected: IG took the request and rejected it.
-            DealUncertain: Still unknown when ``timeout`` was over.
+            DealUncertain: Still unknown when ``timeout`` was over; too early to say "not placed" is unknown too.
         """
         if self._resolver is None:
             raise UsageError("this outcome was not produced by a client, so there is nobody to ask")

@@ -214,6 +214,20 @@ class Candle:
         return self.opens_at + self.resolution
 
 
+class Keep(Enum):
+    """What an amendment leaves as it is; ``None`` removes it instead."""
+
+    KEEP = "keep"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+KEEP = Keep.KEEP
+
+Number = Decimal | int | float | str  # a size or a level, as callers write it; a float counts by its text
+
+
 def decimal_of(value: object, name: str) -> Decimal:
     """Return ``value`` as the decimal that its text shows; money never goes through binary floats.
 
@@ -230,40 +244,52 @@ def decimal_of(value: object, name: str) -> Decimal:
     raise ValueError(f"{name} must be a finite number, not {value!r}")
 
 
-def _one_of(kind: str, level: object, distance: object) -> None:
+def _check_one(kind: str, level: object, distance: object) -> None:
     if (level is None) == (distance is None):
         raise ValueError(
             f"{kind} takes either level= (a price) or distance= (points from the price), not both or neither"
         )
 
 
-@dataclass(frozen=True)
+def _optional(value: Number | None, name: str) -> Decimal | None:
+    return None if value is None else decimal_of(value, name)
+
+
+@dataclass(frozen=True, init=False)
 class Stop:
     """Where a deal is given up.
 
     Args:
         level: A price. Exactly one of ``level`` and ``distance``.
         distance: Points from the price.
-        guaranteed: IG fills exactly at the level, for a premium.
+        guaranteed: IG fills exactly at the level, for a premium. ``None`` is no for a new deal, and as it was for an
+            amended one.
         trailing_step: Points by which a trailing stop follows; needs ``distance``, excludes ``guaranteed``.
     """
 
-    level: Decimal | None = None
-    distance: Decimal | None = None
-    guaranteed: bool = False
-    trailing_step: Decimal | None = None
+    level: Decimal | None
+    distance: Decimal | None
+    guaranteed: bool | None
+    trailing_step: Decimal | None
 
-    def __post_init__(self) -> None:
-        _one_of("Stop", self.level, self.distance)
-        for name in ("level", "distance", "trailing_step"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, decimal_of(value, f"Stop {name}"))
-        if self.trailing_step is not None and (self.distance is None or self.guaranteed):
+    def __init__(
+        self,
+        *,
+        level: Number | None = None,
+        distance: Number | None = None,
+        guaranteed: bool | None = None,
+        trailing_step: Number | None = None,
+    ) -> None:
+        _check_one("Stop", level, distance)
+        object.__setattr__(self, "level", _optional(level, "Stop level"))
+        object.__setattr__(self, "distance", _optional(distance, "Stop distance"))
+        object.__setattr__(self, "guaranteed", guaranteed)
+        object.__setattr__(self, "trailing_step", _optional(trailing_step, "Stop trailing_step"))
+        if trailing_step is not None and (distance is None or guaranteed):
             raise ValueError("a trailing Stop needs distance= and cannot be guaranteed")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Limit:
     """Where a deal takes its profit.
 
@@ -272,15 +298,13 @@ class Limit:
         distance: Points from the price.
     """
 
-    level: Decimal | None = None
-    distance: Decimal | None = None
+    level: Decimal | None
+    distance: Decimal | None
 
-    def __post_init__(self) -> None:
-        _one_of("Limit", self.level, self.distance)
-        for name in ("level", "distance"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, decimal_of(value, f"Limit {name}"))
+    def __init__(self, *, level: Number | None = None, distance: Number | None = None) -> None:
+        _check_one("Limit", level, distance)
+        object.__setattr__(self, "level", _optional(level, "Limit level"))
+        object.__setattr__(self, "distance", _optional(distance, "Limit distance"))
 
 
 @dataclass(frozen=True)
@@ -303,6 +327,7 @@ class Confirm:
     Attributes:
         deal_reference: Names the request (ours).
         deal_id: Names the position or order (IG's). For a close through the API it is the *opening* deal's.
+        closing_deal_id: IG's id of the close itself, where the history told it; ``None`` for every other deal.
         deal_status: ``ACCEPTED`` or ``REJECTED``.
         status: ``OPEN``, ``AMENDED``, ``PARTIALLY_CLOSED``, ``CLOSED``, ``DELETED``, or ``None`` when rejected.
         reason: ``SUCCESS`` or why it was rejected.
@@ -330,9 +355,15 @@ class Confirm:
     profit_currency: str | None = None
     date: datetime | None = None
     affected_deals: tuple[AffectedDeal, ...] = ()
+    closing_deal_id: str | None = None
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def accepted(self) -> bool:
         """Whether IG took the deal."""
         return self.deal_status == "ACCEPTED"
+
+    @property
+    def close_level(self) -> Decimal | None:
+        """The level of a close, ``None`` for every other deal."""
+        return self.level if self.status in ("CLOSED", "PARTIALLY_CLOSED") else None

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["ig_sdk.testing"]
+
 # No test depends on how fast the machine is just now.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")

@@ -5,6 +5,7 @@ Events are put in once per socket read and taken out in slices, so that neither 
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -63,7 +64,9 @@ class Dispatcher:
         self._full = False
         self._stopped = False
         self._dropped = 0
-        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        # In the context of whoever opens the stream, so that log records carry the same correlation id.
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._run,), name=THREAD_NAME, daemon=True)
 
     @property
     def depth(self) -> int:

@@ -6,6 +6,7 @@ and wake this thread; they never touch a socket.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -76,7 +77,9 @@ class Runner:
         self._close_by: float | None = None
         self._send_timeout_s = options.sockets.connect_timeout_s
         self._send_by: float | None = None  # what is unsent then will never be sent
-        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        # In the context of whoever opens the stream, so that log records carry the same correlation id.
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._run,), name=THREAD_NAME, daemon=True)
 
     def start(self) -> None:
         """Start the thread."""

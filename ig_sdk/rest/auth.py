@@ -10,48 +10,61 @@ from dataclasses import dataclass, field
 from ig_sdk import _json, logs
 from ig_sdk.clock import Clock
 from ig_sdk.config import IGConfig
-from ig_sdk.errors import AuthenticationError, ConfigError, DecodeError, RequestTimeout, UsageError
+from ig_sdk.errors import (
+    APIError,
+    AuthenticationError,
+    DecodeError,
+    PermissionDenied,
+    RequestTimeout,
+    SessionExpired,
+    UsageError,
+)
+from ig_sdk.rest.budget import Budget
 from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.requestor import Budget, Reply, Requestor, Stamp
-from ig_sdk.rest.session import LOGIN, LOGOUT, SWITCH, AccountSwitch, Login
+from ig_sdk.rest.login import LoginCalls, account_id_of, again, is_verdict, read_accounts
+from ig_sdk.rest.requestor import Reply, Requestor, Stamp
+from ig_sdk.rest.session import (
+    ACCOUNTS,
+    DETAILS,
+    LOGIN,
+    SWITCH,
+    AccountSwitch,
+    EncryptionKey,
+    Login,
+    SessionAccount,
+)
+from ig_sdk.rest.tokens import XST, OAuthTokens, SessionTokens, StreamAccess, Tokens
 
 _log = logs.get_logger("auth")
 
 
 @dataclass(frozen=True)
-class StreamAccess:
-    """What it takes to open a stream.
+class _Session:
+    """A login that is in force.
 
     Attributes:
-        endpoint: Address of the stream server.
-        account_id: Account whose prices and deals it carries.
-        user: Lightstreamer user name: the account id.
-        password: Lightstreamer password, made of the tokens.
-
-    Source:
-        REST.md section 2.3: user = account id, password = ``CST-<cst>|XST-<xst>``.
+        generation: Number of the tokens, by which their refusal is told from that of older ones.
+        login: What IG told.
+        account_id: The account in use.
+        opened_at: Monotonic time of the login.
+        tokens: What proves it.
+        fetched: Tokens for streams, where those of the login are none.
     """
-
-    endpoint: str
-    account_id: str
-    user: str
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class _Session:
-    """A login that is in force."""
 
     generation: int
     login: Login
     account_id: str | None
     opened_at: float
-    cst: str = field(repr=False)
-    xst: str = field(repr=False)
+    tokens: Tokens = field(repr=False)
+    fetched: SessionTokens | None = field(default=None, repr=False)
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"CST": self.cst, "X-SECURITY-TOKEN": self.xst}
+        return self.tokens.headers(self.account_id)
+
+    @property
+    def stream_tokens(self) -> SessionTokens | None:
+        return self.tokens if isinstance(self.tokens, SessionTokens) else self.fetched
 
 
 class _Attempt:
@@ -83,11 +96,14 @@ class Auth:
         self._config = config
         self._target = target
         self._clock = clock
+        self._calls = LoginCalls(requestor, target, clock=clock)
         self._lock = threading.Lock()
         self._session: _Session | None = None
         self._attempt: _Attempt | None = None
         self._generation = 0
         self._account: str | None = None  # chosen by switch(); outlives a login
+        self._verdict: APIError | None = None  # IG refused the credentials
+        self._streamed: SessionTokens | None = None  # given to a stream last
         self._closed = False
 
     @property
@@ -95,6 +111,12 @@ class Auth:
         """The account in use, ``None`` before the first login."""
         with self._lock:
             return self._session.account_id if self._session else None
+
+    @property
+    def generation(self) -> int:
+        """Number of the last tokens; another one tells that they were renewed meanwhile."""
+        with self._lock:
+            return self._generation
 
     def budget(self, timeout: float | None) -> Budget:
         """Return the time of a new call."""
@@ -122,53 +144,119 @@ class Auth:
         return Stamp(session.headers, session.generation)
 
     def renew(self, generation: int) -> None:
-        """Forget the login ``generation``, unless a newer one has taken its place."""
+        """Use the tokens of ``generation`` no more, unless newer ones have taken their place.
+
+        Those of version 3 are renewed with the refresh token; only when that is refused as well, a login follows.
+        """
         with self._lock:
-            if self._session is not None and self._session.generation == generation:
+            session = self._session
+            if session is None or session.generation != generation:
+                return
+            if isinstance(session.tokens, OAuthTokens):
+                tokens = dataclasses.replace(session.tokens, refused=True)
+                self._session = dataclasses.replace(session, tokens=tokens)
+            else:
                 self._session = None
+
+    def accounts(self, budget: Budget) -> tuple[SessionAccount, ...]:
+        """Return the accounts of the user, logging in if need be."""
+        session = self._ensure(budget)
+        if session.login.accounts or isinstance(session.tokens, SessionTokens):
+            return session.login.accounts
+        accounts = read_accounts(self.call(ACCOUNTS, budget))
+        with self._lock:
+            if self._session is not None:
+                login = dataclasses.replace(self._session.login, accounts=accounts)
+                self._session = dataclasses.replace(self._session, login=login)
+        return accounts
+
+    def encryption_key(self, budget: Budget) -> EncryptionKey:
+        """Return IG's key for passwords; needs no login."""
+        return self._calls.encryption_key(budget)
 
     def access(self, budget: Budget, *, fresh: bool = False) -> StreamAccess:
         """Return what it takes to open a stream, logging in if need be.
 
         Args:
             budget: Time for the call.
-            fresh: Log in anew, since the stream refused the tokens in force.
+            fresh: The stream refused the tokens that it was given last: give others.
         """
         if fresh:
-            with self._lock:
-                self._session = None
+            self._drop_stream_tokens()
         session = self._ensure(budget)
+        tokens = session.stream_tokens
+        if tokens is None:
+            session, tokens = self._fetch_stream_tokens(budget)
         endpoint = self._target().stream_url or session.login.lightstreamer_endpoint
         if not endpoint or not session.account_id:
             raise DecodeError("the login named no stream server or no account", path="lightstreamerEndpoint")
-        return StreamAccess(endpoint, session.account_id, session.account_id, f"CST-{session.cst}|XST-{session.xst}")
+        with self._lock:
+            self._streamed = tokens
+        return StreamAccess(endpoint, session.account_id, session.account_id, tokens.stream_password)
+
+    def _drop_stream_tokens(self) -> None:
+        with self._lock:
+            session = self._session
+            # Others may have renewed them meanwhile.
+            if session is None or session.stream_tokens != self._streamed:
+                return
+            self._session = dataclasses.replace(session, fetched=None) if session.fetched is not None else None
+
+    def _fetch_stream_tokens(self, budget: Budget) -> tuple[_Session, SessionTokens]:
+        """Ask for the tokens that a stream takes, since it takes none of OAuth (REST.md section 2.3)."""
+        while True:
+            account_id = self._ensure(budget).account_id
+            tokens = SessionTokens.of(self.call(DETAILS, budget, query={"fetchSessionTokens": "true"}).headers)
+            with self._lock:
+                session = self._session
+                # They are of the account that was in use when they were made.
+                if session is not None and session.account_id == account_id:
+                    self._session = dataclasses.replace(session, fetched=tokens)
+                    return self._session, tokens
 
     def switch(self, account: str, budget: Budget, *, make_default: bool) -> AccountSwitch:
         """Change the account in use; it is kept when the login is renewed."""
-        session = self._ensure(budget)
-        wanted = _account_id(account, session.login)
-        if wanted == session.account_id and not make_default:
-            told = session.login
-            return AccountSwitch(
-                told.trailing_stops_enabled,
-                told.dealing_enabled,
-                told.has_active_demo_accounts,
-                told.has_active_live_accounts,
-            )
-        body = {"accountId": wanted, "defaultAccount": make_default}
-        reply = self._requestor.call(SWITCH, budget=budget, body=body, authorizer=self)
+        wanted, expired = account_id_of(account, self.accounts(budget)), False
+        while True:
+            session = self._ensure(budget)
+            tokens, told = session.tokens, AccountSwitch.of(session.login)
+            if make_default or (wanted != session.account_id and isinstance(tokens, SessionTokens)):
+                body = {"accountId": wanted, "defaultAccount": make_default}
+                try:
+                    reply = self._requestor.call(SWITCH, budget=budget, body=body, headers=session.headers)
+                except SessionExpired:
+                    if expired:
+                        raise
+                    expired = True
+                    self.renew(session.generation)
+                    continue
+                told = _json.decode(AccountSwitch, reply.data or {}, path="session")
+                if isinstance(tokens, SessionTokens):
+                    tokens = dataclasses.replace(tokens, xst=reply.headers.get(XST, tokens.xst))
+            elif wanted != session.account_id:
+                told = AccountSwitch()
+            if self._moved(session, tokens, wanted):
+                return told
+
+    def _moved(self, session: _Session, tokens: Tokens, wanted: str) -> bool:
+        """Put the login on another account, unless a newer one, on the old account, has taken its place."""
         with self._lock:
             self._account = wanted
-            self._generation += 1
             current = self._session or session
+            if isinstance(tokens, SessionTokens):
+                # The account token is of the very login that was switched.
+                if current is not session:
+                    return False
+                current = dataclasses.replace(current, tokens=tokens)
+            self._generation += 1
             self._session = dataclasses.replace(
                 current,
                 generation=self._generation,
                 account_id=wanted,
-                xst=reply.headers.get("x-security-token", current.xst),
+                fetched=current.fetched if wanted == current.account_id else None,
                 login=dataclasses.replace(current.login, current_account_id=wanted),
             )
-        return _json.decode(AccountSwitch, reply.data or {}, path="session")
+            return True
 
     def logout(self, budget: Budget, *, last: bool = False) -> None:
         """Log out at IG and forget the tokens; without a login this does nothing.
@@ -181,12 +269,12 @@ class Auth:
             session, self._session = self._session, None
         if session is None:
             return
-        try:
-            self._requestor.call(LOGOUT, budget=budget, headers=session.headers, last=last)
-        except AuthenticationError as error:
-            _log.debug("the session had ended before the logout: %s", error)
-        else:
-            _log.info("logged out")
+        proofs = [session.headers]
+        if session.fetched is not None:
+            # They are a login of their own; a bearer's logout need not end it (REST.md section 10).
+            proofs.append(session.fetched.headers(session.account_id))
+        for headers in proofs:
+            self._calls.end(headers, budget, last=last)
 
     def close(self) -> None:
         """Wake all threads that wait for a login; there is none any more."""
@@ -204,6 +292,8 @@ class Auth:
                 session = self._live()
                 if session is not None:
                     return session
+                if self._verdict is not None:
+                    raise again(self._verdict)
                 attempt, mine = self._attempt, False
                 if attempt is None:
                     attempt, mine = _Attempt(), True
@@ -213,37 +303,50 @@ class Auth:
             self._follow(attempt, budget)
 
     def _live(self) -> _Session | None:
-        session = self._session
-        if session and self._clock.monotonic() - session.opened_at >= self._config.session_lifetime_s:
+        session, now = self._session, self._clock.monotonic()
+        if session is None or self._too_old(session, now) or session.tokens.overdue(now):
             return None
         return session
 
+    def _too_old(self, session: _Session, now: float) -> bool:
+        return now - session.opened_at >= self._config.session_lifetime_s
+
     def _lead(self, attempt: _Attempt, budget: Budget) -> _Session:
         try:
-            session = self._log_in(budget)
+            session = self._renewed(budget) or self._log_in(budget)
         except BaseException as failure:
-            attempt.cut_short = budget.limited and budget.left_s <= 0
+            # An interrupt is for this thread alone.
+            interrupted = not isinstance(failure, Exception)
+            attempt.cut_short = interrupted or (budget.limited and budget.left_s <= 0)
             self._finish(attempt, failure)
             raise
-        with self._lock:
-            self._session = session
         self._finish(attempt, None)
         return session
 
+    def _renewed(self, budget: Budget) -> _Session | None:
+        """Return the login with new OAuth tokens, or ``None`` when it takes a new login."""
+        with self._lock:
+            session = self._session
+        if session is None or self._too_old(session, self._clock.monotonic()):
+            return None
+        tokens = session.tokens
+        renewed = self._calls.renew(tokens, budget) if isinstance(tokens, OAuthTokens) else None
+        if renewed is None:
+            return None
+        with self._lock:
+            self._generation += 1
+            # The account may have been switched meanwhile.
+            current = self._session or session
+            self._session = dataclasses.replace(current, generation=self._generation, tokens=renewed)
+            return self._session
+
     def _follow(self, attempt: _Attempt, budget: Budget) -> None:
         """Wait for another thread's login; its failure is this thread's too."""
-        wait_s = budget.left_s if budget.limited else self._patience_s()
+        wait_s = budget.left_s if budget.limited else _patience_s(self._config)
         if not self._clock.wait(attempt.done, wait_s):
             raise RequestTimeout("the login took too long", sent="no", method=LOGIN.method, path=LOGIN.path)
         if attempt.failure is not None and not attempt.cut_short:
             raise attempt.failure
-
-    def _patience_s(self) -> float:
-        """Longest time that a login with all its attempts can take."""
-        config = self._config
-        one = config.connect_timeout_s + config.read_timeout_s + config.reconnect.max_delay_s
-        # A login, and a switch of account behind it.
-        return min(2 * one * (config.reconnect.max_retries + 1), threading.TIMEOUT_MAX, 86_400.0)
 
     def _finish(self, attempt: _Attempt, failure: BaseException | None) -> None:
         with self._lock:
@@ -254,43 +357,27 @@ class Auth:
                 attempt.done.set()
 
     def _log_in(self, budget: Budget) -> _Session:
-        config = self._target()
-        config.require_credentials()
-        body = {"identifier": config.identifier, "password": config.password}
-        reply = self._requestor.call(LOGIN, budget=budget, body=body)
-        cst, xst = reply.headers.get("cst"), reply.headers.get("x-security-token")
-        if not cst or not xst:
-            raise DecodeError("the login's answer has no tokens", path="CST, X-SECURITY-TOKEN")
-        login = _json.decode(Login, reply.data, path="login")
+        try:
+            login, tokens = self._calls.open(budget)
+        except (AuthenticationError, PermissionDenied) as refusal:
+            if is_verdict(refusal):
+                with self._lock:
+                    self._verdict = refusal
+            raise
+        with self._lock:
+            wanted = self._account or self._config.account_id
+        opened_at = self._clock.monotonic()
+        login, tokens = self._calls.move(login, tokens, wanted, budget)
         with self._lock:
             self._generation += 1
-            session = _Session(self._generation, login, login.current_account_id, self._clock.monotonic(), cst, xst)
-            wanted = self._account or config.account_id
-        if wanted and wanted != session.account_id:
-            session = self._move(session, wanted, budget)
+            session = _Session(self._generation, login, login.current_account_id, opened_at, tokens)
+            self._session = session
         _log.info("logged in on account %s", session.account_id)
         return session
 
-    def _move(self, session: _Session, wanted: str, budget: Budget) -> _Session:
-        """Go from the preferred account, where every login lands, to the one that was asked for (REST.md 2.1)."""
-        known = [account.account_id for account in session.login.accounts]
-        if known and wanted not in known:
-            names = ", ".join(filter(None, known))
-            raise ConfigError([f"account_id: must be an account of this user ({names}), not {wanted!r}"])
-        body = {"accountId": wanted, "defaultAccount": False}
-        reply = self._requestor.call(SWITCH, budget=budget, body=body, headers=session.headers)
-        xst = reply.headers.get("x-security-token", session.xst)
-        login = dataclasses.replace(session.login, current_account_id=wanted)
-        return dataclasses.replace(session, account_id=wanted, xst=xst, login=login)
 
-
-def _account_id(account: str, login: Login) -> str:
-    """Return the id of the account that an id, a name or a type means."""
-    for attribute in ("account_id", "account_name", "account_type"):
-        found = [each.account_id for each in login.accounts if getattr(each, attribute) == account]
-        if len(found) == 1 and found[0]:
-            return found[0]
-        if found:
-            raise ValueError(f"{len(found)} accounts have the {attribute.partition('_')[2]} {account!r}")
-    names = ", ".join(str(each.account_id) for each in login.accounts)
-    raise ValueError(f"account must be one of {names}, not {account!r}")
+def _patience_s(config: IGConfig) -> float:
+    """Return the longest time that a login with all its attempts can take."""
+    one = config.connect_timeout_s + config.read_timeout_s + config.reconnect.max_delay_s
+    # A login, and a switch of account behind it.
+    return min(2 * one * (config.reconnect.max_retries + 1), threading.TIMEOUT_MAX, 86_400.0)

@@ -128,7 +128,7 @@ MEANINGS: Mapping[str, str] = {
 
 HINTS: Mapping[str, str] = {
     "error.public-api.failure.encryption.required": (
-        "IG wants the password encrypted here, which this version of ig_sdk does not do yet"
+        "set encrypt_password to auto or true, and pip install 'ig-sdk[encryption]'"
     ),
     "error.request.invalid.date-range": "check that the start is before the end",
     "error.security.api-key-missing": "set api_key: create a key under Settings > API keys on IG's web platform",

@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import quote
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
+Allowance = Literal["trading", "non-trading", "historical"]
 
 
 @dataclass(frozen=True)
@@ -14,11 +15,15 @@ class Endpoint:
     """What is the same in every request to one endpoint.
 
     Attributes:
-        method: HTTP method.
+        method: HTTP method as IG's reference names it. A ``DELETE`` that carries a body travels as ``POST`` with the
+            header ``_method: DELETE`` (REST.md section 1); that is the requestor's business.
         path: Path below the base URL, with ``{names}`` for its variable parts.
         version: IG's version of the endpoint, sent as header ``VERSION`` of this request only.
         mutating: Whether it may change something at IG: such a request is sent again only when it provably never left.
         authenticated: Whether it needs the tokens of a login.
+        allowance: What a request to it is counted against (REST.md section 5); ``None`` is not counted.
+        raw: Whether the body of an answer is left undecoded: rows by the thousand, or no JSON at all.
+        urgent: Whether it goes before others that wait for the same allowance: what a login or a deal waits for.
     """
 
     method: Method
@@ -26,6 +31,9 @@ class Endpoint:
     version: int = 1
     mutating: bool = False
     authenticated: bool = True
+    allowance: Allowance | None = "non-trading"
+    raw: bool = False
+    urgent: bool = False
 
     def path_for(self, parts: dict[str, str]) -> str:
         """Return the path with its variable parts filled in, each percent-encoded.

@@ -140,12 +140,12 @@ class ExpiryDetails:
     """How the contract ends.
 
     Attributes:
-        last_dealing_date: Text as IG sends it, ``yyyy-MM-ddTHH:mm``.
+        last_dealing_date: When it is dealt last, aware UTC; IG names no zone (REST.md section 4).
         settlement_info: How it is settled.
         extra: What IG sent and this class does not know.
     """
 
-    last_dealing_date: str | None = _json.text()
+    last_dealing_date: datetime | None = _json.time()
     settlement_info: str | None = _json.text()
     extra: dict[str, Any] = _json.extra()
 
@@ -156,12 +156,12 @@ class RolloverDetails:
     """How the contract goes over into the next.
 
     Attributes:
-        last_rollover_time: Text as IG sends it.
+        last_rollover_time: When it goes over at the latest, aware UTC; IG names no zone.
         rollover_info: How it is done.
         extra: What IG sent and this class does not know.
     """
 
-    last_rollover_time: str | None = _json.text()
+    last_rollover_time: datetime | None = _json.time()
     rollover_info: str | None = _json.text()
     extra: dict[str, Any] = _json.extra()
 

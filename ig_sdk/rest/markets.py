@@ -1,125 +1,34 @@
 """``ig.markets``: what can be traded, on which terms, and at what price now."""
 
-# ruff: noqa: RUF009 -- the functions of _json declare fields, as dataclasses.field() does
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 
 from ig_sdk import _json
 from ig_sdk.clock import Clock
 from ig_sdk.errors import DecodeError
 from ig_sdk.rest.auth import Auth
+from ig_sdk.rest.budget import Budget
 from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.market_details import DealingRules, Instrument, MarketDetails, Snapshot
-from ig_sdk.rest.requestor import Budget
+from ig_sdk.rest.market_details import MarketDetails
+from ig_sdk.rest.market_ladder import MarketLadder
+from ig_sdk.rest.navigation import Category, CategoryPage, MarketSummary, Navigation
 from ig_sdk.types import Tick, epic_for
 
+# Version 4 has a ladder of prices, and neither bid and offer nor margins, opening hours and expiry: both serve.
 GET = Endpoint("GET", "/markets/{epic}", version=3)
+LADDER = Endpoint("GET", "/markets/{epic}", version=4)
 LIST = Endpoint("GET", "/markets", version=2)
 SEARCH = Endpoint("GET", "/markets", version=1)
+ROOT = Endpoint("GET", "/marketnavigation", version=1)
+NODE = Endpoint("GET", "/marketnavigation/{nodeId}", version=1)
+CATEGORIES = Endpoint("GET", "/categories", version=1)
+CATEGORY = Endpoint("GET", "/categories/{categoryId}/instruments", version=1)
 # More are refused with error.public-api.too-many-epics (wire/ig_api.json, markets.list.v2).
 _EPICS_PER_REQUEST = 50
-
-
-@_json.model
-@dataclass(frozen=True)
-class MarketSummary:
-    """A market as the search lists it.
-
-    Attributes:
-        epic: IG's market id.
-        instrument_name: IG's name.
-        instrument_type: ``CURRENCIES``, ``INDICES`` …
-        expiry: ``-`` for none, ``DFB``, or a month.
-        market_status: ``TRADEABLE``, ``EDITS_ONLY``, ``CLOSED`` …
-        bid: Price at which one sells; ``None`` without a price feed.
-        offer: Price at which one buys.
-        high: Highest of the day.
-        low: Lowest of the day.
-        net_change: Change since yesterday's close; on options, the underlying's level.
-        percentage_change: The same in percent.
-        update_time: Time of day of the price, in the account's local time.
-        update_time_utc: The same in UTC.
-        delay_time: Minutes by which prices are delayed.
-        streaming_prices_available: Whether prices are streamed.
-        scaling_factor: Points in one unit of price.
-        extra: What IG sent and this class does not know.
-    """
-
-    epic: str | None = _json.text()
-    instrument_name: str | None = _json.text()
-    instrument_type: str | None = _json.text()
-    expiry: str | None = _json.text()
-    market_status: str | None = _json.text()
-    bid: float | None = _json.number()
-    offer: float | None = _json.number()
-    high: float | None = _json.number()
-    low: float | None = _json.number()
-    net_change: float | None = _json.number()
-    percentage_change: float | None = _json.number()
-    update_time: str | None = _json.text()
-    update_time_utc: str | None = _json.text("updateTimeUTC")
-    delay_time: int | None = _json.whole()
-    streaming_prices_available: bool | None = _json.flag()
-    scaling_factor: int | None = _json.whole()
-    extra: dict[str, Any] = _json.extra()
-
-
-class Market:
-    """One market: its details, and its price on demand. ``ig.market(...)`` makes it.
-
-    Attributes:
-        epic: IG's market id.
-        details: Everything that IG told about it when this was made.
-
-    Threading:
-        Safe from any thread.
-    """
-
-    def __init__(self, markets: MarketsResource, details: MarketDetails, epic: str) -> None:
-        self._markets = markets
-        self.epic = epic
-        self.details = details
-
-    @property
-    def name(self) -> str:
-        """IG's name of it."""
-        return self.details.instrument.name or self.epic
-
-    @property
-    def instrument(self) -> Instrument:
-        """What is traded."""
-        return self.details.instrument
-
-    @property
-    def dealing_rules(self) -> DealingRules | None:
-        """What deals must keep to."""
-        return self.details.dealing_rules
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """Prices and state when this was made; ``quote()`` asks for the present ones."""
-        return self.details.snapshot
-
-    def quote(self, *, timeout: float | None = None) -> Tick:
-        """Return the present price, asked of IG now.
-
-        Args:
-            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
-
-        Returns:
-            A tick with source ``"poll"``, prices in the market's own notation.
-
-        Raises:
-            DecodeError: IG sent no price.
-            IGError: The call failed.
-        """
-        return self._markets.quote(self.epic, timeout=timeout)
-
-    def __repr__(self) -> str:
-        return f"<Market {self.epic} {self.name!r} {self.snapshot.market_status or ''}>"
+# The most that IG puts on a page (wire/ig_api.json, categories.instruments.v1): each page costs a request.
+_PAGE_SIZE = 1000
 
 
 class MarketsResource:
@@ -173,9 +82,117 @@ class MarketsResource:
         """
         if not term.strip():
             raise ValueError("the search needs a term")
-        data = self._auth.call(SEARCH, self._auth.budget(timeout), query={"searchTerm": term}).data
-        rows = data.get("markets") if isinstance(data, dict) else data
-        return list(_json.decode_list(MarketSummary, rows, path="markets"))
+        reply = self._auth.call(SEARCH, self._auth.budget(timeout), query={"searchTerm": term})
+        return _json.decode_rows(MarketSummary, reply.data, "markets")
+
+    def ladder(self, epic: str, *, timeout: float | None = None) -> MarketLadder:
+        """Return one market with its prices by size.
+
+        Args:
+            epic: The market.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Returns:
+            A ladder of prices and the sizes they hold for, where ``get`` has one bid and one offer; margins, opening
+            hours and expiry are in ``get`` only.
+
+        Raises:
+            NotFound: IG knows no such epic.
+            IGError: The call failed.
+
+        Source:
+            ``GET /markets/{epic}`` version 4 (REST.md section 5); known from IG's reference, not seen recorded.
+        """
+        reply = self._auth.call(LADDER, self._auth.budget(timeout), parts={"epic": epic_for(epic)})
+        return _json.decode(MarketLadder, reply.data, path="market")
+
+    def navigate(self, node_id: str | None = None, *, timeout: float | None = None) -> Navigation:
+        """Return what is below a node of the tree of markets.
+
+        Args:
+            node_id: The node's ``id``; the top of the tree unless given.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            NotFound: IG knows no such node.
+            IGError: The call failed.
+
+        Source:
+            ``GET /marketnavigation`` and ``/marketnavigation/{nodeId}`` version 1 (REST.md section 5): branches have no
+            markets, leaves no nodes; samples ``marketnavigation_v1``.
+        """
+        budget = self._auth.budget(timeout)
+        reply = (
+            self._auth.call(ROOT, budget)
+            if node_id is None
+            else self._auth.call(NODE, budget, parts={"nodeId": node_id})
+        )
+        return _json.decode(Navigation, reply.data, path="marketnavigation")
+
+    def categories(self, *, timeout: float | None = None) -> list[Category]:
+        """Return the categories of markets that the account may see.
+
+        Args:
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            IGError: The call failed.
+
+        Source:
+            ``GET /categories`` version 1 (REST.md section 5).
+        """
+        reply = self._auth.call(CATEGORIES, self._auth.budget(timeout))
+        return _json.decode_rows(Category, reply.data, "categories")
+
+    def category(self, category_id: str, *, timeout: float | None = None) -> list[MarketSummary]:
+        """Return all markets of a category; 1,000 go into one request.
+
+        Args:
+            category_id: The category's ``code``.
+            timeout: Seconds for all pages together; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            IGError: The call failed.
+
+        Source:
+            ``GET /categories/{categoryId}/instruments`` version 1 (REST.md sections 4, 5).
+        """
+        budget = self._auth.budget(timeout)
+        return [*self._pages(category_id, _PAGE_SIZE, lambda: budget)]
+
+    def iterate(
+        self, category_id: str, *, page_size: int = _PAGE_SIZE, timeout: float | None = None
+    ) -> Iterator[MarketSummary]:
+        """Yield the markets of a category; a page is asked for when its first market is.
+
+        Args:
+            category_id: The category's ``code``.
+            page_size: Markets in one request, 1 to 1,000.
+            timeout: Seconds for each page; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            IGError: The call failed.
+        """
+        if not 1 <= page_size <= _PAGE_SIZE:
+            raise ValueError(f"page_size must be 1 to {_PAGE_SIZE}, not {page_size!r}")
+        return self._pages(category_id, page_size, lambda: self._auth.budget(timeout))
+
+    def _pages(self, category_id: str, page_size: int, budget: Callable[[], Budget]) -> Iterator[MarketSummary]:
+        """Yield the markets of all pages.
+
+        IG tells no total (REST.md section 4): the last page is the one that is not full, or that holds nothing new.
+        """
+        parts, seen = {"categoryId": category_id}, set[str | None]()
+        for page in itertools.count():
+            query = {"pageNumber": str(page), "pageSize": str(page_size)}
+            data = self._auth.call(CATEGORY, budget(), parts=parts, query=query).data
+            rows = _json.decode_rows(MarketSummary, data, "instruments")
+            fresh = [row for row in rows if row.epic not in seen]
+            yield from fresh
+            seen.update(row.epic for row in fresh)
+            told = _page_size(data)
+            if not fresh or (told is not None and len(rows) < told):
+                return
 
     def quote(self, epic: str, *, timeout: float | None = None) -> Tick:
         """Return the present price of one market as a tick; see ``Market.quote``."""
@@ -190,10 +207,6 @@ class MarketsResource:
                 hint=f"the market is {details.snapshot.market_status}; shares have no price without a price feed",
             )
         return tick if tick.epic else tick._replace(epic=epic_for(epic))
-
-    def market(self, epic: str, *, timeout: float | None = None) -> Market:
-        """Return one market with its details; ``IGClient.market`` calls this."""
-        return Market(self, self.get(epic, timeout=timeout), epic_for(epic))
 
     # Last in the class: below it, "list" would no longer be the type.
     def list(self, epics: Iterable[str], *, timeout: float | None = None) -> list[MarketDetails]:
@@ -219,8 +232,12 @@ class MarketsResource:
         found: list[MarketDetails] = []
         for start in range(0, len(asked), _EPICS_PER_REQUEST):
             query = {"epics": ",".join(asked[start : start + _EPICS_PER_REQUEST])}
-            data = self._auth.call(LIST, budget, query=query).data
-            rows = data.get("marketDetails") if isinstance(data, dict) else data
-            found += _json.decode_list(MarketDetails, rows, path="marketDetails")
+            found += _json.decode_rows(MarketDetails, self._auth.call(LIST, budget, query=query).data, "marketDetails")
         place = {epic: index for index, epic in enumerate(asked)}
         return sorted(found, key=lambda each: place.get(each.instrument.epic or "", len(asked)))
+
+
+def _page_size(reply: object) -> int | None:
+    """Return how many markets a full page has here: IG may give fewer than were asked for."""
+    told = reply.get("metadata") if isinstance(reply, dict) else None
+    return _json.decode(CategoryPage, told).page_size if isinstance(told, dict) else None

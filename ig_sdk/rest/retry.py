@@ -1,68 +1,113 @@
-"""Whether a failed request is sent again: one pure decision."""
+"""What to do about a failure: one pure decision."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
 
-from ig_sdk.errors import BrokerUnavailable, IGError, RateLimited, SessionExpired, TransportError
+from ig_sdk.errors import (
+    BrokerUnavailable,
+    IGError,
+    RateLimited,
+    Sent,
+    SessionExpired,
+    StreamEnded,
+    StreamProtocolError,
+    TransportError,
+)
 from ig_sdk.rest.codes import LOGIN_AGAIN
+from ig_sdk.rest.endpoint import Endpoint
+
+# A refusal that asks for more than IG's own period of a minute asks for something else.
+_LONGEST_PAUSE_S = 120.0
 
 
-class Step(Enum):
-    """What to do about a failure."""
+class Strategy(Enum):
+    """What to do about a failure; all but ``STOP`` mean that it can be recovered from.
 
-    GIVE_UP = "give up"
-    RETRY = "send again after a pause"
-    RENEW = "log in again, then send again"
+    Attributes:
+        RETRY: Send the request again as soon as the allowance, or the server, lets it.
+        BACKOFF: Send it again after a pause that grows.
+        REAUTHENTICATE: Log in anew, then send it again.
+        RECONNECT: Open the stream anew.
+        FALL_BACK: Go on another way: prices by polling.
+        STOP: Report it; trying again would fail again, or might do a deal twice.
+    """
+
+    RETRY = "retry"
+    BACKOFF = "retry with backoff"
+    REAUTHENTICATE = "re-authenticate"
+    RECONNECT = "reconnect"
+    FALL_BACK = "fall back"
+    STOP = "stop"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A step, and for a retry how long to pause when the server said so.
+    """A strategy, and for a retry how long to pause when the server said so.
 
     Attributes:
-        step: What to do.
-        pause_s: The pause that the server asked for; ``None`` leaves it to the backoff.
+        strategy: What to do.
+        pause_s: The pause that the server asked for.
     """
 
-    step: Step
-    pause_s: float | None = None
+    strategy: Strategy
+    pause_s: float = 0.0
 
 
-_GIVE_UP = Decision(Step.GIVE_UP)
-_RETRY = Decision(Step.RETRY)
+_STOP = Decision(Strategy.STOP)
+_BACKOFF = Decision(Strategy.BACKOFF)
 
 
 def decide(
-    failure: IGError, *, mutating: bool, retries_left: bool, can_renew: bool, max_pause_s: float = 30.0
+    endpoint: Endpoint | None,
+    failure: IGError,
+    attempt: int,
+    sent: Sent,
+    *,
+    max_retries: int | None = 5,
+    can_renew: bool = True,
 ) -> Decision:
     """Return what to do after ``failure``.
 
     What may change something at IG is sent again only when it provably was not taken: no byte left, or it was refused
     for a dead token (401). Whatever else failed may have been taken. Reads are sent again after lost connections,
-    timeouts, failures of the service, and after a refusal that names a pause worth waiting for.
+    timeouts, failures of the service, and when an allowance is spent that comes back by the minute.
 
     Args:
+        endpoint: Where the request went; ``None`` for a stream.
         failure: What went wrong.
-        mutating: Whether the request may change something at IG.
-        retries_left: Whether the number of attempts allows another.
+        attempt: How many attempts were made, this one included.
+        sent: Whether the request may have reached the server.
+        max_retries: Attempts that may follow the first; ``None`` for as many as it takes.
         can_renew: Whether a new login is possible and was not yet tried for this request.
-        max_pause_s: Longest pause worth waiting for.
     """
+    again = max_retries is None or attempt <= max_retries
+    if endpoint is None:
+        return _decide_stream(failure, again=again)
     if isinstance(failure, SessionExpired):
         # The code of a refused token counts with its status: only a 401 says that nothing was taken (MISSION A4).
-        dead = failure.status == 401 or not mutating
-        return Decision(Step.RENEW) if can_renew and dead else _GIVE_UP
-    if not retries_left:
-        return _GIVE_UP
+        dead = failure.status == 401 or not endpoint.mutating
+        return Decision(Strategy.REAUTHENTICATE) if can_renew and dead else _STOP
+    if not again:
+        return _STOP
     if isinstance(failure, TransportError):
-        return _RETRY if failure.sent == "no" or not mutating else _GIVE_UP
-    if mutating:
-        return _GIVE_UP
+        return _BACKOFF if sent == "no" or not endpoint.mutating else _STOP
+    if endpoint.mutating:
+        return _STOP
     if isinstance(failure, RateLimited):
-        pause = failure.retry_after
-        return Decision(Step.RETRY, pause) if pause is not None and pause <= max_pause_s else _GIVE_UP
+        pause_s = failure.retry_after or 0.0
+        weekly = failure.allowance == "historical"
+        return _STOP if weekly or pause_s > _LONGEST_PAUSE_S else Decision(Strategy.RETRY, pause_s)
     if isinstance(failure, BrokerUnavailable) or getattr(failure, "code", None) == LOGIN_AGAIN:
-        return _RETRY
-    return _GIVE_UP
+        return _BACKOFF
+    return _STOP
+
+
+def _decide_stream(failure: IGError, *, again: bool) -> Decision:
+    """Return what to do about a stream that broke; what its server refused for good is refused again."""
+    if isinstance(failure, SessionExpired):
+        return Decision(Strategy.REAUTHENTICATE)
+    if not isinstance(failure, (TransportError, StreamEnded, StreamProtocolError, BrokerUnavailable)):
+        return _STOP
+    return Decision(Strategy.RECONNECT if again else Strategy.FALL_BACK)

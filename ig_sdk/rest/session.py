@@ -13,11 +13,18 @@ from ig_sdk.rest.endpoint import Endpoint
 if TYPE_CHECKING:
     from ig_sdk.rest.auth import Auth
 
-# A login deals nothing, so it may be tried again; a logout or a switch that may have been taken is not.
-LOGIN = Endpoint("POST", "/session", version=2, authenticated=False)
-LOGOUT = Endpoint("DELETE", "/session", version=1, mutating=True)
-SWITCH = Endpoint("PUT", "/session", version=1, mutating=True)
-DETAILS = Endpoint("GET", "/session", version=1)
+# A login deals nothing, so it may be tried again; a logout or a switch that may have been taken is not. Others wait for
+# what logs in, so it goes before them.
+LOGIN = Endpoint("POST", "/session", version=2, authenticated=False, urgent=True)
+LOGIN_OAUTH = Endpoint("POST", "/session", version=3, authenticated=False, urgent=True)
+# A refresh token is spent by its use: should the answer be lost, the next attempt is refused, and a login follows.
+REFRESH = Endpoint("POST", "/session/refresh-token", authenticated=False, urgent=True)
+ENCRYPTION_KEY = Endpoint("GET", "/session/encryptionKey", authenticated=False, urgent=True)
+LOGOUT = Endpoint("DELETE", "/session", mutating=True, urgent=True)
+SWITCH = Endpoint("PUT", "/session", mutating=True, urgent=True)
+DETAILS = Endpoint("GET", "/session", urgent=True)
+# A login of version 3 does not list the accounts.
+ACCOUNTS = Endpoint("GET", "/accounts", urgent=True)
 
 
 @_json.model
@@ -143,6 +150,32 @@ class AccountSwitch:
     has_active_live_accounts: bool | None = _json.flag()
     extra: dict[str, Any] = _json.extra()
 
+    @classmethod
+    def of(cls, login: Login) -> AccountSwitch:
+        """Return what the login told about the account that it landed on."""
+        return cls(
+            login.trailing_stops_enabled,
+            login.dealing_enabled,
+            login.has_active_demo_accounts,
+            login.has_active_live_accounts,
+        )
+
+
+@_json.model
+@dataclass(frozen=True)
+class EncryptionKey:
+    """A key to encrypt passwords with.
+
+    Attributes:
+        encryption_key: Base64 of an RSA key as X.509 SubjectPublicKeyInfo.
+        time_stamp: IG's time in milliseconds, which is encrypted along with the password.
+        extra: What IG sent and this class does not know.
+    """
+
+    encryption_key: str | None = _json.text(secret=True)  # none, but a page long
+    time_stamp: int | None = _json.whole()
+    extra: dict[str, Any] = _json.extra()
+
 
 class SessionResource:
     """The session; reached as ``ig.session``.
@@ -156,8 +189,8 @@ class SessionResource:
 
     @property
     def accounts(self) -> tuple[SessionAccount, ...]:
-        """The user's accounts, from the login; logs in if need be."""
-        return self._auth.login(self._auth.budget(None)).accounts
+        """The user's accounts; logs in if need be. A login of version 3 lists none, so they are asked for once."""
+        return self._auth.accounts(self._auth.budget(None))
 
     def get(self, *, timeout: float | None = None) -> SessionDetails:
         """Return the session as IG sees it now.
@@ -177,18 +210,39 @@ class SessionResource:
     def switch(self, account: str, *, make_default: bool = False, timeout: float | None = None) -> AccountSwitch:
         """Work on another account from now on, also after the login is renewed.
 
-        A stream that is open keeps the account that it was opened with.
+        A stream that is open keeps the account that it was opened with until it needs a new session, which is opened
+        on the account in use then.
 
         Args:
             account: Id of the account, or its name or type where only one has it.
             make_default: Make it the preferred account for good, on the web platform too.
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
+        Returns:
+            What IG says about the account. A login of version 3 names the account with each call, so without
+            ``make_default`` IG is not asked and nothing is known.
+
         Raises:
             ValueError: No account of the user, or more than one, is meant by ``account``.
             IGError: The call failed.
 
         Source:
-            ``PUT /session`` version 1 (REST.md section 2.1); sample ``session_put_v1``.
+            ``PUT /session`` version 1 (REST.md sections 2.1 and 2.2); sample ``session_put_v1``.
         """
         return self._auth.switch(account, self._auth.budget(timeout), make_default=make_default)
+
+    def encryption_key(self, *, timeout: float | None = None) -> EncryptionKey:
+        """Return the key with which a password can be encrypted now; needs the API key only, no login.
+
+        A login does this by itself where ``encrypt_password`` or IG asks for it.
+
+        Args:
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            IGError: The call failed.
+
+        Source:
+            ``GET /session/encryptionKey`` version 1 (REST.md section 2.4).
+        """
+        return self._auth.encryption_key(self._auth.budget(timeout))

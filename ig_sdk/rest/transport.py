@@ -14,11 +14,21 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.structures import CaseInsensitiveDict
 
 from ig_sdk._config_rules import is_loopback
 from ig_sdk.clock import Clock, SystemClock
-from ig_sdk.errors import ConfigError, ConnectFailed, ConnectionLost, DecodeError, RequestTimeout, TransportError
+from ig_sdk.errors import (
+    ConfigError,
+    ConnectFailed,
+    ConnectionLost,
+    DecodeError,
+    IGError,
+    RequestTimeout,
+    TransportError,
+)
 from ig_sdk.rest.connection import Flight, WatchedAdapter
+from ig_sdk.rest.hidden import Hidden
 
 # A year of hourly candles is under 4 MB; whatever is larger than this is not an answer of IG.
 MAX_BODY = 32 * 1024 * 1024
@@ -32,10 +42,12 @@ class Timeout:
     Attributes:
         connect_s: Longest wait for a connection.
         read_s: Longest wait for the whole answer.
+        whole_s: Longest wait for both; their sum unless given.
     """
 
     connect_s: float
     read_s: float
+    whole_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,19 +127,24 @@ class RequestsTransport:
             RequestTimeout: The whole answer was not there in time.
             ConnectionLost: The connection broke.
             DecodeError: The answer is too large.
-            ConfigError: The address is plain HTTP to another machine.
+            ConfigError: The address is plain HTTP to another machine, or a header cannot be sent.
         """
         host = urlsplit(request.url)
         if host.scheme != "https" and not is_loopback(host.hostname):
             raise ConfigError(
                 [f"base_url: plain {host.scheme} to {host.hostname} is refused, tokens would be readable"]
             )
-        flight = Flight(self._clock, timeout.connect_s + timeout.read_s)
+        flight = Flight(self._clock, timeout.whole_s or timeout.connect_s + timeout.read_s)
         with self._watched(flight):
             try:
                 return self._exchange(request, timeout, flight)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                flight.give_up()
                 raise _mapped(error, flight, request, timeout) from error
+            except ValueError:
+                flight.give_up()
+                # The foreign error may show a header, which may be a token: it does not travel along.
+                raise _unfit(flight, request) from None
 
     @contextlib.contextmanager
     def _watched(self, flight: Flight) -> Iterator[None]:
@@ -143,13 +160,12 @@ class RequestsTransport:
                 self._flights.discard(flight)
 
     def _exchange(self, request: Request, timeout: Timeout, flight: Flight) -> Response:
-        prepared = requests.Request(request.method, request.url, dict(request.headers), data=request.body).prepare()
         answer = self._adapter.send(
-            prepared,
+            _prepared(request),
             stream=True,
             timeout=(timeout.connect_s, timeout.read_s),
             verify=self._verify,
-            proxies={} if is_loopback(urlsplit(request.url).hostname) else self._proxies,
+            proxies=self._proxies if self._proxies and not is_loopback(urlsplit(request.url).hostname) else {},
         )
         try:
             flight.check_head()
@@ -160,7 +176,7 @@ class RequestsTransport:
             raise
         finally:
             answer.close()
-        headers = {name.lower(): value for name, value in answer.headers.items()}
+        headers = Hidden({name.lower(): value for name, value in answer.headers.items()})
         return Response(answer.status_code, headers, body)
 
     def abort(self) -> None:
@@ -178,6 +194,16 @@ class RequestsTransport:
         self._adapter.close()
 
 
+def _prepared(request: Request) -> requests.PreparedRequest:
+    """Return the request as ``requests`` sends it; its own preparation would encode once more what is encoded."""
+    prepared = requests.PreparedRequest()
+    prepared.method, prepared.url, prepared.body = request.method, request.url, request.body
+    prepared.headers = CaseInsensitiveDict(request.headers)
+    if request.body is not None or request.method != "GET":
+        prepared.headers["Content-Length"] = str(len(request.body or b""))
+    return prepared
+
+
 def _read(raw: Any, what: str) -> bytes:
     body = bytearray()
     while chunk := raw.read(_CHUNK, decode_content=True):
@@ -189,9 +215,11 @@ def _read(raw: Any, what: str) -> bytes:
 
 def _mapped(error: Exception, flight: Flight, request: Request, timeout: Timeout) -> TransportError:
     """Return our error for a foreign one; the only place that knows them."""
-    if getattr(error, "request", None) is not None:
-        # It would carry the request's tokens along with the traceback.
-        setattr(error, "request", None)  # noqa: B010 -- only some of the foreign kinds declare it
+    for item in _chain(error):
+        # What they were raised from holds the tokens of the request in its variables, or as its own attribute.
+        item.__traceback__ = None
+        if getattr(item, "request", None) is not None:
+            setattr(item, "request", None)  # noqa: B010 -- only some of the foreign kinds declare it
     where = urlsplit(request.url).hostname or ""
     reason = _reason(error)
     about: dict[str, Any] = {"method": request.method, "path": request.path}
@@ -204,6 +232,14 @@ def _mapped(error: Exception, flight: Flight, request: Request, timeout: Timeout
             f"{where} did not answer {request.method} {request.path} in {timeout.read_s:g} s", **about
         )
     return ConnectionLost(f"the connection to {where} broke: {reason}", **about)
+
+
+def _unfit(flight: Flight, request: Request) -> IGError:
+    """Return the error for what the HTTP library could not make sense of."""
+    if flight.phase == "sending":
+        where = urlsplit(request.url).hostname
+        return ConnectionLost(f"{where} sent no HTTP", method=request.method, path=request.path)
+    return ConfigError(["a header holds what HTTP cannot carry: look at api_key, or at the tokens of the login"])
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

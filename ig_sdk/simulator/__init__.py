@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-try:
-    import websockets
-    import werkzeug
-except ModuleNotFoundError as error:
-    raise ImportError(
-        f"ig_sdk.simulator needs {error.name}, which the extra 'simulator' brings: pip install 'ig-sdk[simulator]'",
-        name=__name__,  # so that ``python -m`` tells it in one line
-    ) from None
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-from ig_sdk.simulator.allowances import Allowances
-from ig_sdk.simulator.faults import Faults
-from ig_sdk.simulator.sessions import Credentials
-from ig_sdk.simulator.simulator import Simulator
-from ig_sdk.simulator.stream_options import StreamOptions
+if TYPE_CHECKING:
+    from ig_sdk.simulator.allowances import Allowances
+    from ig_sdk.simulator.faults import Faults
+    from ig_sdk.simulator.sessions import Credentials
+    from ig_sdk.simulator.simulator import Simulator
+    from ig_sdk.simulator.stream_options import StreamOptions
 
 __all__ = ["Allowances", "Credentials", "Faults", "Simulator", "StreamOptions"]
 
-del websockets, werkzeug
+for _needed in ("websockets", "werkzeug"):
+    if find_spec(_needed) is None:
+        raise ImportError(
+            f"ig_sdk.simulator needs {_needed}, which the extra 'simulator' brings: pip install 'ig-sdk[simulator]'",
+            name=__name__,  # so that ``python -m`` tells it in one line
+        )
+
+_HOMES = {
+    "Allowances": "allowances",
+    "Credentials": "sessions",
+    "Faults": "faults",
+    "Simulator": "simulator",
+    "StreamOptions": "stream_options",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name, imported when it is first used: ``python -m`` listens to signals before that."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names, for whoever completes them by tab."""
+    return __all__

@@ -17,7 +17,7 @@ class Instrument:
     Attributes:
         epic: IG's market id.
         name: Name as IG shows it.
-        market_id: The pair; epics of one pair move together.
+        market_id: The underlying; epics of one move together.
         kind: IG's instrument type, e.g. ``"CURRENCIES"``.
         expiry: ``"-"``, ``"DFB"`` or a month.
         decimals: Decimal places of its levels.

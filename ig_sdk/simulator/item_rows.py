@@ -60,15 +60,31 @@ class DayFigures:
         return f"{change:.{self._digits}f}", f"{percent:.2f}"
 
 
-def price_row(tick: Tick, day: DayFigures) -> Mapping[str, str | None]:
-    """Return the row of a ``PRICE`` item."""
+# Of ``MarketStatus``; IG pads them with blanks (captures/INDEX.md, 1).
+_FLAGS = {
+    "TRADEABLE": "DEAL",
+    "EDITS_ONLY": "EDIT",
+    "CLOSINGS_ONLY": "CLOSINGSONLY",
+    "DEAL_NO_EDIT": "DEALNOEDIT",
+    "ON_AUCTION": "AUCTION",
+    "ON_AUCTION_NO_EDITS": "AUCTIONNOEDIT",
+    "SUSPENDED": "SUSPEND",
+}
+
+
+def dealing_flag(status: str) -> str:
+    """Return the ``DLG_FLAG`` of a market with that status."""
+    return f"{_FLAGS.get(status, 'CLOSED')} "
+
+
+def price_row(tick: Tick, day: DayFigures, flag: str | None = None) -> Mapping[str, str | None]:
+    """Return the row of a ``PRICE`` item; ``flag`` is the market's ``DLG_FLAG`` if it is not the tick's own."""
     change, percent = day.change(tick)
     return {
         "BIDPRICE1": decimal_text(tick.bid),
         "ASKPRICE1": decimal_text(tick.offer),
         "TIMESTAMP": str(epoch_ms(tick.time)),
-        # IG pads the flag with blanks (captures/INDEX.md, 1).
-        "DLG_FLAG": f"{tick.status or 'DEAL'} ",
+        "DLG_FLAG": flag or f"{tick.status or 'DEAL'} ",
         "DELAY": "1" if tick.delayed else "0",
         "MID_OPEN": day.open_text,
         "HIGH": day.high_text,

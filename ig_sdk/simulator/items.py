@@ -98,6 +98,10 @@ class Adapter(Protocol):
         """Return the rows that ``tick`` makes, each with its channel, for the channels in ``wanted``."""
         ...
 
+    def posted(self, channel: str, row: Row) -> None:
+        """Take note of an event that no market made, for snapshots."""
+        ...
+
     def message(self, text: str) -> str:
         """Take a message of a client and return the response for ``MSGDONE``, or raise ``Refusal``."""
         ...
@@ -196,13 +200,6 @@ _KINDS = (PRICE, MARKET, CHART_TICK, CHART_CANDLE, ACCOUNT, TRADE, HEARTBEAT)
 _EVERY_FIELD = frozenset().union(*(kind.fields for kind in _KINDS))
 _DATA_ADAPTERS = frozenset(kind.data_adapter for kind in _KINDS)
 
-_NO_POSITIONS: Row = {
-    **dict.fromkeys(["PNL", "PNL_LR", "PNL_NLR", "DEPOSIT", "MARGIN", "MARGIN_LR", "MARGIN_NLR"], "0.00"),
-    **dict.fromkeys(["AVAILABLE_CASH", "FUNDS", "AVAILABLE_TO_DEAL", "EQUITY"], "10000.00"),
-    "EQUITY_USED": "0.00",
-    "USED_MARGIN": "0.00",
-}
-
 
 class ItemAdapter:
     """IG's items on top of a market that exists elsewhere.
@@ -221,6 +218,8 @@ class ItemAdapter:
         self._days: dict[str, DayFigures] = {}
         self._candles: dict[str, ScaleCandle] = {}
         self._last: dict[str, Tick] = {}
+        self._figures: dict[str, Row] = {}
+        self._flags: dict[str, str | None] = {}
 
     def layout(self, spec: SubscriptionSpec) -> Layout:
         """Return the layout of a subscription, or raise ``Refusal``."""
@@ -285,8 +284,8 @@ class ItemAdapter:
 
     def snapshot(self, channel: str) -> Sequence[Row]:
         """Return the rows that a new subscriber gets first, oldest first."""
-        if channel.startswith("ACCOUNT:"):
-            return [_NO_POSITIONS]
+        if channel in self._figures:
+            return [self._figures[channel]]
         epic = self.epic_of(channel)
         tick = self._last.get(epic) if epic is not None else None
         if epic is None or tick is None:
@@ -307,6 +306,13 @@ class ItemAdapter:
         self._day(tick)
         return self._rows(tick, wanted)
 
+    def posted(self, channel: str, row: Row) -> None:
+        """Take note of an account's figures and of a market's state; deals are events: a new subscriber gets none."""
+        if channel.startswith("ACCOUNT:"):
+            self._figures[channel] = {**self._figures.get(channel, {}), **row}
+        elif channel.startswith("PRICE:"):
+            self._flags[channel] = row.get("DLG_FLAG")
+
     def message(self, text: str) -> str:
         """Refuse every message: IG's data adapters take none."""
         del text
@@ -325,7 +331,7 @@ class ItemAdapter:
         rows: list[tuple[str, Row]] = []
         for channel in wanted:
             if channel.startswith("PRICE:"):
-                rows.append((channel, price_row(tick, day)))
+                rows.append((channel, price_row(tick, day, self._flags.get(channel))))
             elif channel.endswith(":TICK"):
                 rows.append((channel, chart_tick_row(tick, day)))
             else:

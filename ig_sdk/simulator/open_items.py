@@ -75,6 +75,9 @@ class OpenItems:
         del tick, wanted
         return ()
 
+    def posted(self, channel: str, row: Row) -> None:
+        """Do nothing: the rows of a snapshot are those given."""
+
     def message(self, text: str) -> str:
         """Take any message but those in ``invalid``; the response is the text in capitals."""
         if text in self._invalid:

@@ -10,8 +10,11 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 from ig_sdk.clock import Clock
+
+TokenKind = Literal["all", "client", "account", "access", "refresh"]
 
 SLIDING_S = 6 * 3600.0
 HARD_S = 72 * 3600.0
@@ -266,15 +269,39 @@ class Sessions:
 
     def invalidate_all(self) -> None:
         """Kill every token, as the weekend maintenance does."""
-        with self._lock:
-            self._by_cst.clear()
-            self._access.clear()
-            self._refresh.clear()
+        self.kill("all")
 
     def expire_access(self) -> None:
         """Kill the OAuth access tokens only; their refresh tokens still work."""
+        self.kill("access")
+
+    def kill(self, kind: TokenKind) -> int:
+        """Kill tokens.
+
+        Args:
+            kind: ``"client"`` (CST), ``"account"`` (X-SECURITY-TOKEN), of OAuth ``"access"`` or ``"refresh"``, or
+                ``"all"``.
+
+        Returns:
+            How many died.
+        """
+        if kind not in get_args(TokenKind):
+            raise ValueError(f"kind must be one of {', '.join(get_args(TokenKind))}, not {kind!r}")
         with self._lock:
-            self._access.clear()
+            if kind == "account":
+                for session in self._by_cst.values():
+                    session.xst = self._token()
+                return len(self._by_cst)
+            tables: dict[str, dict[str, Any]] = {
+                "client": self._by_cst,
+                "access": self._access,
+                "refresh": self._refresh,
+            }
+            doomed = list(tables.values()) if kind == "all" else [tables[kind]]
+            count = sum(map(len, doomed))
+            for table in doomed:
+                table.clear()
+        return count
 
     def _lives(self, session: Session, now: float) -> bool:
         return now - session.used_at < self._sliding_s and now - session.made_at < self._hard_s

@@ -8,7 +8,9 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Any, Literal
 
@@ -16,19 +18,26 @@ from ig_sdk.client import IGClient
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, UsageError
-from ig_sdk.simulator.allowances import Allowances
+from ig_sdk.simulator.account_rows import event_row, figures_row
+from ig_sdk.simulator.allowances import TENFOLD, AllowanceBook, Allowances
+from ig_sdk.simulator.broker import BrokerEvent
+from ig_sdk.simulator.desk import CONFIRM_DELAY_S, Desk, PriceLine, broker_of
 from ig_sdk.simulator.faults import Faults
+from ig_sdk.simulator.faults_rest import SeenRequest
 from ig_sdk.simulator.feed import Feed
+from ig_sdk.simulator.hours import Bells
 from ig_sdk.simulator.instruments import instruments
 from ig_sdk.simulator.items import ItemAdapter
 from ig_sdk.simulator.market import Market
+from ig_sdk.simulator.memories import Recollection
+from ig_sdk.simulator.past import PastPrices
 from ig_sdk.simulator.replay import Replay
 from ig_sdk.simulator.rest_app import PREFIX, RestApp
-from ig_sdk.simulator.rest_server import RestHandler
+from ig_sdk.simulator.rest_backend import Backend
+from ig_sdk.simulator.rest_server import RestServer
 from ig_sdk.simulator.sessions import Credentials, Sessions
 from ig_sdk.simulator.stream_options import StreamOptions
 from ig_sdk.simulator.stream_server import StreamServer
-from ig_sdk.simulator.wsgi import HttpServer
 from ig_sdk.ticks import check_ticks, read_ticks
 from ig_sdk.types import PAIRS, Tick, epic_for
 
@@ -37,6 +46,7 @@ Ticks = str | os.PathLike[str] | Iterable[Tick]
 # A file is read through before the simulator says that it is ready, so that a fault in it is told at once;
 # of a longer one the rest is checked while it is served.
 _CHECKED_ROWS = 200_000
+_LONGEST_DELAY_S = 86_400.0
 
 
 class Simulator:
@@ -53,15 +63,22 @@ class Simulator:
         rest_port: Port of the REST API; 0 takes a free one.
         stream_port: Port of the stream; 0 takes a free one.
         tlcp_max: Highest version of the streaming protocol that is taken; that of ``stream_options`` unless given.
-        allowances: Requests a minute; ``None`` for no limit.
+        allowances: What may be asked; ten times IG's requests a minute unless given, ``None`` for no limit.
         credentials: The login that is taken.
         stream_options: Limits, timings and test modes of the stream server.
         encrypted_only: Refuse passwords in plain text.
         session_lifetime_s: Seconds that tokens live without use.
+        opening_hours: Close the markets when the real ones are closed; by itself they deal at any hour.
+        confirm_delay_s: Seconds until a deal's confirm is there; a client that asks sooner gets a 404, as from IG.
 
     Raises:
         ConfigError: A value cannot be used; every fault is named.
         DecodeError: The file of ticks cannot be read.
+
+    Attributes:
+        faults: What goes wrong on demand.
+        sessions: Who is logged in.
+        desk: The dealing desk: its broker, and everything that happens there.
 
     Threading:
         Safe from any thread. Its threads have names that begin with ``ig-sim-``.
@@ -79,19 +96,22 @@ class Simulator:
         rest_port: int = 0,
         stream_port: int = 0,
         tlcp_max: str | None = None,
-        allowances: Allowances | None = Allowances(),  # noqa: B008 -- frozen
+        allowances: Allowances | None = TENFOLD,
         credentials: Credentials | None = None,
         stream_options: StreamOptions | None = None,
         encrypted_only: bool = False,
         session_lifetime_s: float = 6 * 3600.0,
+        opening_hours: bool = False,
+        confirm_delay_s: float = CONFIRM_DELAY_S,
     ) -> None:
         self._clock = clock or SystemClock()
+        self._seed = seed
         self._host = host
         self._rest_port = rest_port
         self._allowances = allowances
         self._encrypted_only = encrypted_only
-        self._speed = _checked(speed, market, tlcp_max, replayed=ticks is not None)
-        self.faults = Faults()
+        self._speed = _checked(speed, market, tlcp_max, confirm_delay_s, replayed=ticks is not None)
+        self.faults = Faults(self._clock, seed=seed)
         self.sessions = Sessions(self._clock, credentials, sliding_s=session_lifetime_s)
         self._stream = StreamServer(
             host,
@@ -105,16 +125,38 @@ class Simulator:
             faults=self.faults,
             snapshot=self._latest,
             on_subscribe=self._subscribed,
+            random=Random(f"{seed}/stream"),
         )
+        begin = self._clock.now()
+        self._past = PastPrices(seed, begin)
+        broker = broker_of(self.sessions.accounts, seed=seed, start=begin, confirm_delay_s=confirm_delay_s)
+        self.desk = Desk(broker, clock=self._clock)
+        ids = [each.account_id for each in self.sessions.accounts]
+        self._recollection = Recollection(self.desk, ids, self._past, seed=seed, start=begin)
+        self._prices = PriceLine(self.desk, self._past, self._stream)
         self._replay = None if ticks is None else self._replay_of(ticks, market)
-        # A replay keeps its own pace; the markets beside it keep a real one.
-        pace = 1.0 if ticks is not None else self._speed
-        prices = Market(seed, self._clock.now(), speed=pace)
-        self._feed = Feed(prices, self._stream, clock=self._clock, replay=self._replay)
-        self._app: RestApp | None = None
-        self._rest: HttpServer | None = None
+        self._feed = self._feed_of(begin, opening_hours=opening_hours)
+        self._rest: RestServer | None = None
         self._life = threading.Lock()
         self._closed = False
+
+    def _feed_of(self, begin: datetime, *, opening_hours: bool) -> Feed:
+        market = Market(
+            self._seed,
+            begin,
+            # A replay keeps its own pace; the markets beside it keep a real one.
+            speed=self._speed if self._replay is None else 1.0,
+            level=lambda market_id: self._past.log_at(market_id, begin),
+            opening_hours=opening_hours,
+        )
+        return Feed(
+            market,
+            self._prices,
+            clock=self._clock,
+            replay=self._replay,
+            bells=Bells(instruments().values()) if opening_hours else None,
+            on_status=self.desk.set_status,
+        )
 
     def _replay_of(self, ticks: Ticks, market: str | None) -> Replay:
         first: Tick | None = None
@@ -137,13 +179,16 @@ class Simulator:
             def read() -> Iterator[Tick]:
                 return _known(given)
 
-        return Replay(read, self._stream, epics=epics, speed=self._speed, clock=self._clock, first=first)
+        return Replay(read, self._prices, epics=epics, speed=self._speed, clock=self._clock, first=first)
 
     def _latest(self, epic: str) -> Tick | None:
         return self._feed.latest(epic)
 
     def _subscribed(self, epic: str) -> None:
         self._feed.subscribed(epic)
+
+    def _tell(self, event: BrokerEvent) -> None:
+        self._stream.post(*event_row(event))
 
     # ---- life
 
@@ -163,24 +208,50 @@ class Simulator:
             if self._rest is None:
                 self._stream.start()
                 try:
-                    self._app = RestApp(
-                        self.sessions,
-                        self._feed.quote,
-                        self._stream.url,
-                        clock=self._clock,
-                        faults=self.faults,
-                        allowances=self._allowances,
-                        encrypted_only=self._encrypted_only,
+                    self._show_prices()
+                    self._show_accounts()
+                    app = RestApp(self._backend())
+                    rest = RestServer(
+                        self._host, self._rest_port, app, faults=self.faults, clock=self._clock, seed=self._seed
                     )
-                    rest = HttpServer(self._host, self._rest_port, self._app, name="ig-sim-rest", handler=RestHandler)
+                    # The markets open, or are closed, before anybody can ask.
+                    self._feed.start()
                     rest.start()
+                    self.faults.attach_rest(self.sessions, rest)
                 except BaseException:
+                    self._feed.close()
                     self._stream.close()
                     self._closed = True
                     raise
-                self._feed.start()
                 self._rest = rest
         return self
+
+    def _backend(self) -> Backend:
+        return Backend(
+            sessions=self.sessions,
+            desk=self.desk,
+            quote=self._feed.quote,
+            past=self._past,
+            book=AllowanceBook(self._allowances, self._clock),
+            clock=self._clock,
+            stream_url=self._stream.url,
+            seed=self._seed,
+            encrypted_only=self._encrypted_only,
+            recall=self._recollection.recall,
+        )
+
+    def _show_prices(self) -> None:
+        """Let the desk deal at what the markets show before the first tick comes."""
+        for epic in instruments():
+            quote = self._feed.quote(epic)
+            if quote is not None:
+                self.desk.on_tick(quote.tick)
+
+    def _show_accounts(self) -> None:
+        """Let the stream say what the accounts hold, and from now on what happens on them."""
+        for account in self.sessions.accounts:
+            self._stream.post(f"ACCOUNT:{account.account_id}", figures_row(self.desk.figures(account.account_id)))
+        self.desk.on_event(self._tell)
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop everything, in any state; the second call does nothing.
@@ -192,11 +263,11 @@ class Simulator:
             if self._closed:
                 return
             self._closed = True
-            app, rest = self._app, self._rest
-        if rest is None or app is None:
+            rest = self._rest
+        self.faults.close()
+        if rest is None:
             return
         self._feed.close(timeout)
-        app.close()
         rest.close(timeout)
         self._stream.close(timeout)
 
@@ -246,6 +317,26 @@ class Simulator:
             raise UsageError("this simulator replays nothing", hint="make it with ticks=")
         return self._replay
 
+    def wait_current(self, timeout: float = 10.0) -> bool:
+        """Wait until every price that is due by the clock was made, dealt at and sent: for tests that move the clock.
+
+        Args:
+            timeout: Seconds to wait, in real time.
+
+        Returns:
+            Whether that is so.
+        """
+        return self._feed.wait_current(timeout)
+
+    def requests(self, method: str | None = None, path: str = "") -> list[SeenRequest]:
+        """Return the REST requests that reached this simulator, oldest first; the last 10,000 are kept.
+
+        Args:
+            method: HTTP method as the client meant it (``_method`` applied); ``None`` for all.
+            path: Beginning of the path after ``/gateway/deal``.
+        """
+        return self.faults.rest_rules.seen(method, path)
+
     def config(self, **overrides: Any) -> IGConfig:
         """Return a configuration that joins this simulator.
 
@@ -265,7 +356,9 @@ class Simulator:
         return IGClient(self.config(**overrides))
 
 
-def _checked(speed: float | str, market: str | None, tlcp_max: str | None, *, replayed: bool) -> float:
+def _checked(
+    speed: float | str, market: str | None, tlcp_max: str | None, confirm_delay_s: float, *, replayed: bool
+) -> float:
     """Return the speed as a number."""
     faults = []
     number = math.nan
@@ -283,6 +376,8 @@ def _checked(speed: float | str, market: str | None, tlcp_max: str | None, *, re
         )
     if tlcp_max is not None and not re.fullmatch(r"\d\.\d\.\d", tlcp_max, re.ASCII):
         faults.append(f"tlcp_max must be a protocol version such as '2.4.0', not {tlcp_max!r}")
+    if not 0 <= confirm_delay_s < _LONGEST_DELAY_S:
+        faults.append(f"confirm_delay_s must be a number from 0 to {_LONGEST_DELAY_S}, not {confirm_delay_s!r}")
     if faults:
         raise ConfigError(faults)
     return number

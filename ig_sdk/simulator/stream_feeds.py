@@ -92,6 +92,7 @@ class Feeds:
 
     def post(self, channel: str, row: Row, now: float) -> None:
         """Spread one event of an item that no market feeds; fields that are absent stay as they are in MERGE."""
+        self.adapter.posted(channel, row)
         for subscription, index in self._channels.get(channel, ()):
             subscription.offer_changes(index, row, now)
             self._after_event(subscription, now)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ig_sdk.clock import Clock
+from ig_sdk.simulator.faults_stream import StreamFaults
 from ig_sdk.simulator.items import Row
 from ig_sdk.simulator.stream_connection import StreamConnection
 from ig_sdk.simulator.stream_requests import ServerRequest
@@ -54,6 +55,7 @@ class LiveConnection:
         self.close_reason = ""
         self._hub = hub
         self._output = threading.Condition(hub.lock)
+        self._over = threading.Event()
         self._poked = False
         connection.on_output = self._output.notify
         try:
@@ -67,14 +69,20 @@ class LiveConnection:
 
     def next_batch(self, timeout: float) -> Batch:
         """Wait for something to write; an empty batch after ``timeout``, or after ``poke``."""
-        connection = self.connection
+        connection, faults = self.connection, self._hub.faults
+        slow = faults.line_delay_s > 0
+        if slow:
+            self._hub.clock.wait(self._over, faults.line_delay_s)
         with self._output:
             if not (connection.ready or self._poked):
                 self._output.wait(timeout)
             self._poked = False
-            lines = connection.take(_BATCH_LINES)
+            lines = connection.take(1 if slow else _BATCH_LINES)
             done = connection.closing and not connection.lines and not connection.muted
-            return Batch(lines, close=done, aborted=connection.aborted)
+            aborted = connection.aborted
+        if faults.lines.active:
+            lines = faults.lines.spoiled(lines)
+        return Batch(lines, close=done, aborted=aborted)
 
     def written(self) -> None:
         """Tell that the last batch was written."""
@@ -88,11 +96,12 @@ class LiveConnection:
 
     def gone(self) -> None:
         """Tell that the connection is over."""
+        self._over.set()
         self._hub.gone(self)
 
     def break_off(self) -> None:
         """Break the connection without a word; its session goes on without it."""
-        self._hub.gone(self)
+        self.gone()
         break_off(self.sock)
 
 
@@ -103,15 +112,25 @@ class StreamHub:
         table: The sessions.
         clock: Time.
         on_subscribe: Called, outside the lock, with each market that somebody subscribed.
+        faults: What is to go wrong with lines.
 
     Attributes:
+        clock: As given.
+        faults: As given.
         lock: Held while the table is used, and never over a call of the application or a socket.
     """
 
-    def __init__(self, table: SessionTable, clock: Clock, on_subscribe: Callable[[str], None] | None) -> None:
+    def __init__(
+        self,
+        table: SessionTable,
+        clock: Clock,
+        on_subscribe: Callable[[str], None] | None,
+        faults: StreamFaults,
+    ) -> None:
         self.lock = threading.Lock()
+        self.faults = faults
         self._table = table
-        self._clock = clock
+        self.clock = clock
         self._on_subscribe = on_subscribe
         self._live: set[LiveConnection] = set()
         self._written = threading.Condition(self.lock)
@@ -141,7 +160,7 @@ class StreamHub:
         table = self._table
         table.prepare(request)
         with self.lock:
-            table.apply(connection, request, self._clock.monotonic())
+            table.apply(connection, request, self.clock.monotonic())
             subscribed = table.feeds.take_subscribed()
             self._hurry()
             # An unsubscription may be what a waiting replay needs.
@@ -154,7 +173,7 @@ class StreamHub:
         """Refill a connection whose lines were written."""
         with self.lock:
             connection.writing = False
-            self._table.drained(connection, self._clock.monotonic())
+            self._table.drained(connection, self.clock.monotonic())
             self._written.notify_all()
 
     def gone(self, live: LiveConnection) -> None:
@@ -162,7 +181,7 @@ class StreamHub:
         with self.lock:
             self._live.discard(live)
             live.connection.writing = False
-            self._table.lost(live.connection, self._clock.monotonic())
+            self._table.lost(live.connection, self.clock.monotonic())
             live.connection.abort()
             self._hurry()
             self._written.notify_all()
@@ -172,19 +191,19 @@ class StreamHub:
     def publish(self, tick: Tick) -> None:
         """Spread a tick."""
         with self.lock:
-            self._table.feeds.publish(tick, self._clock.monotonic())
+            self._table.feeds.publish(tick, self.clock.monotonic())
             self._hurry()
 
     def post(self, channel: str, row: Row) -> None:
         """Spread an event of an item that no market feeds."""
         with self.lock:
-            self._table.feeds.post(channel, row, self._clock.monotonic())
+            self._table.feeds.post(channel, row, self.clock.monotonic())
             self._hurry()
 
     def clear(self, channel: str) -> None:
         """Clear the snapshot of an item."""
         with self.lock:
-            self._table.feeds.clear(channel, self._clock.monotonic())
+            self._table.feeds.clear(channel, self.clock.monotonic())
             self._hurry()
 
     def subscribed(self, epics: Collection[str]) -> bool:
@@ -225,13 +244,13 @@ class StreamHub:
                 if self._closing:
                     return
                 self._awake.clear()
-                now = self._clock.monotonic()
+                now = self.clock.monotonic()
                 self._table.wake(now)
                 self._table.feeds.hurry_at = None
                 deadline = self._table.deadline
                 self._timer_at = min(deadline if deadline is not None else now + 60.0, now + _LONGEST_WAIT_S)
                 self._written.notify_all()
-            self._clock.wait(self._awake, max(self._timer_at - now, 0.001))
+            self.clock.wait(self._awake, max(self._timer_at - now, 0.001))
 
     # ---- faults and the end
 
@@ -263,7 +282,7 @@ class StreamHub:
 
     def _act(self, deed: Callable[[float], int]) -> int:
         with self.lock:
-            result = deed(self._clock.monotonic())
+            result = deed(self.clock.monotonic())
             self._hurry()
             self._written.notify_all()
         return result
@@ -290,7 +309,7 @@ class StreamHub:
         for live in streams:
             live.close_code, live.close_reason = code, reason
             with self.lock:
-                self._table.lost(live.connection, self._clock.monotonic())
+                self._table.lost(live.connection, self.clock.monotonic())
                 live.connection.close()
         return len(streams)
 

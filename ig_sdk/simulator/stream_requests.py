@@ -50,7 +50,7 @@ class ServerRequest:
         lines: Its parameter lines.
         size: Length in bytes.
         allowed: For a creation: whether the user may enter.
-        refusal: For a creation: code and message of a refusal by a fault.
+        refusal: For a creation or a recovery: code and message of a refusal by a fault.
         quotes: Prices for the snapshots of markets that have none yet.
     """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
-from random import Random, SystemRandom
+from random import Random
 
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.simulator.faults import Faults
@@ -36,7 +36,7 @@ class StreamServer:
         snapshot: Price of a market of which no tick was published yet, or ``None``. A replay must not give a tick that
             it has still to publish.
         on_subscribe: Called with each market that somebody subscribed; on a thread of the server, without a lock.
-        random: Source of session ids and of the random test modes.
+        random: Source of the random test modes.
 
     Attributes:
         faults: What can be made to go wrong.
@@ -60,11 +60,11 @@ class StreamServer:
         random: Random | None = None,
     ) -> None:
         options = options or StreamOptions()
-        random = random or SystemRandom()
+        random = random or Random()
         self.faults = faults or Faults()
         self._clock = clock or SystemClock()
         self._table = SessionTable(adapter, authenticate, options, quote=snapshot, faults=self.faults, random=random)
-        self._hub = StreamHub(self._table, self._clock, on_subscribe)
+        self._hub = StreamHub(self._table, self._clock, on_subscribe, self.faults)
         app = StreamApp(self._hub, options, self.faults, random)
         self._http = HttpServer(host, port, app, name="ig-sim-stream")
         self._closing = threading.Lock()
@@ -89,6 +89,7 @@ class StreamServer:
                 return
             self._closed = True
         self.faults.attach(None)
+        self.faults.close()
         self._hub.close(timeout)
         self._http.close(timeout)
 
@@ -106,7 +107,11 @@ class StreamServer:
 
     def publish(self, tick: Tick) -> None:
         """Send ``tick`` to whoever subscribed its market; never waits for a client."""
-        self._hub.publish(tick)
+        faults = self.faults
+        muted = faults.muted_prices
+        if not muted or (muted != "all" and tick.epic not in muted):
+            self._hub.publish(tick)
+        faults.schedule.note("tick", tick.epic)
 
     def post(self, item: str, row: Row) -> None:
         """Send an event of an item that no market feeds, such as ``ACCOUNT:…`` or ``TRADE:…``.

@@ -8,9 +8,10 @@ Source:
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable
 from itertools import count
-from random import Random, SystemRandom
+from random import Random
 
 from ig_sdk.lightstreamer.tlcp.notifications import Conerr, Error, Reqerr, Reqok, Wsok
 from ig_sdk.simulator import stream_control, stream_opening
@@ -37,7 +38,7 @@ class SessionTable:
         options: Limits, timings, test modes.
         quote: Price of a market of which no tick was published yet, for snapshots.
         faults: What is to go wrong.
-        random: Source of session ids and of the random test modes.
+        random: Source of the random test modes.
 
     Attributes:
         feeds: Who listens to what.
@@ -58,8 +59,8 @@ class SessionTable:
         self._authenticate = authenticate
         self._quote = quote
         self._faults = faults or Faults()
-        self._random = random or SystemRandom()
-        self._instance = f"{self._random.getrandbits(16):04x}"
+        self._random = random or Random()
+        self._instance = secrets.token_hex(2)
         self._serial = count(1)
         self._sessions: dict[str, StreamSession] = {}
         # Answers that a fault delays: (time, connection, line).
@@ -69,7 +70,10 @@ class SessionTable:
 
     def prepare(self, request: ServerRequest) -> ServerRequest:
         """Ask the application what a request needs: may the user enter, what do markets cost. Touches no session."""
+        self._faults.schedule.note("stream", request.name)
         for line in request.lines:
+            if request.name == "bind_session" and "LS_recovery_from" in line.parameters:
+                request.refusal = self._faults.take_refusal(recovery=True)
             if request.name == "create_session" and "LS_cid" in line.parameters:
                 user, password = line.parameters.get("LS_user"), line.parameters.get("LS_password")
                 request.allowed = self._authenticate(user, password)
@@ -144,7 +148,7 @@ class SessionTable:
 
     def _new_session(self, connection: StreamConnection, request: ServerRequest, now: float) -> StreamSession:
         """Return a session for a checked request, with the subscriptions that came along (section 7.3)."""
-        session_id = f"S{self._random.getrandbits(64):016x}M{self._instance}T{next(self._serial):07d}"
+        session_id = f"S{secrets.token_hex(8)}M{self._instance}T{next(self._serial):07d}"
         deliver = self.feeds.adapter.message
         session = stream_opening.new_session(
             session_id, connection, request, self.options, self._random, deliver=deliver, now=now
@@ -176,6 +180,8 @@ class SessionTable:
             read.check(line)
             read.check_version(connection.version, self.options)
             session = self._session(connection, line.parameters, foreign=21)
+            if request.refusal is not None:
+                raise Refusal(*request.refusal)  # noqa: TRY301 -- one answer for every refusal
             stream_opening.check_free(connection)
             terms = read.bind_terms(line.parameters, self.options)
             recovery_from = stream_opening.recovery_point(session, line.parameters, now)

@@ -19,13 +19,13 @@ from ig_sdk.lightstreamer import (
     StatusChanged,
     Subscription,
 )
-from ig_sdk.logs import get_logger
-from ig_sdk.rest.auth import StreamAccess
+from ig_sdk.logs import correlation, get_logger
+from ig_sdk.rest.tokens import StreamAccess
 from ig_sdk.streaming.buffer import Overflow
 from ig_sdk.streaming.intake import OnEvent, OnTick, PriceIntake, StreamOptions
 from ig_sdk.streaming.item_listener import PriceListener
 from ig_sdk.streaming.price_stream import PriceStream
-from ig_sdk.streaming.prices import FEEDS, epic_of
+from ig_sdk.streaming.prices import FEEDS, PriceFeed, epic_of
 
 _log = get_logger("prices")
 # IG-SPECIFICS.md section 5. More connections to get round it breach IG's terms, so there is one and it is counted.
@@ -70,9 +70,35 @@ class StreamStatus:
 class _Opened:
     """A price stream and its subscriptions."""
 
-    def __init__(self, intake: PriceIntake) -> None:
+    def __init__(self, intake: PriceIntake, feed: PriceFeed, overflow: Overflow) -> None:
         self.intake = intake
         self.subscriptions: dict[str, Subscription] = {}
+        self._feed = feed
+        self._overflow: Overflow = overflow
+
+    def make(self, epic: str, account_id: str) -> Subscription:
+        """Make the subscription to a market, in the place of a former one."""
+        feed = self._feed
+        # One for each market: IG refuses a whole subscription for one bad item (IG-SPECIFICS.md section 5).
+        subscription = Subscription(
+            feed.mode,
+            [feed.item(epic, account_id)],
+            feed.fields,
+            data_adapter=feed.data_adapter,
+            snapshot=feed.snapshot,
+            overflow=self._overflow,
+        )
+        subscription.add_listener(PriceListener(epic, self.intake))
+        self.subscriptions[epic] = subscription
+        return subscription
+
+    def move(self, account_id: str) -> list[tuple[Subscription, Subscription]]:
+        """Make those anew that name another account; return the old and the new ones."""
+        return [
+            (former, self.make(epic, account_id))
+            for epic, former in list(self.subscriptions.items())
+            if former.items != (self._feed.item(epic, account_id),)
+        ]
 
     def epics(self) -> list[str]:
         """Return the markets that were not refused."""
@@ -176,22 +202,12 @@ class IGStream:
     def _add(self, epics: list[str], options: StreamOptions) -> tuple[PriceStream, _Opened]:
         feed = FEEDS[self._config.stream.price_source]
         intake = PriceIntake(epics, feed, options, self._clock)
-        opened = _Opened(intake)
-        for epic in epics:
-            # One subscription for each: IG refuses a whole subscription for one bad item (IG-SPECIFICS.md section 5).
-            subscription = Subscription(
-                feed.mode,
-                [feed.item(epic, self._account_id)],
-                feed.fields,
-                data_adapter=feed.data_adapter,
-                snapshot=feed.snapshot,
-                overflow=options.overflow,
-            )
-            subscription.add_listener(PriceListener(epic, intake))
-            opened.subscriptions[epic] = subscription
+        opened = _Opened(intake, feed, options.overflow)
         stream = PriceStream(intake, iterates=options.on_tick is None, on_close=self._remove)
         with self._lock:
             self._check_room_locked(len(epics))
+            for epic in epics:
+                opened.make(epic, self._account_id)
             self._opened[stream] = opened
         return stream, opened
 
@@ -225,8 +241,9 @@ class IGStream:
             client = self._client
         if client is None:
             # Outside the lock: this may log in. Errors of the login are the caller's to see.
-            access = self._access(timeout=timeout)
-            made = self._make_client(access.endpoint)
+            with correlation():  # one id for the login and for the threads of the connection
+                access = self._access(timeout=timeout)
+                made = self._make_client(access.endpoint)
             with self._lock:
                 if self._client is None and not self._closed:
                     self._client, self._account_id = made, access.account_id
@@ -264,7 +281,21 @@ class IGStream:
         client = self._client
         # CONERR 1 means stale tokens: a new login, once (IG-SPECIFICS.md section 8).
         access = self._access(fresh=client is not None and client.credentials_refused)
+        self._move(access.account_id)
         return access.user, access.password
+
+    def _move(self, account_id: str) -> None:
+        """Follow a switch of the account: a session serves the one it was opened with (IG-SPECIFICS.md section 2)."""
+        with self._lock:
+            client = self._client
+            if client is None or account_id == self._account_id:
+                return
+            self._account_id = account_id
+            moved = [pair for opened in self._opened.values() for pair in opened.move(account_id)]
+        for former, following in moved:
+            if former.active:
+                client.unsubscribe(former)
+                client.subscribe(following)
 
     def _heard(self, event: StatusChanged) -> None:
         """Take a change of the connection's state: on the dispatch thread, in order with the ticks."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import re
+import typing
+from collections.abc import Iterator
 
 import pytest
 
@@ -93,6 +96,46 @@ def test_every_public_name_is_in_the_reference(public, root):
     """Each public name has its entry in docs/reference, where it is defined or where it is exported."""
     documented = {id(thing) for thing in _documented(root)}
     absent = [name for name in public.__all__ if id(getattr(public, name)) not in documented]
+    assert not absent, absent
+
+
+def _classes_in(annotation: object) -> Iterator[type]:
+    """The classes of ours that a type names, at any depth."""
+    if inspect.isclass(annotation) and annotation.__module__.startswith("ig_sdk"):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _classes_in(part)
+
+
+def _handed_out() -> set[type]:
+    """Every class that the client, its resources and a market hand to a user, and those inside of them."""
+    client = importlib.import_module("ig_sdk.client")
+    resources = [thing for name, thing in vars(client).items() if name.endswith("Resource")]
+    found: set[type] = {client.Market, client.Allowances, *resources}
+    waiting = [client.IGClient, *found]
+    while waiting:
+        kind = waiting.pop()
+        hints = [typing.get_type_hints(kind)] if dataclasses.is_dataclass(kind) else []
+        methods = [thing for name, thing in vars(kind).items() if not name.startswith("_")]
+        methods = [
+            thing.fget if isinstance(thing, property) else getattr(thing, "__func__", thing) for thing in methods
+        ]
+        if kind in resources or kind in (client.IGClient, client.Market):
+            hints += [{"return": typing.get_type_hints(each).get("return")} for each in methods if callable(each)]
+        bases = typing.get_args(next(iter(getattr(kind, "__orig_bases__", ())), None))
+        public = [hint for each in hints for name, hint in each.items() if not name.startswith("_")]
+        for other in {each for hint in [*public, *bases] for each in _classes_in(hint)} - found:
+            found.add(other)
+            waiting.append(other)
+    return found
+
+
+def test_what_users_are_handed_is_in_the_reference(root):
+    """Each class that a call returns, and each class in its fields, has its entry in docs/reference."""
+    documented = {id(thing) for thing in _documented(root)}
+    found = _handed_out()
+    assert len(found) > 60
+    absent = sorted(f"{kind.__module__}.{kind.__qualname__}" for kind in found if id(kind) not in documented)
     assert not absent, absent
 
 

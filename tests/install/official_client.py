@@ -6,8 +6,8 @@ import threading
 
 from lightstreamer.client import ClientListener, LightstreamerClient, Subscription, SubscriptionListener
 
-URL, TRANSPORT, ITEM, USER, PASSWORD = sys.argv[1:]
-FIELDS = ["BIDPRICE1", "ASKPRICE1", "TIMESTAMP"]
+# Subscriptions, as JSON: lists of mode, item, fields and data adapter.
+URL, TRANSPORT, USER, PASSWORD, WANTED = sys.argv[1:]
 write_lock = threading.Lock()
 
 
@@ -36,7 +36,7 @@ class Items(SubscriptionListener):
         tell("refused", code, message)
 
     def onItemUpdate(self, update):
-        tell("update", update.isSnapshot(), *[update.getValue(name) for name in FIELDS])
+        tell("update", update.getItemName(), update.isSnapshot(), update.getFields())
 
 
 client = LightstreamerClient(URL, None)
@@ -45,15 +45,20 @@ client.connectionDetails.setPassword(PASSWORD)
 if TRANSPORT != "auto":
     client.connectionOptions.setForcedTransport(TRANSPORT)
 client.addListener(Listener())
-subscription = Subscription("MERGE", [ITEM], FIELDS)
-subscription.setDataAdapter("Pricing")
-subscription.setRequestedSnapshot("yes")
-subscription.addListener(Items())
-client.subscribe(subscription)
+subscriptions = []
+for mode, item, fields, adapter in json.loads(WANTED):
+    subscription = Subscription(mode, [item], fields)
+    if adapter:
+        subscription.setDataAdapter(adapter)
+    subscription.setRequestedSnapshot("yes")
+    subscription.addListener(Items())
+    client.subscribe(subscription)
+    subscriptions.append(subscription)
 client.connect()
 for command in sys.stdin:
     if command.strip() == "unsubscribe":
-        client.unsubscribe(subscription)
+        for each in subscriptions:
+            client.unsubscribe(each)
     elif command.strip() == "disconnect":
         client.disconnect()
     elif command.strip() == "exit":

@@ -6,7 +6,7 @@ import json
 import queue
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,12 @@ pytestmark = [pytest.mark.install, pytest.mark.timeout(300)]
 HERE = Path(__file__).parent
 EPIC = "CS.D.EURUSD.MINI.IP"
 ITEM = f"PRICE:ABC123:{EPIC}"
+PRICES = ["MERGE", ITEM, ["BIDPRICE1", "ASKPRICE1", "TIMESTAMP"], "Pricing"]
+CANDLES = ["MERGE", f"CHART:{EPIC}:SECOND", ["UTM", "BID_OPEN", "BID_HIGH", "BID_LOW", "BID_CLOSE", "CONS_END"], None]
+TICKS = ["DISTINCT", f"CHART:{EPIC}:TICK", ["UTM", "BID", "OFR"], None]
+FIGURES = ["MERGE", "ACCOUNT:ABC123", ["FUNDS", "PNL", "DEPOSIT", "MARGIN"], None]
+BEATS = ["MERGE", "TRADE:HB.U.HEARTBEAT.IP", ["HEARTBEAT"], None]
+DEALS = ["DISTINCT", "TRADE:ABC123", ["CONFIRMS", "OPU", "WOU"], None]
 PASSWORD = "CST-aa+b|XST-c=d&e%"
 BEGIN = datetime(2025, 1, 6, tzinfo=timezone.utc)
 TRANSPORTS = ["auto", "WS-STREAMING", "HTTP-STREAMING", "HTTP-POLLING"]
@@ -33,9 +39,16 @@ LONGEST_S = 30.0
 class Client:
     """One official client in a process of its own."""
 
-    def __init__(self, command: list[str], url: str, transport: str, password: str = PASSWORD) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        url: str,
+        transport: str,
+        password: str = PASSWORD,
+        wanted: Sequence[object] = (PRICES,),
+    ) -> None:
         self.process = subprocess.Popen(
-            [*command, url, transport, ITEM, "ABC123", password],
+            [*command, url, transport, "ABC123", password, json.dumps(wanted)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -144,7 +157,13 @@ def tick(number: int) -> Tick:
 
 
 def shown(number: int, *, snapshot: bool = False) -> list[Any]:
-    return ["update", snapshot, repr(1.05 + number / 1e5), "1.0502", str(1736121600000 + 100 * number)]
+    time = str(1736121600000 + 100 * number)
+    return [
+        "update",
+        ITEM,
+        snapshot,
+        {"BIDPRICE1": repr(1.05 + number / 1e5), "ASKPRICE1": "1.0502", "TIMESTAMP": time},
+    ]
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -185,7 +204,7 @@ def test_no_websocket(start: Callable[..., Client], server: StreamServer, faults
     client.expect_status("CONNECTED:HTTP")
     client.expect_kind("subscribed")
     server.publish(tick(1))
-    assert client.updates(1)[0][2:] == shown(1)[2:]
+    assert client.updates(1)[0][3] == shown(1)[3]
 
 
 def test_end(start: Callable[..., Client], faults: Faults) -> None:
@@ -194,3 +213,39 @@ def test_end(start: Callable[..., Client], faults: Faults) -> None:
     client.expect_kind("subscribed")
     faults.end(35, "Another session, really")
     assert client.expect_kind("error") == ["error", 35, "Another session, really"]
+
+
+def test_account(command: list[str], house: Callable[..., Any]) -> None:
+    """A process: prices, candles, ticks, heartbeats, figures, and each deal's confirm and update, after a LOOP as before."""
+    simulator = house("--tlcp-max", "2.5.0", "--fault", "loop on=/repeat-dealing-window")
+    wanted = [PRICES, CANDLES, TICKS, FIGURES, BEATS, DEALS]
+    client = Client(command, simulator.own["stream_url"], "auto", simulator.stream_password, wanted)
+    try:
+        first: dict[str, dict[str, str]] = {}
+        for _ in wanted[:-1]:
+            *_, item, snapshot, fields = client.expect(lambda event: event[0] == "update" and event[1] not in first)
+            assert snapshot
+            first[item] = fields
+        assert (first["ACCOUNT:ABC123"]["FUNDS"], first["ACCOUNT:ABC123"]["DEPOSIT"]) == ("10000.00", "0.00")
+        assert first[BEATS[1]]["HEARTBEAT"].isdecimal()
+        assert set(first[CANDLES[1]]) == set(CANDLES[2])
+        assert float(first[TICKS[1]]["BID"]) < float(first[TICKS[1]]["OFR"])
+
+        def told(name: str) -> Any:
+            event = client.expect(lambda event: event[:2] == ["update", DEALS[1]] and event[3][name] is not None)
+            return json.loads(event[3][name])
+
+        opening = {"epic": EPIC, "expiry": "-", "direction": "BUY", "size": 1, "orderType": "MARKET"}
+        opening |= {"currencyCode": "USD", "forceOpen": True, "guaranteedStop": False}
+        reference = simulator.ask("/positions/otc", 2, method="POST", body=opening)["dealReference"]
+        confirm, update = told("CONFIRMS"), told("OPU")
+        assert (confirm["dealReference"], confirm["status"], update["status"]) == (reference, "OPEN", "OPEN")
+        simulator.ask("/repeat-dealing-window")
+        closing = {"dealId": confirm["dealId"], "direction": "SELL", "size": 1, "orderType": "MARKET"}
+        simulator.ask("/positions/otc", method="DELETE", body=closing)
+        assert (told("CONFIRMS")["status"], told("OPU")["status"]) == ("CLOSED", "DELETED")
+        assert client.expect(lambda event: event[:2] == ["update", "ACCOUNT:ABC123"] and event[3]["DEPOSIT"] == "0.00")
+        client.say("disconnect")
+        client.expect_status("DISCONNECTED")
+    finally:
+        client.close()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import socket
 import ssl
+import struct
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -18,7 +21,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ig_sdk.errors import ConnectFailed, ConnectionLost, RequestTimeout
+from ig_sdk.errors import (
+    ConfigError,
+    ConnectFailed,
+    ConnectionLost,
+    DecodeError,
+    IGError,
+    RequestTimeout,
+    TransportError,
+)
+from ig_sdk.rest import transport as transport_module
 from ig_sdk.rest.transport import Request, RequestsTransport, Timeout
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -304,3 +316,168 @@ def test_many_threads_share_one_transport() -> None:
     with serving(script) as (server, transport), ThreadPoolExecutor(8, "test-caller") as pool:
         answers = list(pool.map(lambda number: get(transport, f"{server.url}/{number}"), range(40)))
     assert answers == [b"/x/%d" % number for number in range(40)]
+
+
+REQUEST = Request("POST", "", {"CST": "t" * 30}, b'{"dealReference": "mine"}')
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+SIZED = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"a": 12.5}'
+
+
+def reset(connection: socket.socket) -> None:
+    """Break the connection off instead of ending it."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def outcome(transport: RequestsTransport, url: str, read_s: float = 5.0) -> Exception | bytes:
+    try:
+        return transport.send(dataclasses.replace(REQUEST, url=url), timeout=Timeout(2.0, read_s)).body
+    except IGError as error:
+        return error
+
+
+@pytest.mark.parametrize("read", [1, 20, 60, 150, 10_000])
+def test_a_request_cut_anywhere_may_have_been_sent(read: int) -> None:
+    """A server that breaks off while it reads, wherever, leaves a request that may have arrived."""
+
+    def script(connection: socket.socket, _done: threading.Event) -> None:
+        connection.recv(read, socket.MSG_WAITALL if read < 150 else 0)
+        reset(connection)
+
+    with serving(script) as (server, transport):
+        error = outcome(transport, server.url)
+    assert isinstance(error, ConnectionLost)
+    assert error.sent == "maybe"
+
+
+@pytest.mark.parametrize("answer", [SIZED, CHUNKED])
+@pytest.mark.parametrize("rough", [False, True])
+def test_an_answer_cut_anywhere_is_a_lost_connection(answer: bytes, rough: bool) -> None:
+    """An answer of which one byte is missing, whichever, is none; the whole one is."""
+    # Once the zero that ends a chunked answer is there, only line ends are missing, which nobody waits for.
+    needed = len(answer) - 4 * (answer is CHUNKED)
+    lengths = iter(range(needed + 1))
+
+    def script(connection: socket.socket, _done: threading.Event) -> None:
+        read_head(connection)
+        connection.sendall(answer[: next(lengths)])
+        if rough:
+            reset(connection)
+
+    with serving(script) as (server, transport):
+        errors = [outcome(transport, server.url) for _ in range(needed)]
+        assert {type(error) for error in errors} == {ConnectionLost}
+        assert {error.sent for error in errors if isinstance(error, TransportError)} == {"maybe"}
+        if not rough:
+            assert isinstance(outcome(transport, server.url), bytes)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 99999999999999999999",
+        b"Content-Length: -5",
+        b"Content-Length: many",
+        b"Content-Length: 5, 6",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 3",
+        b"Transfer-Encoding: gzip",
+    ],
+)
+def test_a_server_that_lies_about_its_length_is_not_waited_for(head: bytes) -> None:
+    """A length that is wrong, or none, ends with the connection or with the time; never in a call that hangs."""
+
+    def script(connection: socket.socket, done: threading.Event) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\nabc")
+        done.wait(10)
+
+    with serving(script) as (server, transport):
+        error = outcome(transport, server.url, read_s=0.2)
+    assert isinstance(error, (ConnectionLost, RequestTimeout))
+    assert error.sent == "maybe"
+
+
+@pytest.mark.parametrize(
+    "line", [b"CST canary7f3a", b"X: y\r\nCST canary7f3a", b" CST: canary7f3a", b"CST: canary7f3a\rX"]
+)
+def test_a_head_that_cannot_be_read_is_not_logged(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """What is no header in an answer may be a token: it is in no log of ours or of the libraries below."""
+    caplog.set_level("DEBUG")
+
+    def script(connection: socket.socket, _done: threading.Event) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + line + b"\r\nContent-Length: 2\r\n\r\nok")
+
+    with serving(script) as (server, transport):
+        outcome(transport, server.url)
+    assert "canary" not in caplog.text
+
+
+def test_what_is_left_over_is_nobodys_answer() -> None:
+    """Bytes behind the promised length do not become the answer to the next request."""
+
+    def script(connection: socket.socket, _done: threading.Event) -> None:
+        read_head(connection)
+        connection.sendall(OK + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+
+    with serving(script) as (server, transport):
+        assert [get(transport, server.url) for _ in range(3)] == [b"ok"] * 3
+        assert server.connections == 3
+
+
+@pytest.mark.parametrize(
+    "start", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "]
+)
+def test_an_answer_without_end_is_given_up(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an endless body nor an endless head fills the memory or takes for ever."""
+    monkeypatch.setattr(transport_module, "MAX_BODY", 1_000_000)
+
+    def script(connection: socket.socket, done: threading.Event) -> None:
+        read_head(connection)
+        while not done.is_set():
+            connection.sendall(start if b"100" in start else start[:0] or b"x" * 65_536)
+
+    def first(connection: socket.socket, done: threading.Event) -> None:
+        connection.sendall(start)
+        script(connection, done)
+
+    with serving(first) as (server, transport):
+        error = outcome(transport, server.url, read_s=1.0)
+    assert isinstance(error, (ConnectionLost, RequestTimeout, DecodeError))
+
+
+@pytest.mark.parametrize("value", ["canary\r\nX-Evil: canary", "\u043a\u043b\u044e\u0447", "canary\ncanary"])
+def test_a_header_that_cannot_be_sent_is_not_shown(value: str) -> None:
+    """A token with odd characters ends before anything leaves, and the error does not repeat it."""
+    with serving(lambda _connection, _done: None) as (server, transport):
+        with pytest.raises(ConfigError) as excinfo:
+            transport.send(Request("GET", server.url, {"CST": value}), timeout=Timeout(2, 2))
+        told = "".join(traceback.format_exception(excinfo.value))
+    assert not [part for part in ("canary", "\u043a\u043b\u044e\u0447", "X-Evil") if part in told]
+
+
+def test_an_interim_answer_is_not_the_answer() -> None:
+    """What is sent before the answer is passed over; the answer behind it does not go to the next request."""
+
+    def script(connection: socket.socket, done: threading.Event) -> None:
+        while not done.is_set():
+            path = read_head(connection).split(b" ")[1]
+            connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n")
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + path)
+
+    with serving(script) as (server, transport):
+        assert [get(transport, server.url.removesuffix("x") + name) for name in "abc"] == [b"/a", b"/b", b"/c"]
+        assert server.connections == 1
+
+
+def test_connecting_and_answering_share_one_limit() -> None:
+    """A limit for the whole is kept even where that of the answer alone would allow more."""
+
+    def script(connection: socket.socket, done: threading.Event) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
+        while not done.wait(0.02):
+            connection.sendall(b"x")
+
+    with serving(script) as (server, transport), pytest.raises(RequestTimeout):
+        transport.send(Request("GET", server.url), timeout=Timeout(60.0, 60.0, whole_s=0.2))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -71,3 +72,91 @@ def test_refusals_are_told_without_secrets(sim: Simulator) -> None:
                 ig.login()
             told = "".join(traceback.format_exception(excinfo.value)) + repr(vars(excinfo.value))
         assert "canary" not in told
+
+
+LOGINS = [{"login_version": 2}, {"login_version": 3}, {"login_version": 2, "encrypt_password": True}]
+
+
+def proofs_of(ig: IGClient) -> set[str]:
+    """Everything that would let somebody else in: the tokens of the login in force and of the stream."""
+    tokens_of(ig)
+    session = ig._auth._session
+    assert session
+    kept = [session.tokens, *filter(None, [session.fetched])]
+    texts = [getattr(each, name, "") for each in kept for name in ("cst", "xst", "access", "refresh")]
+    return {text for text in texts if text} | tokens_of(ig) | {OWN.password, OWN.api_key}
+
+
+def failure_of(call: Callable[[], object]) -> IGError:
+    """What a call fails with; this frame, the outermost of its traceback, holds nothing else."""
+    with pytest.raises(IGError) as excinfo:
+        call()
+    return excinfo.value
+
+
+def shown_by(error: BaseException) -> str:
+    """Everything that a log, a debugger or an error reporter may show of an error."""
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    plain = traceback.format_exception(error)
+    return "".join([*told.format(), *plain, repr(error), str(error), repr(vars(error)), repr(pickle.dumps(error))])
+
+
+def bad_days(sim: Simulator, path: str) -> list[Callable[[], object]]:
+    """One failure of each kind."""
+    page = b"<html>" + OWN.password.encode() + OWN.api_key.encode()
+    fault = sim.faults.rest
+    return [
+        lambda: fault(status=503, times=1, path=path),
+        lambda: fault(status=401, times=1, path=path, code="error.security.invalid-details"),
+        lambda: fault(status=403, times=1, path=path, code="error.security.api-key-invalid"),
+        lambda: fault(status=400, times=1, path=path, code=f"odd {OWN.password} {OWN.api_key}"),
+        lambda: fault(status=200, times=1, path=path, body=page),
+        lambda: fault(status=None, times=1, path=path, drop=True),
+        lambda: fault(status=None, times=1, path=path, cut_after=9),
+        lambda: fault(status=None, times=1, path=path, cut_after=150),
+        lambda: fault(status=None, times=1, path=path, delay_s=2),
+    ]
+
+
+@pytest.fixture
+def everything(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """All records of all loggers, the libraries' too."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("urllib3", "urllib3.connectionpool", "urllib3.connection", "requests", "websocket", "ig_sdk"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    return caplog
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_failures_show_no_secret(
+    sim: Simulator, login: dict[str, object], everything: pytest.LogCaptureFixture
+) -> None:
+    """No failing call shows a token, the key or the password: not its text, its traceback with variables, its pickle."""
+    errors, proofs = [], set()
+    with sim.client(**login, reconnect={"max_retries": 0}) as ig:
+        for spoil in bad_days(sim, "/markets"):
+            ig.login()
+            proofs |= proofs_of(ig)
+            spoil()
+            errors.append(failure_of(lambda: ig.markets.get("EURUSD", timeout=1)))
+            sim.faults.clear()
+    records = [vars(record) for record in everything.records]
+    told = everything.text + repr([{k: v for k, v in record.items() if k != "exc_info"} for record in records])
+    told += "".join(shown_by(error) for error in errors)
+    assert len(errors) == len(bad_days(sim, ""))
+    assert [proof for proof in proofs if proof in told] == []
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_failing_logins_show_no_secret(
+    sim: Simulator, login: dict[str, object], everything: pytest.LogCaptureFixture
+) -> None:
+    """The same holds while the password itself is on its way, and in an answer that holds the tokens."""
+    errors = []
+    for spoil in bad_days(sim, "/session"):
+        with sim.client(**login, reconnect={"max_retries": 0}) as ig:
+            spoil()
+            errors.append(failure_of(lambda ig=ig: ig.login(timeout=1)))
+            sim.faults.clear()
+    told = everything.text + "".join(shown_by(error) for error in errors)
+    assert [secret for secret in (OWN.password, OWN.api_key) if secret in told] == []

@@ -12,6 +12,7 @@ import pytest
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import DecodeError
 from ig_sdk.simulator.feed import Feed
+from ig_sdk.simulator.hours import Bells
 from ig_sdk.simulator.instruments import instruments
 from ig_sdk.simulator.market import Market, Quote
 from ig_sdk.simulator.replay import Replay
@@ -50,6 +51,10 @@ class Stand:
         self.absences: list[float] = []
         self.delays: list[float] = []
         self.present = True
+        self.unsent: list[Tick] = []
+
+    def observe(self, tick: Tick) -> None:
+        self.unsent.append(tick)
 
     def publish(self, tick: Tick) -> None:
         self.times.append(self.clock.monotonic())
@@ -261,21 +266,118 @@ def test_live_prices_come_when_they_are_due():
     feed.close()
     feed.close()
     assert got == expected
+    assert [tick.epic for tick in stand.unsent] == [EURUSD, GBPUSD]
     assert feed.latest(EURUSD) == [tick for tick in expected if tick.epic == EURUSD][-1]
     assert feed.quote("CS.D.NOPE.MINI.IP") is None
     assert feed.latest("CS.D.NOPE.MINI.IP") is None
 
 
 def test_a_market_that_slept_does_not_relive_it():
-    """After a jump of the clock only the last seconds are published."""
+    """After a jump of the clock only the last seconds are published; what came before is seen without being sent."""
     clock = ManualClock(START)
     stand = Stand(clock)
     feed = feed_of(stand)
     feed.start()
-    clock.advance(3600.0)
-    first = stand.ticks.get(timeout=PATIENCE_S)
+    clock.advance(1500.0)
+    assert feed.wait_current(PATIENCE_S)
     feed.close()
-    assert first.time >= START + timedelta(seconds=3590)
+    sent = stand.taken()
+    assert sent[0].time >= START + timedelta(seconds=1490)
+    market = Market(7, START, markets=[instruments()[EURUSD], instruments()[GBPUSD]])
+    assert stand.unsent + sent == market.opening + market.advance(START + timedelta(seconds=1500))
+
+
+def test_a_market_that_slept_long_passes_it_over():
+    """After days not every price is made, but some at all times, in order and unsent: history has no hole."""
+    clock = ManualClock(START)
+    stand = Stand(clock)
+    feed = feed_of(stand)
+    feed.start()
+    clock.advance(3 * 86_400.0)
+    assert feed.wait_current(PATIENCE_S)
+    feed.close()
+    times = [tick.time for tick in stand.unsent if tick.epic == EURUSD]
+    assert times == sorted(times)
+    assert len(times) < 3_000
+    assert {time.replace(minute=0, second=0, microsecond=0) for time in times} >= {
+        (START + timedelta(hours=hours)).replace(minute=0, second=0, microsecond=0) for hours in range(3 * 24)
+    }
+    assert all(tick.time >= clock.now() - timedelta(seconds=10) for tick in stand.taken())
+
+
+def test_a_clock_moved_step_by_step_gives_every_price_in_its_step():
+    """Waiting until the feed is current makes a test see exactly what is due, and nothing later."""
+    clock = ManualClock(START)
+    stand = Stand(clock)
+    feed = feed_of(stand)
+    feed.start()
+    market = Market(7, START, markets=[instruments()[EURUSD], instruments()[GBPUSD]])
+    for _ in range(20):
+        clock.advance(0.25)
+        assert feed.wait_current(PATIENCE_S)
+        assert stand.taken() == market.advance(clock.now())
+    feed.close()
+
+
+def test_markets_open_and_close_with_the_clock():
+    """With opening hours each market's status is told at first and when it changes; closed ones have no price."""
+    clock = ManualClock(datetime(2025, 1, 10, 21, 59, 50, tzinfo=timezone.utc))
+    stand = Stand(clock)
+    markets = [instruments()[EURUSD], instruments()["UA.D.AAPL.CASH.IP"]]
+    told: Queue[tuple[str, str]] = Queue()
+    feed = Feed(
+        Market(7, clock.now(), markets=markets, opening_hours=True),
+        stand,
+        clock=clock,
+        bells=Bells(markets),
+        on_status=lambda epic, status: told.put((epic, status)),
+    )
+    feed.start()
+    assert [told.get_nowait() for _ in range(2)] == [(EURUSD, "TRADEABLE"), ("UA.D.AAPL.CASH.IP", "CLOSED")]
+    for _ in range(12):
+        clock.advance(1.0)
+        assert feed.wait_current(PATIENCE_S)
+    ends = datetime(2025, 1, 10, 22, tzinfo=timezone.utc)
+    clock.advance(2.0)
+    assert told.get(timeout=PATIENCE_S) == (EURUSD, "EDITS_ONLY")
+    feed.close()
+    assert told.empty()
+    ticks = stand.taken()
+    assert ticks
+    assert all(tick.epic == EURUSD and tick.time < ends for tick in ticks)
+
+
+def test_prices_before_the_close_are_dealt_at_before_it():
+    """A clock that jumps over the bell does not close the market on the prices that came before it."""
+    clock = ManualClock(datetime(2025, 1, 10, 21, 59, 50, tzinfo=timezone.utc))
+    stand, markets = Stand(clock), [instruments()[EURUSD]]
+    market = Market(7, clock.now(), markets=markets, opening_hours=True)
+    told: list[tuple[str, int]] = []
+    feed = Feed(
+        market,
+        stand,
+        clock=clock,
+        bells=Bells(markets),
+        on_status=lambda _, status: told.append((status, len(stand.unsent) + stand.ticks.qsize())),
+    )
+    feed.start()
+    clock.advance(20.0)
+    assert feed.wait_current(PATIENCE_S)
+    feed.close()
+    assert told == [("TRADEABLE", 1), ("EDITS_ONLY", len(stand.unsent) + stand.ticks.qsize())]
+
+
+def test_a_clock_moved_past_the_close_at_once_is_caught_up_with():
+    """The stride that ends behind the last tick before a weekend is not the last one."""
+    clock = ManualClock(datetime(2025, 1, 10, 21, 59, 50, tzinfo=timezone.utc))
+    markets = [instruments()[EURUSD]]
+    feed = Feed(
+        Market(7, clock.now(), markets=markets, opening_hours=True), Stand(clock), clock=clock, bells=Bells(markets)
+    )
+    feed.start()
+    clock.advance(20.0)
+    assert feed.wait_current(PATIENCE_S)
+    feed.close()
 
 
 def test_a_replayed_market_has_no_made_up_prices():

@@ -308,6 +308,13 @@ def test_an_unreadable_first_line_is_not_repeated(sim):
     assert raw(sim, b"GET /markets/a canary HTTP/1.1\r\n\r\n") == (400, {"errorCode": "invalid request"})
 
 
+@pytest.mark.parametrize("line", ["\x00\xff garbage", "GET / HTTP/9.9", "PRI * HTTP/2.0", "POST /"])
+def test_the_refusal_of_no_http_is_http(sim, line):
+    """Whatever the first line says, the answer has a status line and the form of IG's refusals."""
+    status, body = raw(sim, line.encode("latin-1") + b"\r\n\r\n")
+    assert (status in (400, 505), body) == (True, {"errorCode": "invalid request"})
+
+
 def test_requests_are_logged_without_query_and_colour(sim, http_session, caplog):
     """A log line of a request is plain text without its query."""
     caplog.set_level("DEBUG", logger="ig_sdk.simulator")

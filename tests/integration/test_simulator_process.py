@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,6 +35,21 @@ def refused(*arguments: str) -> tuple[int, str]:
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(("arguments", "refused_at"), [((), 30), (("--no-allowances",), None)])
+def test_igs_allowances_apply_unless_told_otherwise(arguments, refused_at):
+    """An account's 31st request that is no deal is refused with 403, as a live key's is; the flag lets all pass."""
+    with running(*arguments) as (_, ready), requests.Session() as session:
+        session.headers.update({"X-IG-API-KEY": ready["api_key"], "VERSION": "2"})
+        login = {"identifier": ready["identifier"], "password": ready["password"]}
+        reply = session.post(f"{ready['rest_url']}/session", json=login, timeout=TIMEOUT_S)
+        session.headers.update({name: reply.headers[name] for name in ("CST", "X-SECURITY-TOKEN")})
+        replies = [session.get(f"{ready['rest_url']}/positions", timeout=TIMEOUT_S) for _ in range(40)]
+        refusals = [number for number, each in enumerate(replies) if each.status_code == 403]
+        assert refusals == ([] if refused_at is None else list(range(refused_at, 40)))
+        for number in refusals:
+            assert replies[number].json() == {"errorCode": "error.public-api.exceeded-account-allowance"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -112,6 +128,30 @@ def test_main_ends_with_the_signal(monkeypatch):
     assert json.loads(out.getvalue())["account_id"] == "ABC123"
 
 
+def test_a_signal_before_the_start_ends_it_quietly(capsys):
+    """Whoever interrupts it while it is still being loaded gets no word and no error."""
+    stop = threading.Event()
+    stop.set()
+    assert main(["--no-allowances"], stop=stop) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_faults_and_hours_from_the_command_line():
+    """A fault named on the command line happens; closed markets are closed."""
+    with running("--opening-hours", "--fault", "rest status=503 times=1 path=/session") as (process, ready):
+        with requests.Session() as session:
+            body = {"identifier": ready["identifier"], "password": ready["password"]}
+            headers = {"X-IG-API-KEY": ready["api_key"], "VERSION": "2"}
+            url = f"{ready['rest_url']}/session"
+            statuses = [session.post(url, json=body, headers=headers, timeout=TIMEOUT_S).status_code for _ in range(2)]
+        assert statuses == [503, 200]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT_S) == 0
+    status, told = refused("--fault", "no-such-fault")
+    assert status == 2
+    assert "no-such-fault" in told
+
+
 def test_help_names_every_option():
     """The options of the contract are there."""
     done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
@@ -124,5 +164,7 @@ def test_help_names_every_option():
         "--seed",
         "--tlcp-max",
         "--no-allowances",
+        "--opening-hours",
+        "--fault",
     ]:
         assert option in done.stdout

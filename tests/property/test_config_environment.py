@@ -51,6 +51,7 @@ KEYS: dict[str, st.SearchStrategy[Any]] = {
     "live.max_ticks_per_second": positive,
     "live.heartbeat_interval_s": positive,
     "live.data_quality_threshold": st.floats(0, 1),
+    "history.cache": st.sampled_from(["auto", "none", "prices.sqlite", "/data/prices.sqlite"]),
     "logging.level": st.sampled_from(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]),
     "logging.directory": st.sampled_from(["log", "/var/log/ig"]),
     "logging.rotation_mb": positive,

@@ -58,18 +58,10 @@ def test_missing_credentials_are_refused_before_any_request(environment: str) ->
             assert len(excinfo.value.faults) == 3
 
 
-@pytest.mark.parametrize(
-    ("config", "key"),
-    [
-        (IGConfig(login_version=3), "login_version"),
-        (IGConfig(encrypt_password=True), "encrypt_password"),
-        (IGConfig(ca_bundle="/nowhere/cert.pem"), "ca_bundle"),
-    ],
-)
-def test_what_cannot_be_done_is_refused_at_once(config: IGConfig, key: str) -> None:
-    """A configuration that asks for what this version cannot do makes no client."""
-    with pytest.raises(ConfigError, match=key):
-        IGClient(config)
+def test_what_cannot_be_done_is_refused_at_once() -> None:
+    """A configuration that asks for what cannot be done makes no client."""
+    with pytest.raises(ConfigError, match="ca_bundle"):
+        IGClient(IGConfig(ca_bundle="/nowhere/cert.pem"))
 
 
 def test_only_a_configuration_makes_a_client() -> None:

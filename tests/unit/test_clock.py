@@ -21,6 +21,15 @@ def test_manual_clock_moves_only_when_told() -> None:
     assert (clock.now(), clock.monotonic()) == (start + timedelta(seconds=90.5), 90.5)
 
 
+def test_both_readings_agree_after_many_small_steps() -> None:
+    """To the microsecond, so that who waits for a time that ``now()`` shows does not miss it by rounding."""
+    clock = ManualClock()
+    for _ in range(1_053):
+        clock.advance(0.002)
+    assert clock.now() - ManualClock().now() == timedelta(seconds=2.106)
+    assert clock.monotonic() == 2.106
+
+
 def test_time_does_not_go_backwards() -> None:
     """Nothing changes when it is asked to."""
     clock = ManualClock()

@@ -134,6 +134,22 @@ def test_account_type_names_the_environment(tmp_path: Path, name: str) -> None:
     assert config.base_url == BASE_URLS["live"]
 
 
+@pytest.mark.parametrize("name", ["IG_ACC_TYPE", "IG_SERVICE_ACC_TYPE"])
+def test_account_type_may_name_an_account(tmp_path: Path, name: str) -> None:
+    """IG_ACC_TYPE=SPREADBET asks for that kind of account, beside whatever names the environment."""
+    config = IGConfig.load(tmp_path, {name: "SPREADBET", "IG_ENVIRONMENT": "live"})
+    assert (config.environment, config.account_id) == ("live", "SPREADBET")
+    assert IGConfig.load(tmp_path, {name: "cfd"}).environment == "demo"
+    assert IGConfig.load(tmp_path, {name: "cfd", "IG_ACCOUNT_ID": "ABC123"}).account_id == "ABC123"
+    with pytest.raises(ConfigError, match=name):
+        IGConfig.load(tmp_path, {name: "moon"})
+
+
+def test_accounts_may_have_names(tmp_path: Path) -> None:
+    """Where an account is named, a name with spaces will do."""
+    assert IGConfig.load(tmp_path, {"IG_ACCOUNT_ID": "My spread bets (GBP)"}).account_id == "My spread bets (GBP)"
+
+
 def test_environment_text_becomes_values(tmp_path: Path) -> None:
     """Numbers, truth values, lists and nothing are read from text."""
     env = {

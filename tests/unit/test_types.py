@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -109,17 +110,20 @@ def test_no_number_is_no_decimal(wrong: object) -> None:
 
 def test_stops_and_limits_say_which_number_they_hold() -> None:
     """Exactly one of level and distance; numbers become decimals."""
-    assert Stop(level="1.05").level == Decimal("1.05")  # type: ignore[arg-type]
-    assert Limit(distance=20).distance == Decimal(20)  # type: ignore[arg-type]
+    assert Stop(level="1.05").level == Decimal("1.05")
+    assert Limit(distance=20).distance == Decimal(20)
+    assert dataclasses.replace(Stop(distance=20), guaranteed=True) == Stop(distance="20", guaranteed=True)
     for kind in (Stop, Limit):
         for wrong in ({}, {"level": 1, "distance": 2}):
             with pytest.raises(ValueError, match=r"either level= .* or distance="):
-                kind(**wrong)  # type: ignore[arg-type]
+                kind(**wrong)
+        with pytest.raises(TypeError, match="positional"):
+            kind(20)
 
 
 def test_trailing_stops_need_a_distance_and_no_guarantee() -> None:
     """As IG demands."""
-    assert Stop(distance=20, trailing_step=5).trailing_step == 5  # type: ignore[arg-type]
+    assert Stop(distance=20, trailing_step=5).trailing_step == 5
     for wrong in ({"level": 1, "trailing_step": 5}, {"distance": 1, "trailing_step": 5, "guaranteed": True}):
         with pytest.raises(ValueError, match="trailing"):
             Stop(**wrong)  # type: ignore[arg-type]

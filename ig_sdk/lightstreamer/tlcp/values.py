@@ -136,25 +136,37 @@ def encode_fields(
         return "|".join(_whole(value) for value in values), frozenset()
     tokens: list[str] = []
     still_patched = set(patched)
+    # Prices go whole, thousands of times a second.
+    whole = not (tlcp_diff or make_patch or still_patched)
     run = 0
     for index, (value, before) in enumerate(zip(values, previous, strict=True)):
         if value == before:
             run += 1
             continue
-        tokens += _unchanged(run, run_from)
-        run = 0
+        if run:
+            tokens += _unchanged(run, run_from)
+            run = 0
         token = _whole(value)
-        patch = _patch_token(value, before, make_patch)
-        if patch is not None and len(patch) < len(token):
-            token = patch
-            still_patched.add(index)
-        else:
-            if tlcp_diff and index not in still_patched:
-                token = _diff_token(value, before, token)
-            still_patched.discard(index)
+        if not whole:
+            may_differ = tlcp_diff and index not in still_patched
+            token = _shortest(value, before, token, make_patch, may_differ=may_differ)
+            if token.startswith("^P"):
+                still_patched.add(index)
+            else:
+                still_patched.discard(index)
         tokens.append(token)
     tokens += _unchanged(run, run_from)
     return "|".join(tokens), frozenset(still_patched)
+
+
+def _shortest(
+    value: str | None, before: str | None, whole: str, make_patch: JsonPatch | None, *, may_differ: bool
+) -> str:
+    """Return the shortest token that may be sent for a changed field."""
+    patch = _patch_token(value, before, make_patch)
+    if patch is not None and len(patch) < len(whole):
+        return patch
+    return _diff_token(value, before, whole) if may_differ else whole
 
 
 def _plain(token: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from collections.abc import Callable
@@ -24,9 +25,16 @@ from ig_sdk.errors import (
 from ig_sdk.rest.auth import Auth
 from ig_sdk.rest.endpoint import Endpoint
 from ig_sdk.rest.requestor import Requestor
+from ig_sdk.rest.tokens import OAuthTokens
 from ig_sdk.rest.transport import Request, Response, Timeout
 
-CONFIG = IGConfig(api_key="key", identifier="me", password="canarypass", reconnect={"max_retries": 0})
+CONFIG = IGConfig(
+    api_key="key",
+    identifier="me",
+    password="canarypass",
+    reconnect={"max_retries": 0},
+    limits={"non_trading_per_minute": 100_000},
+)
 READ = Endpoint("GET", "/anything")
 ACCOUNTS = [
     {"accountId": "AAA", "accountName": "Main", "accountType": "CFD", "preferred": True},
@@ -345,6 +353,51 @@ def test_the_haste_of_one_is_not_the_failure_of_all() -> None:
     assert bench.broker.logins == 2
 
 
+def test_an_interrupt_is_for_one_thread_alone() -> None:
+    """Ctrl-C in the thread that logs in is not raised in those that wait for it: one of them logs in instead."""
+    bench = Bench()
+    entered, release = threading.Event(), threading.Event()
+
+    def interrupted() -> Response:
+        bench.broker.login_answer = None
+        entered.set()
+        release.wait(5)
+        raise KeyboardInterrupt
+
+    bench.broker.login_answer = interrupted
+    with ThreadPoolExecutor(2, "test-caller") as pool:
+        leader = pool.submit(bench.call)
+        assert entered.wait(5)
+        patient = pool.submit(bench.call)
+        bench.clock.await_waiters(1)
+        release.set()
+        assert isinstance(leader.exception(5), KeyboardInterrupt)
+        patient.result(5)
+    assert bench.broker.logins == 2
+
+
+def test_a_switch_during_a_new_login_mixes_no_tokens() -> None:
+    """The account token that IG gives goes with the login that was switched, never with one made meanwhile."""
+    bench = Bench()
+    bench.login()
+    send = bench.broker.send
+
+    def switching(request: Request, *, timeout: Timeout) -> Response:
+        answer = send(request, timeout=timeout)
+        if request.method == "PUT" and bench.broker.logins == 1:
+            # Another thread finds its account token dead before this answer is here, and logs in.
+            bench.broker.dead = 1
+            bench.call()
+        return answer
+
+    bench.broker.send = switching  # type: ignore[method-assign]
+    bench.auth.switch("BBB", bench.auth.budget(None), make_default=False)
+    bench.call()
+    pairs = [(each.headers["CST"], each.headers["X-SECURITY-TOKEN"]) for each in bench.broker.logged_in]
+    assert list(dict.fromkeys(pairs)) == [("cst1", "xst1"), ("cst2", "xst2"), ("cst2", "xstBBB")]
+    assert bench.auth.account_id == "BBB"
+
+
 def test_nothing_secret_is_printed() -> None:
     """Neither the login nor its session shows tokens or the password."""
     bench = Bench()
@@ -352,3 +405,34 @@ def test_nothing_secret_is_printed() -> None:
     shown = repr(login) + repr(vars(bench.auth))
     assert "cst1" not in shown
     assert "canarypass" not in shown
+
+
+def test_logins_of_version_3_show_no_tokens() -> None:
+    """Neither the tokens, nor the login, nor whoever holds them print what they are."""
+    bench = Bench(dataclasses.replace(CONFIG, login_version=3))
+    token = {"access_token": "canary-access", "refresh_token": "canary-refresh", "expires_in": "60"}
+    body = json.dumps({"accountId": "AAA", "lightstreamerEndpoint": "https://p", "oauthToken": token}).encode()
+    bench.broker.login_answer = lambda: Response(200, {}, body)
+    login = bench.login()
+    assert login.current_account_id == "AAA"
+    shown = f"{login!r} {login.extra} {vars(bench.auth)!r} {bench.auth.stamp(bench.auth.budget(None))!r}"
+    assert "canary" not in shown
+
+
+@pytest.mark.parametrize(
+    ("told", "overdue_at"),
+    [("60", 50), ("600", 590), (30, 20), (None, 50), ("soon", 50), ("-5", 50), ("nan", 50), ([], 50)],
+)
+def test_a_life_that_is_told_oddly(told: object, overdue_at: float) -> None:
+    """An access token is renewed ten seconds before its end; an end that is none is taken for IG's usual one."""
+    tokens = OAuthTokens.of({"access_token": "a", "refresh_token": "b", "expires_in": told}, asked_at=100.0)
+    assert not tokens.overdue(100.0 + overdue_at - 0.1)
+    assert tokens.overdue(100.0 + overdue_at)
+    assert tokens.headers("AAA") == {"Authorization": "Bearer a", "IG-ACCOUNT-ID": "AAA"}
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"access_token": "a"}, {"access_token": "", "refresh_token": "b"}])
+def test_oauth_tokens_that_are_none(data: object) -> None:
+    """An answer without both tokens is no login."""
+    with pytest.raises(DecodeError):
+        OAuthTokens.of(data, asked_at=0.0)

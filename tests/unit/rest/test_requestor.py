@@ -7,9 +7,12 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.config import IGConfig
@@ -20,11 +23,13 @@ from ig_sdk.errors import (
     ConnectionLost,
     DecodeError,
     InvalidRequest,
+    RateLimited,
     RequestTimeout,
     SessionExpired,
     UsageError,
 )
 from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.outgoing import json_text
 from ig_sdk.rest.requestor import Budget, Requestor, Stamp
 from ig_sdk.rest.transport import Request, Response, Timeout
 
@@ -61,6 +66,8 @@ class Scripted:
 
 class Tokens:
     """An authorizer whose logins are counted."""
+
+    account_id = "ABC12"
 
     def __init__(self) -> None:
         self.generation = 1
@@ -187,6 +194,8 @@ def test_a_call_keeps_to_its_time() -> None:
     assert bench.clock.monotonic() <= 5
     assert len(bench.transport.requests) == 3  # at 0, 1 and 3 seconds; the next pause would be 4
     assert [round(limit.read_s) for limit in bench.transport.timeouts] == [5, 4, 2]
+    # Connecting and answering together, too.
+    assert [limit.whole_s for limit in bench.transport.timeouts] == [limit.read_s for limit in bench.transport.timeouts]
 
 
 def test_without_a_time_the_configuration_bounds_each_attempt() -> None:
@@ -258,3 +267,117 @@ def test_secrets_that_a_server_echoes_are_not_repeated(place: str, caplog: pytes
     seen = f"{excinfo.value} {vars(excinfo.value)} {caplog.text}"
     assert not [secret for secret in told.split() if secret in seen]
     assert "*** *** ***" in seen
+
+
+def test_a_delete_with_a_body_travels_as_post() -> None:
+    """The gateway drops the body of a real DELETE, so its method is a header of that request alone (REST.md section 1)."""
+    bench = Bench(OK, OK, OK)
+    close = Endpoint("DELETE", "/positions/otc", mutating=True)
+    bench.call(close, body={"dealId": "DIAAAA1"})
+    bench.call(close)
+    bench.call()
+    methods = [(request.method, request.headers.get("_method")) for request in bench.transport.requests]
+    assert methods == [("POST", "DELETE"), ("DELETE", None), ("GET", None)]
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15, places=12), st.booleans())
+def test_numbers_are_sent_with_their_digits(number: Decimal, nested: bool) -> None:
+    """A Decimal arrives as the JSON number with exactly its digits, at any depth."""
+    body = {"size": number, "text": 'é"', "none": None, "yes": True, "list": [number, {"level": number}]}
+    sent = json_text({"all": body} if nested else body)
+    assert json.loads(sent, parse_float=Decimal, parse_int=Decimal) == ({"all": body} if nested else body)
+    assert f'"size": {number:f},' in sent
+    assert "e" not in f"{number:f}".lower()
+
+
+@pytest.mark.parametrize("number", [Decimal("NaN"), Decimal("Infinity"), float("nan"), float("inf")])
+def test_what_is_no_number_is_not_sent(number: Any) -> None:
+    """NaN is refused before anything leaves."""
+    bench = Bench(OK)
+    with pytest.raises(ValueError):
+        bench.call(DEAL, body={"size": number})
+    assert not bench.transport.requests
+
+
+def test_raw_bodies_are_left_alone() -> None:
+    """A raw endpoint's answer is handed over undecoded; every answer keeps its bytes."""
+    bench = Bench(Response(200, {}, b"%PDF"), OK)
+    raw = bench.call(Endpoint("GET", "/document", raw=True))
+    assert (raw.data, raw.body) == (None, b"%PDF")
+    assert bench.call().body == OK.body
+
+
+SPENT = Response(403, {}, b'{"errorCode": "error.public-api.exceeded-account-allowance"}')
+DEALS_SPENT = Response(403, {}, b'{"errorCode": "error.public-api.exceeded-account-trading-allowance"}')
+LIMITED = IGConfig(api_key="k", limits={"non_trading_per_minute": 30, "trading_per_minute": 30})
+
+
+def test_a_read_waits_out_a_spent_allowance() -> None:
+    """A refused read goes again a minute later, and the user sees only its answer."""
+    bench = Bench(SPENT, OK, config=LIMITED)
+    assert bench.call().data
+    assert 60 <= bench.clock.monotonic() <= 62
+
+
+def test_a_read_without_the_time_for_that_fails_at_once() -> None:
+    """Less time than the wait: IG's refusal, with the time until it makes sense to ask again."""
+    bench = Bench(SPENT, OK, config=LIMITED)
+    with pytest.raises(RateLimited) as excinfo:
+        bench.call(timeout=30)
+    assert (excinfo.value.status, excinfo.value.allowance) == (403, "account")
+    assert excinfo.value.retry_after
+    assert 60 <= excinfo.value.retry_after <= 62
+    assert bench.clock.monotonic() < 1
+
+
+def test_a_refused_deal_is_not_sent_again() -> None:
+    """The refusal of a deal is the caller's to answer; the next deal waits for it here."""
+    bench = Bench(DEALS_SPENT, OK, config=LIMITED)
+    deal = dataclasses.replace(DEAL, allowance="trading")
+    with pytest.raises(RateLimited):
+        bench.call(deal, body={})
+    assert len(bench.transport.requests) == 1
+    bench.call(deal, body={})
+    assert bench.clock.monotonic() >= 60
+
+
+def test_a_wait_takes_fresh_tokens() -> None:
+    """Tokens of version 3 live for a minute: what waited as long does not leave with the old ones."""
+    bench = Bench(
+        *[OK] * 3, config=IGConfig(api_key="k", limits={"non_trading_per_minute": 1, "trading_per_minute": 1})
+    )
+    bench.call()
+    bench.tokens.stamp = lambda _budget: Stamp({"CST": f"at{bench.clock.monotonic():.0f}"}, 1)  # type: ignore[method-assign]
+    bench.call()
+    assert bench.transport.requests[1].headers["CST"] == "at61"
+
+
+APPLICATION = Response(
+    200, {}, b'[{"apiKey": "canarykey", "allowanceAccountOverall": 7, "allowanceApplicationOverall": 9}]'
+)
+
+
+def paths(bench: Bench) -> list[str]:
+    return [request.url.rpartition("/")[2] for request in bench.transport.requests]
+
+
+def test_the_allowances_are_asked_for_when_it_begins_to_matter() -> None:
+    """The first calls ask for nothing more; then IG's own numbers are asked for, once."""
+    bench = Bench(OK, OK, OK, APPLICATION, OK, OK)
+    for _ in range(5):
+        bench.call(Endpoint("GET", "/positions"))
+    assert paths(bench) == ["positions"] * 3 + ["application"] + ["positions"] * 2
+    view = bench.requestor.throttle.view("ABC12")
+    assert (view.account.limit, view.key.limit, view.trading.limit) == (7, 9, 33)
+
+
+@pytest.mark.parametrize("answer", [DOWN, EXPIRED, ConnectionLost("x"), Response(200, {}, b"<html>"), Response(404)])
+def test_without_an_answer_the_published_numbers_count(answer: Any) -> None:
+    """That IG does not say harms nothing, and it is not asked again."""
+    more = [answer] if answer is EXPIRED else []
+    bench = Bench(OK, OK, OK, answer, *more, OK, OK)
+    for _ in range(5):
+        bench.call(Endpoint("GET", "/positions"))
+    assert paths(bench).count("positions") == 5
+    assert paths(bench).count("application") == 1 + len(more)
+    assert bench.requestor.throttle.view("ABC12").account.limit == 10

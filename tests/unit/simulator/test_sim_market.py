@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from datetime import datetime, timedelta, timezone
 from importlib import resources
 from itertools import pairwise
@@ -37,9 +39,14 @@ def test_the_five_pairs_are_there_by_three_kinds_of_contract():
 
 
 def test_the_packaged_instruments_are_those_of_the_reference(shared):
-    """The copy inside the package has not drifted from the reference."""
-    ours = resources.files("ig_sdk.simulator").joinpath("instruments.json")
-    assert ours.read_text(encoding="utf-8") == (shared / "wire" / "instruments.json").read_text(encoding="utf-8")
+    """The pairs inside the package have not drifted from the reference, and the other markets say the same things."""
+    text = resources.files("ig_sdk.simulator").joinpath("instruments.json").read_text(encoding="utf-8")
+    ours = json.loads(text)["instruments"]
+    theirs = json.loads((shared / "wire" / "instruments.json").read_text(encoding="utf-8"))["instruments"]
+    assert ours[: len(theirs)] == theirs
+    keys = set.intersection(*(set(each) for each in theirs))
+    rules = set(theirs[0]["dealingRules"])
+    assert all(set(each) >= keys and set(each["dealingRules"]) == rules for each in ours)
 
 
 def test_same_seed_same_prices():
@@ -103,11 +110,23 @@ def test_spread_is_realistic(pair, hour):
 @pytest.mark.parametrize("pair", PAIRS)
 def test_spacing_is_realistic(pair, hour):
     """Prices come about as often as the pair's temper says, in clusters, never for minutes not at all."""
-    times = [tick.time for tick in hour[epic_for(pair)]]
+    temper, times = TEMPERS[pair], [tick.time for tick in hour[epic_for(pair)]]
     gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
-    assert mean(gaps) == pytest.approx(TEMPERS[pair].gap_s, rel=0.1)
+    if temper.longest_s is None:
+        assert mean(gaps) == pytest.approx(temper.gap_s, rel=0.1)
+        assert max(gaps) < 60
+    else:
+        assert 0.5 * temper.gap_s < mean(gaps) < temper.gap_s
+        assert max(gaps) <= temper.longest_s
     assert median(gaps) < 0.8 * mean(gaps)
-    assert max(gaps) < 60
+
+
+@pytest.mark.parametrize("epic", [f"CS.D.EURUSD.{kind}.IP" for kind in ("CFD", "MINI", "TODAY")])
+def test_no_second_passes_without_a_eurusd_price(epic, hour):
+    """Whoever tests against EURUSD never waits longer than a second."""
+    seconds = {int((tick.time - START).total_seconds()) for tick in hour[epic]}
+    assert seconds == set(range(max(seconds) + 1))
+    assert max(seconds) == 3599
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -174,3 +193,35 @@ def test_the_quote_follows_the_ticks():
     ticks = market.advance(START + timedelta(minutes=1))
     last = {tick.epic: tick for tick in ticks}
     assert all(market.quote(epic).tick == tick for epic, tick in last.items())
+
+
+def test_a_market_begins_where_its_past_ends():
+    """The first price of each market is at the level handed in, and what follows stays near it."""
+    market = Market(7, START, level={"EURUSD": 0.1}.get, markets=[instruments()[epic_for("EURUSD")]])
+    epic = epic_for("EURUSD")
+    assert market.opening[0] == market.quote(epic).tick
+    assert market.opening[0].mid == pytest.approx(1.16 * math.exp(0.1), abs=0.0005)
+    market.advance(START + timedelta(hours=2))
+    assert market.quote(epic).tick.mid == pytest.approx(1.16 * math.exp(0.1), rel=0.01)
+
+
+def test_opening_hours_silence_a_market():
+    """Over the weekend there is no price; the one shown is Friday's last, and Sunday evening goes on from it."""
+    saturday = datetime(2025, 1, 11, 12, tzinfo=timezone.utc)
+    market = Market(7, saturday, markets=[instruments()[epic_for("EURUSD")]], opening_hours=True)
+    friday = market.quote(epic_for("EURUSD")).tick
+    assert friday.time == datetime(2025, 1, 10, 21, 59, 59, 999_000, tzinfo=timezone.utc)
+    assert market.next_at == datetime(2025, 1, 12, 21, tzinfo=timezone.utc)
+    assert market.advance(market.next_at - timedelta(milliseconds=1)) == []
+    first = market.advance(market.next_at)[0]
+    assert first.mid == pytest.approx(friday.mid, rel=0.001)
+
+
+def test_a_leap_passes_time_over():
+    """After a leap the market goes on from then, without what would have come between."""
+    market = Market(7, START, markets=[instruments()[epic_for("EURUSD")]])
+    market.leap(START + 8 * HOUR)
+    assert market.next_at == START + 8 * HOUR
+    ticks = market.advance(START + 8 * HOUR + timedelta(seconds=2))
+    assert ticks[0].time == START + 8 * HOUR
+    assert ticks[0].mid == pytest.approx(1.16, rel=0.02)

@@ -4,81 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from werkzeug.test import Client, TestResponse
 
-from ig_sdk.clock import ManualClock
 from ig_sdk.simulator.allowances import Allowances
-from ig_sdk.simulator.faults import Faults
 from ig_sdk.simulator.instruments import instruments
-from ig_sdk.simulator.market import Market
-from ig_sdk.simulator.rest_app import HangUp, RestApp
-from ig_sdk.simulator.sessions import Credentials, Sessions
+from ig_sdk.simulator.sessions import Credentials
 
-START = datetime(2025, 1, 6, tzinfo=timezone.utc)
-EPIC = "CS.D.EURUSD.MINI.IP"
 STREAM = "http://127.0.0.1:8888"
-
-
-@dataclass
-class Desk:
-    """An application and somebody who calls it."""
-
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.clock = ManualClock(START)
-        self.sessions = Sessions(self.clock)
-        self.faults = Faults()
-        self.market = Market(7, START)
-        self.market.advance(START + timedelta(seconds=20))
-        self.app = RestApp(
-            self.sessions, self.market.quote, STREAM, clock=self.clock, faults=self.faults, **self.options
-        )
-        self.client = Client(self.app)
-        self.key = {"X-IG-API-KEY": self.sessions.credentials.api_key}
-        self.login_body = {
-            "identifier": self.sessions.credentials.identifier,
-            "password": self.sessions.credentials.password,
-        }
-
-    def call(
-        self, method: str, path: str, version: int | str | None = None, body: Any = None, **headers: str
-    ) -> TestResponse:
-        sent = {name.replace("__", "-"): value for name, value in headers.items()}
-        if version is not None:
-            sent["VERSION"] = str(version)
-        data = body if body is None or isinstance(body, (str, bytes)) else json.dumps(body)
-        return self.client.open("/gateway/deal" + path, method=method, data=data, headers=sent)
-
-    def log_in(self, version: int = 2) -> dict[str, str]:
-        reply = self.call("POST", "/session", version, self.login_body, **self.key)
-        assert reply.status_code == 200
-        return self.key | {"CST": reply.headers["CST"], "X-SECURITY-TOKEN": reply.headers["X-SECURITY-TOKEN"]}
-
-    def log_in_by_oauth(self) -> dict[str, str]:
-        reply = self.call("POST", "/session", 3, self.login_body, **self.key)
-        token = reply.json["oauthToken"]["access_token"]
-        return self.key | {"Authorization": f"Bearer {token}", "IG-ACCOUNT-ID": reply.json["accountId"]}
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
-@pytest.fixture
-def auth(desk) -> dict[str, str]:
-    return desk.log_in()
-
-
-def outcome(reply: TestResponse) -> tuple[int, str]:
-    assert list(reply.json) == ["errorCode"]
-    return reply.status_code, reply.json["errorCode"]
+EPIC = "CS.D.EURUSD.MINI.IP"
 
 
 def shape(value: Any, path: str = "") -> set[str]:
@@ -94,9 +29,9 @@ def shape(value: Any, path: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize("version", [None, 1, 2])
-def test_login_gives_tokens_and_endpoint(desk, version):
+def test_login_gives_tokens_and_endpoint(house, version):
     """v1 (also by leaving VERSION out) and v2 answer with both tokens in headers and the account in the body."""
-    reply = desk.call("POST", "/session", version, desk.login_body, **desk.key)
+    reply = house.call("POST", "/session", version, house.login_body, **house.key)
     assert reply.status_code == 200
     assert reply.headers["CST"]
     assert reply.headers["X-SECURITY-TOKEN"]
@@ -107,9 +42,9 @@ def test_login_gives_tokens_and_endpoint(desk, version):
     assert [account["preferred"] for account in reply.json["accounts"]] == [True, False]
 
 
-def test_request_ids_differ(desk):
+def test_request_ids_differ(house):
     """Each reply has an id of its own, errors too."""
-    ids = {desk.call("GET", "/session").headers["X-REQUEST-ID"] for _ in range(3)}
+    ids = {house.call("GET", "/session").headers["X-REQUEST-ID"] for _ in range(3)}
     assert len(ids) == 3
 
 
@@ -127,11 +62,11 @@ LOGIN_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", LOGIN_FAULTS)
-def test_login_refusals(desk, fault):
+def test_login_refusals(house, fault, refusal):
     """Each wrong login has IG's own code."""
     change, status, code = LOGIN_FAULTS[fault]
-    reply = desk.call("POST", "/session", 2, desk.login_body | change, **desk.key)
-    assert outcome(reply) == (status, code)
+    reply = house.call("POST", "/session", 2, house.login_body | change, **house.key)
+    assert refusal(reply) == (status, code)
     assert "CST" not in reply.headers
 
 
@@ -143,43 +78,45 @@ def test_login_refusals(desk, fault):
         ("{", "invalid request"),
         (b"\xff\xfe", "invalid request"),
         ("[]", "invalid request"),
+        ("null", "validation.null-not-allowed.request"),
+        ('{"identifier": NaN}', "invalid request"),
         ("[" * 100_000, "invalid request"),
     ],
 )
-def test_unreadable_bodies(desk, body, code):
+def test_unreadable_bodies(house, body, code, refusal):
     """A body that is no JSON object is refused, whatever it is."""
-    assert outcome(desk.call("POST", "/session", 2, body, **desk.key)) == (400, code)
+    assert refusal(house.call("POST", "/session", 2, body, **house.key)) == (400, code)
 
 
-def test_optional_nulls_and_text_flags_are_taken(desk):
+def test_optional_nulls_and_text_flags_are_taken(house):
     """Null in an optional property and a flag as text are accepted."""
     for flag in (None, False, "false"):
-        reply = desk.call("POST", "/session", 2, desk.login_body | {"encryptedPassword": flag}, **desk.key)
+        reply = house.call("POST", "/session", 2, house.login_body | {"encryptedPassword": flag}, **house.key)
         assert reply.status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("key", "refusal"),
+    ("key", "told"),
     [
         ({}, (400, "error.security.api-key-missing")),
         ({"X-IG-API-KEY": "wrong"}, (403, "error.security.api-key-invalid")),
     ],
 )
 @pytest.mark.parametrize(("method", "path"), [("POST", "/session"), ("GET", "/session"), ("GET", f"/markets/{EPIC}")])
-def test_the_key_comes_first(desk, key, refusal, method, path):
+def test_the_key_comes_first(house, refusal, key, told, method, path):
     """No endpoint answers without the right key, whatever else is wrong."""
-    assert outcome(desk.call(method, path, 1, "{", **key)) == refusal
+    assert refusal(house.call(method, path, 1, "{", **key)) == told
 
 
 # ---- tokens
 
 
-def test_tokens_are_needed_and_checked(desk, auth):
+def test_tokens_are_needed_and_checked(house, auth, refusal):
     """Missing and wrong tokens are told apart, the client token first."""
 
     def without(*names: str, **changes: str) -> tuple[int, str]:
         headers = {name: value for name, value in auth.items() if name not in names} | changes
-        return outcome(desk.call("GET", "/session", 1, **headers))
+        return refusal(house.call("GET", "/session", 1, **headers))
 
     assert without("CST", "X-SECURITY-TOKEN") == (401, "error.security.client-token-missing")
     assert without("CST") == (401, "error.security.client-token-missing")
@@ -188,33 +125,33 @@ def test_tokens_are_needed_and_checked(desk, auth):
     assert without(**{"X-SECURITY-TOKEN": "x"}) == (401, "error.security.account-token-invalid")
 
 
-def test_tokens_expire(desk, auth):
+def test_tokens_expire(house, auth, refusal):
     """After six hours without a call the tokens are dead."""
-    desk.clock.advance(6 * 3600)
-    assert outcome(desk.call("GET", "/session", 1, **auth)) == (401, "error.security.client-token-invalid")
+    house.clock.advance(6 * 3600)
+    assert refusal(house.call("GET", "/session", 1, **auth)) == (401, "error.security.client-token-invalid")
 
 
-def test_session_details(desk, auth):
+def test_session_details(house, auth):
     """The session names its account; tokens come in the headers only when asked for."""
-    reply = desk.call("GET", "/session", 1, **auth)
+    reply = house.call("GET", "/session", 1, **auth)
     assert reply.json["accountId"] == "ABC123"
     assert reply.json["lightstreamerEndpoint"] == STREAM
     assert "CST" not in reply.headers
-    reply = desk.call("GET", "/session?fetchSessionTokens=true", 1, **auth)
+    reply = house.call("GET", "/session?fetchSessionTokens=true", 1, **auth)
     assert (reply.headers["CST"], reply.headers["X-SECURITY-TOKEN"]) == (auth["CST"], auth["X-SECURITY-TOKEN"])
 
 
-def test_switching_accounts(desk, auth):
+def test_switching_accounts(house, auth, refusal):
     """The switch answers with a new account token, and the old one is dead."""
-    reply = desk.call("PUT", "/session", 1, {"accountId": "XYZ987", "defaultAccount": "false"}, **auth)
+    reply = house.call("PUT", "/session", 1, {"accountId": "XYZ987", "defaultAccount": "false"}, **auth)
     assert reply.status_code == 200
-    assert outcome(desk.call("GET", "/session", 1, **auth)) == (401, "error.security.account-token-invalid")
+    assert refusal(house.call("GET", "/session", 1, **auth)) == (401, "error.security.account-token-invalid")
     moved = auth | {"X-SECURITY-TOKEN": reply.headers["X-SECURITY-TOKEN"]}
-    assert desk.call("GET", "/session", 1, **moved).json["accountId"] == "XYZ987"
-    again = desk.call("PUT", "/session", 1, {"accountId": "XYZ987"}, **moved)
-    assert outcome(again) == (400, "error.switch.accountId-must-be-different")
-    unknown = desk.call("PUT", "/session", 1, {"accountId": "NOPE"}, **moved)
-    assert outcome(unknown) == (400, "error.switch.invalid-accountId")
+    assert house.call("GET", "/session", 1, **moved).json["accountId"] == "XYZ987"
+    again = house.call("PUT", "/session", 1, {"accountId": "XYZ987"}, **moved)
+    assert refusal(again) == (400, "error.switch.accountId-must-be-different")
+    unknown = house.call("PUT", "/session", 1, {"accountId": "NOPE"}, **moved)
+    assert refusal(unknown) == (400, "error.switch.invalid-accountId")
 
 
 @pytest.mark.parametrize(
@@ -227,94 +164,94 @@ def test_switching_accounts(desk, auth):
     ],
 )
 @pytest.mark.parametrize("path", ["/session", "/session/"])
-def test_logging_out(desk, auth, method, headers, path):
+def test_logging_out(house, auth, method, headers, path, refusal):
     """A true DELETE and a POST with ``_method`` end the session alike, with or without a body."""
-    assert desk.call(method, path, 1, "{}", **auth, **headers).status_code == 204
-    assert outcome(desk.call("GET", "/session", 1, **auth)) == (401, "error.security.client-token-invalid")
+    assert house.call(method, path, 1, "{}", **auth, **headers).status_code == 204
+    assert refusal(house.call("GET", "/session", 1, **auth)) == (401, "error.security.client-token-invalid")
 
 
-def test_the_override_left_on_a_read_is_refused(desk, auth):
+def test_the_override_left_on_a_read_is_refused(house, auth):
     """A GET or PUT that carries ``_method`` is answered with 405 and ends nothing."""
     for method in ("GET", "PUT"):
-        assert desk.call(method, "/session", 1, **auth, _method="DELETE").status_code == 405
-    assert desk.call("GET", "/session", 1, **auth).status_code == 200
+        assert house.call(method, "/session", 1, **auth, _method="DELETE").status_code == 405
+    assert house.call("GET", "/session", 1, **auth).status_code == 200
 
 
 # ---- OAuth
 
 
-def test_oauth_login_and_calls(desk):
+def test_oauth_login_and_calls(house, refusal):
     """A v3 login gives a bearer token; the account is named with each call."""
-    reply = desk.call("POST", "/session", 3, desk.login_body, **desk.key)
+    reply = house.call("POST", "/session", 3, house.login_body, **house.key)
     assert reply.status_code == 200
     assert "CST" not in reply.headers
     assert reply.json["oauthToken"]["expires_in"] == "60"
-    auth = desk.log_in_by_oauth()
-    assert desk.call("GET", "/accounts", 1, **auth).status_code == 200
-    assert desk.call("GET", "/session", 1, **auth | {"IG-ACCOUNT-ID": "XYZ987"}).json["accountId"] == "XYZ987"
+    auth = house.log_in_by_oauth()
+    assert house.call("GET", "/accounts", 1, **auth).status_code == 200
+    assert house.call("GET", "/session", 1, **auth | {"IG-ACCOUNT-ID": "XYZ987"}).json["accountId"] == "XYZ987"
     del auth["IG-ACCOUNT-ID"]
-    assert outcome(desk.call("GET", "/accounts", 1, **auth)) == (401, "error.security.account-token-missing")
+    assert refusal(house.call("GET", "/accounts", 1, **auth)) == (401, "error.security.account-token-missing")
 
 
-def test_oauth_tokens_expire_and_are_refreshed(desk):
+def test_oauth_tokens_expire_and_are_refreshed(house, refusal):
     """After a minute the bearer is refused; a refresh gives a new pair and spends the old."""
-    tokens = desk.call("POST", "/session", 3, desk.login_body, **desk.key).json["oauthToken"]
-    auth = desk.key | {"Authorization": f"Bearer {tokens['access_token']}", "IG-ACCOUNT-ID": "ABC123"}
-    desk.clock.advance(60)
-    assert outcome(desk.call("GET", "/session", 1, **auth)) == (401, "error.security.oauth-token-invalid")
+    tokens = house.call("POST", "/session", 3, house.login_body, **house.key).json["oauthToken"]
+    auth = house.key | {"Authorization": f"Bearer {tokens['access_token']}", "IG-ACCOUNT-ID": "ABC123"}
+    house.clock.advance(60)
+    assert refusal(house.call("GET", "/session", 1, **auth)) == (401, "error.security.oauth-token-invalid")
     body = {"refresh_token": tokens["refresh_token"]}
-    renewed = desk.call("POST", "/session/refresh-token", 1, body, **desk.key)
+    renewed = house.call("POST", "/session/refresh-token", 1, body, **house.key)
     assert renewed.status_code == 200
     auth["Authorization"] = f"Bearer {renewed.json['access_token']}"
-    assert desk.call("GET", "/session", 1, **auth).status_code == 200
-    again = desk.call("POST", "/session/refresh-token", 1, body, **desk.key)
-    assert outcome(again) == (401, "error.security.oauth-token-invalid")
+    assert house.call("GET", "/session", 1, **auth).status_code == 200
+    again = house.call("POST", "/session/refresh-token", 1, body, **house.key)
+    assert refusal(again) == (401, "error.security.oauth-token-invalid")
 
 
-def test_stream_tokens_of_an_oauth_session(desk):
+def test_stream_tokens_of_an_oauth_session(house):
     """``fetchSessionTokens`` gives an OAuth caller tokens that the stream takes."""
-    reply = desk.call("GET", "/session?fetchSessionTokens=true", 1, **desk.log_in_by_oauth())
+    reply = house.call("GET", "/session?fetchSessionTokens=true", 1, **house.log_in_by_oauth())
     password = f"CST-{reply.headers['CST']}|XST-{reply.headers['X-SECURITY-TOKEN']}"
-    assert desk.sessions.authenticate(reply.json["accountId"], password)
+    assert house.sessions.authenticate(reply.json["accountId"], password)
 
 
-def test_oauth_logout_and_switch(desk):
+def test_oauth_logout_and_switch(house, refusal):
     """Both are answered; the bearer token is reported to survive a logout."""
-    auth = desk.log_in_by_oauth()
-    assert desk.call("PUT", "/session", 1, {"accountId": "XYZ987"}, **auth).status_code == 200
-    unknown = desk.call("PUT", "/session", 1, {"accountId": "NOPE"}, **auth)
-    assert outcome(unknown) == (400, "error.switch.invalid-accountId")
-    assert desk.call("DELETE", "/session", 1, **auth).status_code == 204
-    assert desk.call("GET", "/session", 1, **auth).status_code == 200
+    auth = house.log_in_by_oauth()
+    assert house.call("PUT", "/session", 1, {"accountId": "XYZ987"}, **auth).status_code == 200
+    unknown = house.call("PUT", "/session", 1, {"accountId": "NOPE"}, **auth)
+    assert refusal(unknown) == (400, "error.switch.invalid-accountId")
+    assert house.call("DELETE", "/session", 1, **auth).status_code == 204
+    assert house.call("GET", "/session", 1, **auth).status_code == 200
 
 
 # ---- encrypted password
 
 
-def encrypted(desk: Desk, password: str, stamp: str | None = None) -> str:
+def encrypted(house: Any, password: str, stamp: str | None = None) -> str:
     serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
     padding = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.padding")
-    offered = desk.call("GET", "/session/encryptionKey", 1, **desk.key).json
+    offered = house.call("GET", "/session/encryptionKey", 1, **house.key).json
     key = serialization.load_der_public_key(base64.b64decode(offered["encryptionKey"]))
     clear = f"{password}|{offered['timeStamp'] if stamp is None else stamp}".encode()
     return base64.b64encode(key.encrypt(base64.b64encode(clear), padding.PKCS1v15())).decode()
 
 
-def test_encrypted_password():
+def test_encrypted_password(refusal, new_house):
     """A password encrypted with the offered key is taken, and only that where plain ones are refused."""
-    desk = Desk({"encrypted_only": True})
-    plain = desk.call("POST", "/session", 2, desk.login_body, **desk.key)
-    assert outcome(plain) == (400, "error.public-api.failure.encryption.required")
-    body = desk.login_body | {"password": encrypted(desk, desk.login_body["password"]), "encryptedPassword": True}
-    assert desk.call("POST", "/session", 2, body, **desk.key).status_code == 200
+    house = new_house(encrypted_only=True)
+    plain = house.call("POST", "/session", 2, house.login_body, **house.key)
+    assert refusal(plain) == (400, "error.public-api.failure.encryption.required")
+    body = house.login_body | {"password": encrypted(house, house.login_body["password"]), "encryptedPassword": True}
+    assert house.call("POST", "/session", 2, body, **house.key).status_code == 200
 
 
-def test_badly_encrypted_passwords(desk):
+def test_badly_encrypted_passwords(house, refusal):
     """A wrong password, a missing time stamp and plain nonsense are refused as wrong details."""
-    for password in (encrypted(desk, "wrong"), encrypted(desk, "wrong", stamp="x"), "bm9uc2Vuc2U=", "***", "é"):
-        body = desk.login_body | {"password": password, "encryptedPassword": True}
-        reply = desk.call("POST", "/session", 2, body, **desk.key)
-        assert outcome(reply) == (401, "error.security.invalid-details")
+    for password in (encrypted(house, "wrong"), encrypted(house, "wrong", stamp="x"), "bm9uc2Vuc2U=", "***", "é"):
+        body = house.login_body | {"password": password, "encryptedPassword": True}
+        reply = house.call("POST", "/session", 2, body, **house.key)
+        assert refusal(reply) == (401, "error.security.invalid-details")
 
 
 # ---- routes
@@ -337,37 +274,37 @@ def test_badly_encrypted_passwords(desk):
         ("GET", "/markets?searchTerm=EUR", 3),
     ],
 )
-def test_unknown_routes(desk, auth, method, path, version):
+def test_unknown_routes(house, auth, method, path, version, refusal):
     """No such resource, method or version: one code for all."""
     headers = dict(auth)
     if version == "²":
         version = None
         headers["VERSION"] = "²".encode().decode("latin-1")
-    assert outcome(desk.call(method, path, version, **headers)) == (404, "invalid.url")
+    assert refusal(house.call(method, path, version, **headers)) == (404, "invalid.url")
 
 
-def test_paths_outside_the_prefix(desk):
+def test_paths_outside_the_prefix(house):
     """Nothing is served beside ``/gateway/deal``."""
     for path in ("/", "/session", "/gateway/deal2/session", "/gateway"):
-        assert desk.client.get(path, headers=desk.key).status_code == 404
+        assert house.client.get(path, headers=house.key).status_code == 404
 
 
 @pytest.mark.parametrize(
     "path", ["/accounts", "/accounts/", "//accounts", f"/markets/{EPIC}/", "/markets/?epics=" + EPIC]
 )
-def test_slashes_do_not_matter(desk, auth, path):
+def test_slashes_do_not_matter(house, auth, path):
     """Strangers' clients end paths with a slash."""
-    assert desk.call("GET", path, **auth).status_code == 200
+    assert house.call("GET", path, **auth).status_code == 200
 
 
 # ---- markets
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
-def test_market(desk, auth, version):
+def test_market(house, auth, version):
     """A market shows its rules and the current quote."""
-    body = desk.call("GET", f"/markets/{EPIC}", version, **auth).json
-    quote = desk.market.quote(EPIC)
+    body = house.call("GET", f"/markets/{EPIC}", version, **auth).json
+    quote = house.market.quote(EPIC)
     assert body["instrument"]["epic"] == EPIC
     assert (body["snapshot"]["bid"], body["snapshot"]["offer"]) == (quote.tick.bid, quote.tick.offer)
     assert body["snapshot"]["low"] <= quote.tick.bid < quote.tick.offer <= body["snapshot"]["high"]
@@ -378,71 +315,36 @@ def test_market(desk, auth, version):
     assert ("limitedRiskPremium" in body["instrument"]) == (version == 3)
 
 
-def test_market_v4(desk, auth):
+def test_market_v4(house, auth):
     """v4 quotes texts in a ladder."""
-    body = desk.call("GET", f"/markets/{EPIC}", 4, **auth).json
-    quote = desk.market.quote(EPIC)
+    body = house.call("GET", f"/markets/{EPIC}", 4, **auth).json
+    quote = house.market.quote(EPIC)
     assert body["snapshot"]["priceLadder"] == [{"bid": f"{quote.tick.bid:.5f}", "ask": f"{quote.tick.offer:.5f}"}]
     assert body["snapshot"]["currencyLadders"][0]["currency"] == "USD"
     assert body["snapshot"]["updateTimestampUTC"] == int(quote.tick.time.timestamp())
 
 
 @pytest.mark.parametrize("epic", sorted(instruments()))
-def test_every_instrument_has_every_version(desk, auth, epic):
+def test_every_instrument_has_every_version(house, auth, epic):
     """Whatever the simulator knows it can describe in all four versions."""
     for version in (1, 2, 3, 4):
-        body = desk.call("GET", f"/markets/{epic}", version, **auth).json
+        body = house.call("GET", f"/markets/{epic}", version, **auth).json
         assert body["instrument"]["epic"] == epic
 
 
-def test_every_reply_keeps_to_the_schema(desk, auth, shared):
-    """Each reply has every key that the reference demands and none that it does not know."""
-    schemas = json.loads((shared / "wire" / "ig_api.json").read_text(encoding="utf-8"))["schemas"]
-    cases = [(f"/markets/{EPIC}", version, f"MarketV{version}") for version in (1, 2, 3, 4)]
-    cases += [
-        (f"/markets?epics={EPIC}", 1, "MarketsListV1Response"),
-        (f"/markets?epics={EPIC}", 2, "MarketsListV2Response"),
-        (f"/markets?epics={EPIC}&filter=SNAPSHOT_ONLY", 2, "MarketsListV2Response"),
-        ("/markets?searchTerm=EUR", 1, "MarketSearchResponse"),
-        ("/accounts", 1, "AccountsResponse"),
-        ("/session", 1, "SessionDetails"),
-    ]
-    for path, version, name in cases:
-        faults = list(schema_faults(desk.call("GET", path, version, **auth).json, name, schemas))
-        assert not faults, f"{path} v{version}: {faults}"
-
-
-def schema_faults(value: Any, name: str, schemas: Any):
-    """Yield what of ``value`` the named schema does not allow."""
-    fields = schemas[name]["fields"]
-    yield from (f"{name}.{key} is unknown" for key in value.keys() - fields.keys())
-    for key, rule in fields.items():
-        if key not in value:
-            if not rule.get("optional"):
-                yield f"{name}.{key} is missing"
-        elif value[key] is None:
-            if not rule.get("nullable"):
-                yield f"{name}.{key} is null"
-        elif "ref" in rule:
-            yield from schema_faults(value[key], rule["ref"], schemas)
-        elif "ref" in (rule.get("items") or {}):
-            for part in value[key]:
-                yield from schema_faults(part, rule["items"]["ref"], schemas)
-
-
-def test_market_list(desk, auth):
+def test_market_list(house, auth):
     """Several markets at once; an epic asked for twice comes once."""
     epics = ["CS.D.EURUSD.MINI.IP", "CS.D.USDJPY.CFD.IP", "CS.D.EURUSD.MINI.IP"]
     for version in (1, 2):
-        body = desk.call("GET", f"/markets?epics={','.join(epics)}", version, **auth).json
+        body = house.call("GET", f"/markets?epics={','.join(epics)}", version, **auth).json
         assert [each["instrument"]["epic"] for each in body["marketDetails"]] == epics[:2]
 
 
-def test_snapshots_only(desk, auth):
+def test_snapshots_only(house, auth):
     """The filter keeps every key but nulls the details; the epic still tells the markets apart."""
     path = f"/markets?epics={EPIC}"
-    full = desk.call("GET", path, 2, **auth).json["marketDetails"][0]
-    bare = desk.call("GET", f"{path}&filter=SNAPSHOT_ONLY", 2, **auth).json["marketDetails"][0]
+    full = house.call("GET", path, 2, **auth).json["marketDetails"][0]
+    bare = house.call("GET", f"{path}&filter=SNAPSHOT_ONLY", 2, **auth).json["marketDetails"][0]
     assert bare["snapshot"] == full["snapshot"]
     assert bare["dealingRules"] is None
     assert list(bare["instrument"]) == list(full["instrument"])
@@ -465,130 +367,100 @@ MARKET_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", MARKET_FAULTS)
-def test_market_refusals(desk, auth, fault):
+def test_market_refusals(house, auth, fault, refusal):
     """Each wrong question about markets has IG's own code."""
     path, version, status, code = MARKET_FAULTS[fault]
-    assert outcome(desk.call("GET", path, version, **auth)) == (status, code)
+    assert refusal(house.call("GET", path, version, **auth)) == (status, code)
 
 
 @pytest.mark.parametrize("term", ["EUR/USD", "eurusd", "CS.D.EURUSD", "eur", "EUR%20usd"])
-def test_search(desk, auth, term):
+def test_search(house, auth, term):
     """A search finds by name and by epic, in any case."""
-    found = desk.call("GET", "/markets?searchTerm=" + term.replace("/", "%2F"), 1, **auth).json["markets"]
+    found = house.call("GET", "/markets?searchTerm=" + term.replace("/", "%2F"), 1, **auth).json["markets"]
     assert {market["epic"] for market in found} == {f"CS.D.EURUSD.{kind}.IP" for kind in ("CFD", "MINI", "TODAY")}
 
 
-def test_search_without_a_hit(desk, auth):
+def test_search_without_a_hit(house, auth):
     """Nothing found, or nothing asked, is an empty list; a search term goes before epics."""
     for query in ("searchTerm=bitcoin", "searchTerm=", f"searchTerm=bitcoin&epics={EPIC}"):
-        assert desk.call("GET", f"/markets?{query}", 1, **auth).json == {"markets": []}
+        assert house.call("GET", f"/markets?{query}", 1, **auth).json == {"markets": []}
 
 
-def test_paged_search(desk, auth):
+def test_paged_search(house, auth, refusal):
     """v2 comes in pages: together they are what v1 finds."""
-    whole = desk.call("GET", "/markets?searchTerm=usd", 1, **auth).json["markets"]
+    whole = house.call("GET", "/markets?searchTerm=usd", 1, **auth).json["markets"]
     paged: list[Any] = []
     for page in (1, 2, 3):
         query = f"searchTerm=usd&pageNumber={page}&pageSize=10"
-        paged += desk.call("GET", f"/markets?{query}", 2, **auth).json["markets"]
+        paged += house.call("GET", f"/markets?{query}", 2, **auth).json["markets"]
     assert paged == whole
     assert len(whole) == 15
     for query in ("pageSize=0", "pageSize=x", "pageNumber=-1", "pageNumber=²"):
-        refused = desk.call("GET", f"/markets?searchTerm=usd&{query}", 2, **auth)
-        assert outcome(refused) == (400, "invalid.input")
+        refused = house.call("GET", f"/markets?searchTerm=usd&{query}", 2, **auth)
+        assert refusal(refused) == (400, "invalid.input")
 
 
-def test_a_market_without_a_price(auth, desk):
+def test_a_market_without_a_price(auth, house):
     """Before the first price the quote is null and the market offline, over all versions."""
-    desk.app = RestApp(desk.sessions, lambda _: None, STREAM, clock=desk.clock)
-    desk.client = Client(desk.app)
+    house.backend.quote = lambda _: None
     for version in (1, 2, 3):
-        snapshot = desk.call("GET", f"/markets/{EPIC}", version, **auth).json["snapshot"]
+        snapshot = house.call("GET", f"/markets/{EPIC}", version, **auth).json["snapshot"]
         assert (snapshot["bid"], snapshot["offer"], snapshot["marketStatus"]) == (None, None, "OFFLINE")
-    assert desk.call("GET", f"/markets/{EPIC}", 4, **auth).json["snapshot"]["priceLadder"] is None
+    assert house.call("GET", f"/markets/{EPIC}", 4, **auth).json["snapshot"]["priceLadder"] is None
 
 
-# ---- allowances and faults
+# ---- allowances and failures
 
 
-def test_allowances():
+def test_allowances(refusal, new_house):
     """Too many requests are answered with 403 until a minute has passed; the numbers can be read."""
-    desk = Desk({"allowances": Allowances(per_key=5, per_account=3)})
-    auth = desk.log_in()
-    [application] = desk.call("GET", "/operations/application", 1, **auth).json
+    house = new_house(Allowances(per_key=5, per_account=3))
+    auth = house.log_in()
+    [application] = house.call("GET", "/operations/application", 1, **auth).json
     assert (application["allowanceApplicationOverall"], application["allowanceAccountOverall"]) == (5, 3)
     for _ in range(2):
-        assert desk.call("GET", "/session", 1, **auth).status_code == 200
-    refused = desk.call("GET", "/session", 1, **auth)
-    assert outcome(refused) == (403, "error.public-api.exceeded-account-allowance")
-    refused = desk.call("POST", "/session", 2, desk.login_body, **desk.key)
-    assert outcome(refused) == (403, "error.public-api.exceeded-api-key-allowance")
-    desk.clock.advance(60)
-    assert desk.call("GET", "/session", 1, **auth).status_code == 200
+        assert house.call("GET", "/session", 1, **auth).status_code == 200
+    refused = house.call("GET", "/session", 1, **auth)
+    assert refusal(refused) == (403, "error.public-api.exceeded-account-allowance")
+    # What was refused cost the key nothing: it has one request left.
+    assert house.call("POST", "/session", 2, house.login_body, **house.key).status_code == 200
+    refused = house.call("POST", "/session", 2, house.login_body, **house.key)
+    assert refusal(refused) == (403, "error.public-api.exceeded-api-key-allowance")
+    house.clock.advance(60)
+    assert house.call("GET", "/session", 1, **auth).status_code == 200
 
 
-def test_faults_on_demand(desk, auth):
-    """A fault spoils as many requests as it was told, and only those of its path."""
-    desk.faults.rest(status=503, times=2, path="/markets")
-    assert desk.call("GET", "/session", 1, **auth).status_code == 200
-    for _ in range(2):
-        assert desk.call("GET", f"/markets/{EPIC}", 3, **auth).status_code == 503
-    assert desk.call("GET", f"/markets/{EPIC}", 3, **auth).status_code == 200
-
-
-def test_a_fault_can_name_the_code_and_the_method(desk, auth):
-    """The method is the one that the client means, ``_method`` applied."""
-    desk.faults.rest(status=401, path="/session", method="DELETE", code="error.security.client-token-invalid")
-    assert desk.call("GET", "/session", 1, **auth).status_code == 200
-    refused = desk.call("POST", "/session", 1, "{}", **auth, _method="DELETE")
-    assert outcome(refused) == (401, "error.security.client-token-invalid")
-
-
-def test_a_fault_can_hang_up(desk, auth):
-    """The server is told to break the connection."""
-    desk.faults.rest(drop=True)
-    with pytest.raises(HangUp):
-        desk.call("GET", "/session", 1, **auth)
-
-
-def test_a_delayed_answer_is_an_answer(desk, auth):
-    """A fault that only delays answers as usual, and does not wait once the application is closed."""
-    desk.app.close()
-    desk.faults.rest(status=None, delay_s=3600.0)
-    assert desk.call("GET", "/session", 1, **auth).status_code == 200
-
-
-def test_an_inner_failure_is_a_system_error(auth, desk):
+def test_an_inner_failure_is_a_system_error(auth, house, refusal):
     """A fault of the simulator itself is IG's ``system.error``, not a traceback."""
 
     def broken(epic: str):
         raise RuntimeError(epic)
 
-    desk.client = Client(RestApp(desk.sessions, broken, STREAM, clock=desk.clock))
-    assert outcome(desk.call("GET", f"/markets/{EPIC}", 3, **auth)) == (500, "system.error")
+    house.backend.quote = broken
+    assert refusal(house.call("GET", f"/markets/{EPIC}", 3, **auth)) == (500, "system.error")
 
 
 # ---- the recorded replies
 
 
-def test_replies_have_the_keys_of_recorded_ones(desk, auth, shared):
+def test_replies_have_the_keys_of_recorded_ones(house, auth, shared):
     """The same endpoints of the real service answered with the same keys (wire/samples/INDEX.md)."""
-    oauth = desk.call("POST", "/session", 3, desk.login_body, **desk.key)
+    oauth = house.call("POST", "/session", 3, house.login_body, **house.key)
     refresh = {"refresh_token": oauth.json["oauthToken"]["refresh_token"]}
     both = "CS.D.EURUSD.CFD.IP,CS.D.EURUSD.MINI.IP"
     replies = {
-        "session_post_v2__spreadbet_gbp": desk.call("POST", "/session", 2, desk.login_body, **desk.key),
+        "session_post_v2__spreadbet_gbp": house.call("POST", "/session", 2, house.login_body, **house.key),
         "session_post_v3__oauth": oauth,
-        "refresh_token_v1__reply": desk.call("POST", "/session/refresh-token", 1, refresh, **desk.key),
-        "session_get_v1__gbp": desk.call("GET", "/session", 1, **auth),
-        "accounts_v1__single_cfd": desk.call("GET", "/accounts", 1, **auth),
-        "accounts_v1__two_cfd_eur": desk.call("GET", "/accounts", 1, **auth),
-        "application_v1__live_limits": desk.call("GET", "/operations/application", 1, **auth),
-        "market_v3__eurusd_mini": desk.call("GET", f"/markets/{EPIC}", 3, **auth),
-        "markets_v2__eurusd_cfd_and_mini": desk.call("GET", f"/markets?epics={both}", 2, **auth),
-        "markets_search_v1__mixed": desk.call("GET", "/markets?searchTerm=EUR", 1, **auth),
-        "error_401__client_token_missing": desk.call("GET", "/session", 1, **desk.key),
-        "session_put_v1__switch": desk.call("PUT", "/session", 1, {"accountId": "XYZ987"}, **auth),
+        "refresh_token_v1__reply": house.call("POST", "/session/refresh-token", 1, refresh, **house.key),
+        "session_get_v1__gbp": house.call("GET", "/session", 1, **auth),
+        "accounts_v1__single_cfd": house.call("GET", "/accounts", 1, **auth),
+        "accounts_v1__two_cfd_eur": house.call("GET", "/accounts", 1, **auth),
+        "application_v1__live_limits": house.call("GET", "/operations/application", 1, **auth),
+        "market_v3__eurusd_mini": house.call("GET", f"/markets/{EPIC}", 3, **auth),
+        "markets_v2__eurusd_cfd_and_mini": house.call("GET", f"/markets?epics={both}", 2, **auth),
+        "markets_search_v1__mixed": house.call("GET", "/markets?searchTerm=EUR", 1, **auth),
+        "error_401__client_token_missing": house.call("GET", "/session", 1, **house.key),
+        "session_put_v1__switch": house.call("PUT", "/session", 1, {"accountId": "XYZ987"}, **auth),
     }
     for name, reply in replies.items():
         recorded = json.loads((shared / "wire" / "samples" / f"{name}.json").read_text(encoding="utf-8"))
@@ -597,24 +469,24 @@ def test_replies_have_the_keys_of_recorded_ones(desk, auth, shared):
         assert ours == theirs, name
 
 
-def test_the_market_says_what_was_recorded(desk, auth, shared):
+def test_the_market_says_what_was_recorded(house, auth, shared):
     """EURUSD mini has the recorded dealing rules and contract, word for word."""
     recorded = json.loads((shared / "wire" / "samples" / "market_v3__eurusd_mini.json").read_text(encoding="utf-8"))
-    ours = desk.call("GET", f"/markets/{EPIC}", 3, **auth).json
+    ours = house.call("GET", f"/markets/{EPIC}", 3, **auth).json
     assert ours["dealingRules"] == recorded["dealingRules"]
     differing = {name for name, value in recorded["instrument"].items() if ours["instrument"][name] != value}
     # Exchange rates change, and what the simulator has no knock-outs to tell about it leaves out.
     assert differing == {"currencies", "specialInfo"}
 
 
-def test_credentials_are_in_no_reply_but_tokens(desk, auth):
+def test_credentials_are_in_no_reply_but_tokens(house, auth):
     """No reply repeats password or key."""
     replies = [
-        desk.call("POST", "/session", 2, desk.login_body, **desk.key),
-        desk.call("POST", "/session", 2, desk.login_body | {"password": "x"}, **desk.key),
-        desk.call("GET", "/session", 1, **auth),
+        house.call("POST", "/session", 2, house.login_body, **house.key),
+        house.call("POST", "/session", 2, house.login_body | {"password": "x"}, **house.key),
+        house.call("GET", "/session", 1, **auth),
     ]
-    own: Credentials = desk.sessions.credentials
+    own: Credentials = house.sessions.credentials
     for reply in replies:
         assert own.password not in reply.text
         assert own.api_key not in reply.text

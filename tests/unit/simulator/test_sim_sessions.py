@@ -186,23 +186,23 @@ def test_no_secret_in_any_repr(sessions):
 
 
 def test_allowances_count_a_sliding_minute(clock):
-    """The limit holds for any minute; a refused request does not count."""
+    """The limit holds for any minute; a refused request does not count, for the key neither when the account is out."""
     book = AllowanceBook(Allowances(per_key=2, per_account=1), clock)
-    book.spend_key("a")
+    key_is_out = "error.public-api.exceeded-api-key-allowance"
+    book.spend("non-trading", "a", None)
     clock.advance(30)
-    book.spend_key("a")
-    assert refusal(book.spend_key, "a") == "error.public-api.exceeded-api-key-allowance"
-    book.spend_key("b")
+    book.spend("non-trading", "a", "ABC123")
+    assert refusal(book.spend, "non-trading", "a", None) == key_is_out
+    assert refusal(book.spend, "non-trading", "b", "ABC123") == "error.public-api.exceeded-account-allowance"
+    for _ in range(2):
+        book.spend("non-trading", "b", None)
     clock.advance(30)
-    book.spend_key("a")
-    assert refusal(book.spend_key, "a") == "error.public-api.exceeded-api-key-allowance"
-    book.spend_account("ABC123")
-    assert refusal(book.spend_account, "ABC123") == "error.public-api.exceeded-account-allowance"
+    book.spend("non-trading", "a", None)
+    assert refusal(book.spend, "non-trading", "a", None) == key_is_out
 
 
 def test_without_allowances_nothing_is_counted(clock):
     """No limit means no limit."""
     book = AllowanceBook(None, clock)
-    for _ in range(10_000):
-        book.spend_key("a")
-        book.spend_account("b")
+    for traffic in ("non-trading", "trading") * 5_000:
+        book.spend(traffic, "a", "b")

@@ -137,7 +137,11 @@ def test_snapshots():
     assert adapter.snapshot(f"CHART:{EPIC}:TICK")[0]["BID"] == "1.5"
     adapter.on_tick(tick(1.9, 2.0), ())
     assert adapter.snapshot(f"CHART:{EPIC}:SECOND")[0]["BID_CLOSE"] == "1.9"
-    assert adapter.snapshot("ACCOUNT:ABC123")[0]["FUNDS"] == "10000.00"
+    assert adapter.snapshot("ACCOUNT:ABC123") == []
+    adapter.posted("ACCOUNT:ABC123", {"FUNDS": "10000.00", "PNL": "1.00"})
+    adapter.posted("ACCOUNT:ABC123", {"PNL": "2.00"})
+    assert adapter.snapshot("ACCOUNT:ABC123") == [{"FUNDS": "10000.00", "PNL": "2.00"}]
+    adapter.posted("TRADE:ABC123", {"CONFIRMS": "{}"})
     assert adapter.snapshot("TRADE:ABC123") == []
     assert adapter.snapshot(f"MARKET:{EPIC}") == []
 

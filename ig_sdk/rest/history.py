@@ -1,0 +1,272 @@
+"""``ig.history``: candles of the past, and what the account has done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import get_args
+
+from ig_sdk.candles import Price
+from ig_sdk.clock import Clock
+from ig_sdk.config import IGConfig
+from ig_sdk.rest import activity as activities
+from ig_sdk.rest import transactions as ledger
+from ig_sdk.rest.activity import Activities, Activity
+from ig_sdk.rest.auth import Auth
+from ig_sdk.rest.frames import Candles
+from ig_sdk.rest.history_times import Moment, iso_seconds, parse_moment
+from ig_sdk.rest.price_edges import Span, next_opening, parse_resolution
+from ig_sdk.rest.price_plan import PricePlan
+from ig_sdk.rest.price_reader import PriceReader, Progress, Wanted
+from ig_sdk.rest.price_rows import PointsAllowance
+from ig_sdk.rest.transactions import Transaction, Transactions
+from ig_sdk.types import Resolution, epic_for
+
+_PRICES = get_args(Price)
+
+
+class HistoryResource:
+    """The past; reached as ``ig.history``.
+
+    Args:
+        auth: Sends calls.
+        config: Where the cache of prices is, and what else they need.
+        clock: Tells which candles are closed.
+
+    Threading:
+        Safe from any thread.
+    """
+
+    def __init__(self, auth: Auth, config: IGConfig, clock: Clock) -> None:
+        self._auth = auth
+        self._clock = clock
+        self._reader = PriceReader(auth, config, clock)
+
+    def close(self) -> None:
+        """Let go of the cache; the client does so when it closes."""
+        self._reader.close()
+
+    @property
+    def allowance(self) -> PointsAllowance | None:
+        """What is left of the week's price points, as IG told last; ``None`` before it told anything. Sends nothing."""
+        return self._reader.allowance
+
+    def prices(
+        self,
+        epic: str,
+        resolution: Resolution | str | timedelta,
+        *,
+        points: int | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        price: Price = "mid",
+        progress: Callable[[Progress], object] | bool = False,
+        force: bool = False,
+        timeout: float | None = None,
+    ) -> Candles:
+        """Return the latest candles of a market, or those of a span, oldest first.
+
+        Pages are followed to the end. Closed candles are kept (see ``history.cache`` of the configuration), so that
+        asking again costs and sends nothing; the candle that is still open is asked for each time.
+
+        Open to close of the mid are the means of each pair of bid and offer; where one of a pair is missing, the other
+        counts, and where both are, the last trade. Levels are in the notation in which IG's history has them, which
+        need not be that of its quotes: nothing is scaled. ``bid`` and ``offer`` of a candle are ``None`` where IG does
+        not send them whole.
+
+        Args:
+            epic: Market: an epic, or one of the five pairs by name.
+            resolution: Candle length, one that IG has: ``Resolution.MINUTE_5``, ``"MINUTE_5"``, ``"5m"``.
+            points: How many of the latest candles; not together with ``start`` and ``end``.
+            start: First instant. Candles that open in ``[start, end)`` are returned.
+            end: First instant that is not wanted any more; the present unless given.
+            price: Side of open to close; a candle whose side IG did not send is left out.
+            progress: Called after each page; ``True`` writes a line to the standard error stream.
+            force: Ask IG although the points are not left, as far as is known.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Returns:
+            A list with frames. Intervals in which the market was closed are absent. ``complete`` is false of a candle
+            that was open when it was asked for.
+
+        Raises:
+            ValueError: What is asked for is not clear, or IG has no such candles.
+            RateLimited: The points are not left (nothing was sent), or IG says so.
+            NotFound: IG knows no such epic.
+            IGError: The call failed; pages that came before are in the cache.
+
+        Threading:
+            Safe from any thread.
+
+        Source:
+            ``GET /prices/{epic}`` version 3 (REST.md sections 3 to 5); samples ``prices_v3``. A row's time is its
+            ``snapshotTimeUTC``; without it, ``snapshotTime`` less the offset that the login told. The query's times are
+            assumed to be UTC.
+        """
+        plan = self.plan(epic, resolution, points=points, start=start, end=end, price=price)
+        return plan.fetch(progress=progress, force=force, timeout=timeout)
+
+    def plan(
+        self,
+        epic: str,
+        resolution: Resolution | str | timedelta,
+        *,
+        points: int | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        price: Price = "mid",
+    ) -> PricePlan:
+        """Return what ``prices`` would cost, and what it would take from the cache. Sends nothing.
+
+        Args:
+            epic: As for ``prices``.
+            resolution: As for ``prices``.
+            points: As for ``prices``.
+            start: As for ``prices``.
+            end: As for ``prices``.
+            price: As for ``prices``.
+
+        Raises:
+            ValueError: What is asked for is not clear, or IG has no such candles.
+        """
+        length = parse_resolution(resolution)
+        if price not in _PRICES:
+            raise ValueError(f"price must be 'mid', 'bid' or 'offer', not {price!r}")
+        _check_form(points, start, end)
+        series = self._reader.series(epic_for(epic), length)
+        span = self._span(length, start, end)
+        wanted = Wanted(series, span, points)
+        todo = self._reader.todo(wanted)
+        return PricePlan(
+            epic=series.epic,
+            resolution=length,
+            price=price,
+            start=None if points is not None else span[0],
+            end=span[1],
+            wanted=points,
+            points=todo.points,
+            from_cache=len(todo.cached),
+            pages=todo.pages,
+            allowance=self.allowance,
+            _work=(self._reader, wanted, self._auth.budget),
+        )
+
+    def activity(
+        self,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        detailed: bool = True,
+        deal_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Activities:
+        """Return what was done on the account, newest first; see ``iterate_activity``."""
+        found = self.iterate_activity(start=start, end=end, detailed=detailed, deal_id=deal_id, timeout=timeout)
+        return Activities(found)
+
+    def iterate_activity(
+        self,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        detailed: bool = True,
+        deal_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[Activity]:
+        """Return an iterator over what was done on the account, newest first, which asks for pages as it goes.
+
+        Args:
+            start: First instant; a week before the end unless given.
+            end: First instant that is not wanted any more; the present unless given.
+            detailed: Tell levels, sizes and affected deals too.
+            deal_id: Only what concerns this deal.
+            timeout: Seconds for the whole iteration; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            ValueError: The times are not clear, or in the wrong order.
+            IGError: A call failed.
+
+        Source:
+            ``GET /history/activity`` version 3 (REST.md sections 4 and 6.5); samples ``activity_v3``.
+        """
+        query = self._times(start, end) | {
+            "detailed": "true" if detailed else "false",
+            "pageSize": str(activities.PAGE_SIZE),
+        }
+        if deal_id is not None:
+            query["dealId"] = deal_id
+        return activities.iterate_activities(self._auth, self._auth.budget(timeout), query)
+
+    def transactions(
+        self,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        kind: str = "ALL",
+        timeout: float | None = None,
+    ) -> Transactions:
+        """Return what moved the account's money, in IG's order; see ``iterate_transactions``."""
+        return Transactions(self.iterate_transactions(start=start, end=end, kind=kind, timeout=timeout))
+
+    def iterate_transactions(
+        self,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        kind: str = "ALL",
+        timeout: float | None = None,
+    ) -> Iterator[Transaction]:
+        """Return an iterator over what moved the account's money, which asks for pages as it goes.
+
+        Args:
+            start: First instant; a week before the end unless given.
+            end: First instant that is not wanted any more; the present unless given.
+            kind: ``"ALL"``, ``"ALL_DEAL"``, ``"DEPOSIT"`` or ``"WITHDRAWAL"``, in any case.
+            timeout: Seconds for the whole iteration; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            ValueError: The kind is none of these, or the times are not clear or in the wrong order.
+            IGError: A call failed.
+
+        Source:
+            ``GET /history/transactions`` version 2 (REST.md sections 4 and 6.5); sample ``transactions_v2``.
+        """
+        if str(kind).upper() not in ledger.KINDS:
+            raise ValueError(f"kind must be one of {', '.join(ledger.KINDS)}, not {kind!r}")
+        query = self._times(start, end) | {"type": kind.upper(), "pageSize": str(ledger.PAGE_SIZE)}
+        return ledger.iterate_transactions(self._auth, self._auth.budget(timeout), query)
+
+    def _span(self, length: Resolution, start: Moment | None, end: Moment | None) -> Span:
+        """Return the instants at which wanted candles may open: none does after now."""
+        now = next_opening(length, self._clock.now() + timedelta.resolution)
+        until = now if end is None else parse_moment(end, "end")
+        if start is None:
+            return now, now
+        since = parse_moment(start, "start")
+        if since >= until and end is not None:
+            raise ValueError(f"start must be before end: {start} is not before {end}")
+        ends = next_opening(length, min(until, now))
+        return next_opening(length, min(since, ends)), ends
+
+    def _times(self, start: Moment | None, end: Moment | None) -> dict[str, str]:
+        until = self._clock.now() if end is None else parse_moment(end, "end")
+        since = until - timedelta(days=7) if start is None else parse_moment(start, "start")
+        if since >= until:
+            raise ValueError(f"start must be before end: {_shown(since)} is not before {_shown(until)}")
+        # IG takes the end as inside.
+        last = until if end is None else until - timedelta(seconds=1)
+        return {"from": iso_seconds(since), "to": iso_seconds(max(last, since))}
+
+
+def _shown(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _check_form(points: int | None, start: Moment | None, end: Moment | None) -> None:
+    if points is None:
+        if start is None:
+            raise ValueError("say how much: points=100 for the latest candles, or start= (and end=) for a span")
+    elif start is not None or end is not None:
+        raise ValueError("points= counts back from the present and takes no start= or end=")
+    elif type(points) is not int or points < 1:
+        raise ValueError(f"points must be a whole number from 1, not {points!r}")

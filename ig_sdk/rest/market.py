@@ -1,0 +1,162 @@
+"""One market, with its details at hand: its price, and deals on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ig_sdk.rest.market_details import DealingRules, Instrument, MarketDetails, Snapshot
+from ig_sdk.rest.markets import MarketsResource
+from ig_sdk.rest.orders import OrdersResource
+from ig_sdk.rest.positions import PositionsResource
+from ig_sdk.types import Confirm, Direction, Limit, Number, Stop, Tick
+
+
+class Market:
+    """One market: its details, its price on demand, and deals on it. ``ig.market(...)`` makes it.
+
+    Args:
+        details: What IG told about it.
+        epic: IG's market id.
+        markets: Asks for prices.
+        positions: Opens positions.
+        orders: Creates orders.
+
+    Attributes:
+        epic: IG's market id.
+        details: Everything that IG told about it when this was made.
+
+    Threading:
+        Safe from any thread.
+    """
+
+    def __init__(
+        self,
+        details: MarketDetails,
+        epic: str,
+        *,
+        markets: MarketsResource,
+        positions: PositionsResource,
+        orders: OrdersResource,
+    ) -> None:
+        self.epic = epic
+        self.details = details
+        self._markets = markets
+        self._positions = positions
+        self._orders = orders
+
+    @property
+    def name(self) -> str:
+        """IG's name of it."""
+        return self.details.instrument.name or self.epic
+
+    @property
+    def instrument(self) -> Instrument:
+        """What is traded."""
+        return self.details.instrument
+
+    @property
+    def dealing_rules(self) -> DealingRules | None:
+        """What deals must keep to."""
+        return self.details.dealing_rules
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Prices and state when this was made; ``quote()`` asks for the present ones."""
+        return self.details.snapshot
+
+    def quote(self, *, timeout: float | None = None) -> Tick:
+        """Return the present price, asked of IG now.
+
+        Args:
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Returns:
+            A tick with source ``"poll"``, prices in the market's own notation.
+
+        Raises:
+            DecodeError: IG sent no price.
+            IGError: The call failed.
+        """
+        return self._markets.quote(self.epic, timeout=timeout)
+
+    def buy(
+        self,
+        size: Number,
+        *,
+        stop: Stop | None = None,
+        limit: Limit | None = None,
+        currency: str | None = None,
+        force_open: bool | None = None,
+        deal_reference: str | None = None,
+        timeout: float | None = None,
+    ) -> Confirm:
+        """Buy at the market's price now; see ``ig.positions.open`` for arguments, result and errors."""
+        return self._positions.open(
+            self.epic,
+            Direction.BUY,
+            size,
+            stop=stop,
+            limit=limit,
+            currency=currency,
+            force_open=force_open,
+            deal_reference=deal_reference,
+            timeout=timeout,
+        )
+
+    def sell(
+        self,
+        size: Number,
+        *,
+        stop: Stop | None = None,
+        limit: Limit | None = None,
+        currency: str | None = None,
+        force_open: bool | None = None,
+        deal_reference: str | None = None,
+        timeout: float | None = None,
+    ) -> Confirm:
+        """Sell at the market's price now; see ``ig.positions.open`` for arguments, result and errors."""
+        return self._positions.open(
+            self.epic,
+            Direction.SELL,
+            size,
+            stop=stop,
+            limit=limit,
+            currency=currency,
+            force_open=force_open,
+            deal_reference=deal_reference,
+            timeout=timeout,
+        )
+
+    def order(
+        self,
+        direction: Direction | str,
+        size: Number,
+        *,
+        level: Number,
+        kind: str = "LIMIT",
+        stop: Stop | None = None,
+        limit: Limit | None = None,
+        good_till: datetime | None = None,
+        currency: str | None = None,
+        force_open: bool | None = None,
+        deal_reference: str | None = None,
+        timeout: float | None = None,
+    ) -> Confirm:
+        """Create an order that waits for a level; see ``ig.orders.create`` for arguments, result and errors."""
+        return self._orders.create(
+            self.epic,
+            direction,
+            size,
+            level=level,
+            kind=kind,
+            stop=stop,
+            limit=limit,
+            good_till=good_till,
+            currency=currency,
+            force_open=force_open,
+            deal_reference=deal_reference,
+            timeout=timeout,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Market {self.epic} {self.name!r} {self.snapshot.market_status or ''}>"

@@ -1,0 +1,323 @@
+"""``ig.positions``: open, amend, close, and what is open."""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ig_sdk.errors import DecodeError, IGError
+from ig_sdk.rest.budget import Budget
+from ig_sdk.rest.deal_changes import Closing, PositionChange
+from ig_sdk.rest.deal_checks import close_faults, position_change_faults
+from ig_sdk.rest.deal_models import Position
+from ig_sdk.rest.deal_requests import (
+    ORDER_TYPES,
+    TIMES_IN_FORCE,
+    NewPosition,
+    deal_id_of,
+    limit_of,
+    one_of,
+    optional_decimal,
+    reference_of,
+    stop_of,
+)
+from ig_sdk.rest.deals import Dealing, refuse
+from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.repeat_dealing import RepeatDealingWindow
+from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of, epic_for
+
+OPEN = Endpoint("POST", "/positions/otc", version=2, mutating=True, allowance="trading")
+AMEND = Endpoint("PUT", "/positions/otc/{dealId}", version=2, mutating=True, allowance="trading")
+CLOSE = Endpoint("DELETE", "/positions/otc", version=1, mutating=True, allowance="trading")
+
+
+@dataclass(frozen=True)
+class CloseOutcome:
+    """What became of one position in ``close_all``.
+
+    Attributes:
+        position: The position.
+        confirm: IG's confirm when it was closed, else ``None``.
+        error: Why it was not, or is not known to be closed, else ``None``.
+    """
+
+    position: Position
+    confirm: Confirm | None = None
+    error: IGError | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is known to be closed."""
+        return self.confirm is not None
+
+
+class PositionsResource:
+    """The positions; reached as ``ig.positions``.
+
+    Every deal is sent once. It ends in the ``Confirm`` of its acceptance, or in an error: ``DealRejected`` when IG
+    rejected it, ``DealUncertain`` when it may have been taken, any other when it was not.
+
+    Sizes and levels are ``Decimal``, ``int``, text, or ``float`` (which counts by its text).
+
+    Threading:
+        Safe from any thread.
+    """
+
+    def __init__(self, dealing: Dealing) -> None:
+        self._dealing = dealing
+
+    def get(self, deal_id: str, *, timeout: float | None = None) -> Position:
+        """Return one position.
+
+        Args:
+            deal_id: The position.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            NotFound: There is no such position, or no more.
+            IGError: The call failed.
+
+        Source:
+            ``GET /positions/{dealId}`` version 2 (REST.md section 5); sample ``position_v2``.
+        """
+        return self._dealing.reader.position(deal_id_of(deal_id), self._dealing.budget(timeout))
+
+    def open(  # noqa: PLR0913 -- IG's own options, all but three by name
+        self,
+        epic: str,
+        direction: Direction | str,
+        size: Number,
+        *,
+        stop: Stop | None = None,
+        limit: Limit | None = None,
+        order_type: str = "MARKET",
+        level: Number | None = None,
+        quote_id: str | None = None,
+        currency: str | None = None,
+        expiry: str | None = None,
+        force_open: bool | None = None,
+        time_in_force: str | None = None,
+        deal_reference: str | None = None,
+        timeout: float | None = None,
+    ) -> Confirm:
+        """Open a position at the market's price now.
+
+        Args:
+            epic: The market; one of the five pairs may be named (``"EURUSD"``).
+            direction: ``BUY`` or ``SELL``, in any case.
+            size: Contracts, or money a point.
+            stop: Where to give it up: ``Stop(level=...)`` or ``Stop(distance=...)``.
+            limit: Where to take the profit: ``Limit(level=...)`` or ``Limit(distance=...)``.
+            order_type: ``MARKET``; ``LIMIT`` deals now or not at all, no worse than ``level``; ``QUOTE`` by agreement.
+            level: Worst price of a ``LIMIT`` deal, price of a ``QUOTE`` deal.
+            quote_id: The quote of a ``QUOTE`` deal.
+            currency: One of the market's; its default, or else the account's, unless given.
+            expiry: The market's unless given.
+            force_open: Open beside opposite positions instead of closing them; true unless given, where the market
+                allows it.
+            time_in_force: ``FILL_OR_KILL`` or ``EXECUTE_AND_ELIMINATE``; IG's choice unless given.
+            deal_reference: Name of the request, never used before; a new one unless given.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Returns:
+            The confirm of an accepted deal.
+
+        Raises:
+            InvalidDeal: IG would reject it, and why; nothing was sent.
+            DealRejected: IG rejected it; ``hint`` says why, probably.
+            DealUncertain: It may have been taken; ``resolve()`` finds out.
+            UsageError: It would deal with live money without permission; nothing was sent.
+            IGError: It was not taken.
+
+        Source:
+            ``POST /positions/otc`` version 2 (REST.md section 6).
+        """
+        deal = NewPosition(
+            epic=epic_for(epic),
+            direction=Direction.parse(direction),
+            size=decimal_of(size, "size"),
+            stop=stop_of(stop),
+            limit=limit_of(limit),
+            level=optional_decimal(level, "level"),
+            currency=currency,
+            expiry=expiry,
+            force_open=force_open,
+            deal_reference=reference_of(deal_reference),
+            reference_is_new=deal_reference is None,
+            order_type=one_of(order_type, ORDER_TYPES, "order_type"),
+            quote_id=quote_id,
+            time_in_force=None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force"),
+        )
+        budget = self._dealing.begin(timeout)
+        deal = self._dealing.checked_position(deal, budget)
+        return self._dealing.send(OPEN, deal, budget, body=deal.body())
+
+    def amend(
+        self,
+        deal_id: str,
+        *,
+        stop: Stop | Keep | None = KEEP,
+        limit: Limit | Keep | None = KEEP,
+        timeout: float | None = None,
+    ) -> Confirm:
+        """Change or remove the stop or the limit of a position; what is not mentioned stays as it is.
+
+        The position is read first, and all of its intended state is sent: IG would remove what is left out. A stop that
+        does not say ``guaranteed=`` stays guaranteed if it was.
+
+        Args:
+            deal_id: The position.
+            stop: The new stop, or ``None`` to remove it. A distance counts from the level of the position, that of a
+                trailing stop from the price now.
+            limit: The new limit, or ``None`` to remove it. A distance counts from the level of the position.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Returns:
+            The confirm of an accepted amendment.
+
+        Raises:
+            InvalidDeal: IG would reject it, and why; nothing was sent.
+            NotFound: There is no such position, or no more.
+            DealRejected: IG rejected it; the position is as it was.
+            DealUncertain: It may have been taken; ``resolve()`` finds out.
+            UsageError: It would deal with live money without permission; nothing was sent.
+            IGError: It was not taken.
+
+        Source:
+            ``PUT /positions/otc/{dealId}`` version 2 (REST.md section 6.2).
+        """
+        if stop is KEEP and limit is KEEP:
+            raise ValueError("amend needs stop= or limit=")
+        deal_id = deal_id_of(deal_id)
+        new_stop = stop if isinstance(stop, Keep) else stop_of(stop)
+        new_limit = limit if isinstance(limit, Keep) else limit_of(limit)
+        budget = self._dealing.begin(timeout)
+        change = PositionChange.of(self._dealing.reader.position(deal_id, budget), new_stop, new_limit)
+        refuse(position_change_faults(change), change.before.deal_reference)
+        return self._dealing.send(AMEND, change, budget, body=change.body(), parts={"dealId": deal_id})
+
+    def close(
+        self,
+        deal_id: str,
+        size: Number | None = None,
+        *,
+        order_type: str = "MARKET",
+        level: Number | None = None,
+        quote_id: str | None = None,
+        time_in_force: str | None = None,
+        timeout: float | None = None,
+    ) -> Confirm:
+        """Close a position, or a part of it.
+
+        Args:
+            deal_id: The position.
+            size: How much of it; all unless given.
+            order_type: ``MARKET``; ``LIMIT`` closes now or not at all, no worse than ``level``; ``QUOTE`` by agreement.
+            level: Worst price of a ``LIMIT`` close, price of a ``QUOTE`` close.
+            quote_id: The quote of a ``QUOTE`` close.
+            time_in_force: ``FILL_OR_KILL`` or ``EXECUTE_AND_ELIMINATE``; IG's choice unless given.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Returns:
+            The confirm of the close, with ``profit``, ``close_level`` and, when the history shows it in time,
+            ``closing_deal_id``; its ``deal_id`` is the position's.
+
+        Raises:
+            InvalidDeal: IG would reject it, and why; nothing was sent.
+            NotFound: There is no such position, or no more.
+            DealRejected: IG rejected it; the position is as it was.
+            DealUncertain: It may have been taken; ``resolve()`` finds out.
+            UsageError: It would deal with live money without permission; nothing was sent.
+            IGError: It was not taken.
+
+        Source:
+            ``DELETE /positions/otc`` version 1 (REST.md sections 6.1 and 6.2).
+        """
+        deal_id, part = deal_id_of(deal_id), optional_decimal(size, "size")
+        kind = one_of(order_type, ORDER_TYPES, "order_type")
+        worst = optional_decimal(level, "level")
+        in_force = None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force")
+        budget = self._dealing.begin(timeout)
+        closing = _closing(self._dealing.reader.position(deal_id, budget), part)
+        closing = dataclasses.replace(closing, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
+        return self._dealing.with_closing_ids([(closing, self._close(closing, budget))], budget)[0]
+
+    def close_all(self, *, epic: str | None = None, timeout: float | None = None) -> builtins.list[CloseOutcome]:
+        """Close all positions, or all of one market, one after the other, and tell what became of each.
+
+        A position that cannot be closed does not keep the others from being closed.
+
+        Args:
+            epic: The market; all unless given.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Returns:
+            One outcome for each position that was open, in IG's order.
+
+        Raises:
+            UsageError: It would deal with live money without permission; nothing was sent.
+            IGError: The positions could not be read; nothing was sent.
+        """
+        budget = self._dealing.begin(timeout)
+        wanted = None if epic is None else epic_for(epic)
+        positions = [each for each in self._dealing.reader.positions(budget) if wanted in (None, each.epic)]
+        tried = [(position, self._attempt(position, budget)) for position in positions]
+        done = [result for _, result in tried if isinstance(result, tuple)]
+        confirms = iter(self._dealing.with_closing_ids(done, budget))
+        return [
+            CloseOutcome(position, error=result)
+            if isinstance(result, IGError)
+            else CloseOutcome(position, next(confirms))
+            for position, result in tried
+        ]
+
+    def repeat_dealing_window(self, *, epic: str | None = None, timeout: float | None = None) -> RepeatDealingWindow:
+        """Return what was dealt a moment ago, by which IG prices the next deals.
+
+        Args:
+            epic: One market; all unless given.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            IGError: The call failed.
+
+        Source:
+            ``GET /repeat-dealing-window`` version 1 (REST.md section 6.3, tiered pricing); never captured.
+        """
+        wanted = None if epic is None else epic_for(epic)
+        return self._dealing.reader.repeat_dealing(wanted, self._dealing.budget(timeout))
+
+    def _attempt(self, position: Position, budget: Budget) -> tuple[Closing, Confirm] | IGError:
+        try:
+            closing = _closing(position, None)
+            return closing, self._close(closing, budget)
+        except IGError as error:
+            return error
+
+    def _close(self, closing: Closing, budget: Budget) -> Confirm:
+        refuse(close_faults(closing), closing.before.deal_reference)
+        return self._dealing.send(CLOSE, closing, budget, body=closing.body())
+
+    # Last in the class: below it, "list" would no longer be the type.
+    def list(self, *, timeout: float | None = None) -> builtins.list[Position]:
+        """Return all positions that are open.
+
+        Args:
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            IGError: The call failed.
+
+        Source:
+            ``GET /positions`` version 2 (REST.md section 5); samples ``positions_v2``.
+        """
+        return self._dealing.reader.positions(self._dealing.budget(timeout))
+
+
+def _closing(position: Position, size: Decimal | None) -> Closing:
+    wanted = position.size if size is None else size
+    if wanted is None or position.direction is None or position.deal_id is None:
+        raise DecodeError("IG shows no size, side or id of the position", path="position")
+    return Closing(position, wanted)
