@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from decimal import Decimal
 from itertools import islice
 
@@ -86,7 +87,8 @@ def main() -> None:
     """Trade half a minute of made-up prices."""
     with IGClient(IGConfig.simulator(speed=10)) as ig, ig.stream() as stream, stream.prices(["EURUSD"]) as prices:
         bot = BreakoutBot(ig, "EURUSD")
-        bot.run(islice(prices, 300))
+        with suppress(KeyboardInterrupt):  # Ctrl-C ends the run, not the tidying up
+            bot.run(islice(prices, 300))
         ig.positions.close_all()
         print(f"{len(bot.profits)} positions, {sum(bot.profits):+.2f}")
 

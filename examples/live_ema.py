@@ -295,7 +295,7 @@ def main() -> int:
         show(report, recorded=bool(options.ticks))
     if interrupted or (error is None and not report.failure):
         return 0
-    if error is not None and not isinstance(error, (IGError, OSError)):
+    if error is not None and not isinstance(error, (IGError, OSError, ImportError)):  # the extra may be missing
         raise error
     return tell([str(error or report.failure)], 1)
 

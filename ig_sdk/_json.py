@@ -356,6 +356,13 @@ def decode_list(kind: type[ModelT], data: object, *, path: str) -> tuple[ModelT,
     return tuple(decode(kind, item, path=f"{path}[{index}]") for index, item in enumerate(data) if item is not None)
 
 
+def inner(data: object, *path: str) -> Mapping[str, Any]:
+    """Return the object at a path of keys; one without keys where there is none."""
+    for key in path:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data if isinstance(data, Mapping) else {}
+
+
 def decode_rows(kind: type[ModelT], reply: object, key: str) -> list[ModelT]:
     """Return the list that a reply holds under ``key``, or that it is, as models; see ``decode_list``.
 

@@ -17,6 +17,7 @@ from ig_sdk.errors import ConfigError, IGError, UsageError
 from ig_sdk.rest.accounts import AccountsResource
 from ig_sdk.rest.applications import ApplicationsResource
 from ig_sdk.rest.auth import Auth
+from ig_sdk.rest.confirm_reader import ConfirmReader
 from ig_sdk.rest.confirms import ConfirmsResource
 from ig_sdk.rest.costs import CostsResource
 from ig_sdk.rest.deals import Dealing
@@ -25,6 +26,7 @@ from ig_sdk.rest.market import Market
 from ig_sdk.rest.markets import MarketsResource
 from ig_sdk.rest.orders import OrdersResource
 from ig_sdk.rest.positions import PositionsResource
+from ig_sdk.rest.price_reader import PriceReader
 from ig_sdk.rest.requestor import Requestor
 from ig_sdk.rest.sentiment import SentimentResource
 from ig_sdk.rest.session import Login, SessionResource
@@ -101,11 +103,13 @@ class IGClient:
         self.session = SessionResource(self._auth)
         self.accounts = AccountsResource(self._auth)
         self.markets = MarketsResource(self._auth, self._clock)
-        self.confirms = ConfirmsResource(self._auth, self._clock, self._closing)
-        dealing = Dealing(self._auth, self.confirms, config, clock=self._clock, closing=self._closing)
+        confirms = ConfirmReader(self._auth, self._clock, self._closing)
+        self.confirms = ConfirmsResource(self._auth, confirms)
+        dealing = Dealing(self._auth, confirms, config, clock=self._clock, closing=self._closing)
         self.positions = PositionsResource(dealing)
         self.orders = OrdersResource(dealing)
-        self.history = HistoryResource(self._auth, config, self._clock)
+        self._prices = PriceReader(self._auth, config, self._clock)
+        self.history = HistoryResource(self._auth, self._prices, self._clock)
         self.watchlists = WatchlistsResource(self._auth)
         self.sentiment = SentimentResource(self._auth)
         self.costs = CostsResource(self._auth)
@@ -114,7 +118,15 @@ class IGClient:
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str] = "config", **overrides: Any) -> IGClient:
-        """Return a client for the layered configuration; the arguments are those of ``IGConfig.load``."""
+        """Return a client for the layered configuration.
+
+        Args:
+            path: Folder of ``global.json``, ``local.json`` and ``test.json``; may be missing.
+            overrides: Further arguments of ``IGConfig.load``: keys over all layers.
+
+        Raises:
+            ConfigError: Something is not allowed or unknown; it lists every fault with its source.
+        """
         return cls(IGConfig.load(path, **overrides))
 
     @property
@@ -140,6 +152,9 @@ class IGClient:
 
         Args:
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            IGError: IG may not have heard of it; the tokens are forgotten all the same.
         """
         self._auth.logout(self._auth.budget(timeout))
 
@@ -157,13 +172,13 @@ class IGClient:
         details = self.markets.get(market, timeout=timeout)
         return Market(details, epic_for(market), markets=self.markets, positions=self.positions, orders=self.orders)
 
-    def stream(self, **options: Any) -> IGStream:
+    def stream(self) -> IGStream:
         """Return a stream; it connects when it is first used, and ends with this client at the latest.
 
-        Args:
-            options: Options of ``IGStream``.
+        Raises:
+            UsageError: This client is closed.
         """
-        stream = IGStream(self.stream_access, self.config, **({"clock": self._clock} | options))
+        stream = IGStream(self.stream_access, self.config, clock=self._clock)
         with self._lock:
             if not self._closed:
                 self._streams.add(stream)
@@ -176,6 +191,9 @@ class IGClient:
         Args:
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
             fresh: Log in anew, since the stream refused the tokens in force.
+
+        Raises:
+            IGError: The login failed.
         """
         return self._auth.access(self._auth.budget(timeout), fresh=fresh)
 
@@ -202,7 +220,7 @@ class IGClient:
         self._say_goodbye(max(ends - self._clock.monotonic(), 0.1))
         self._auth.close()
         self._transport.close()
-        self.history.close()
+        self._prices.close()
         if simulator is not None:
             simulator.close()
         self._stop_logging()

@@ -29,13 +29,14 @@
         ├─ StreamProtocolError       line
         └─ StreamOverflow
 
-``str(error)`` is safe to log: no token, password or key is ever put into a message.
+``str(error)`` is safe to log: no token, password or key is ever put into a message. All of them can be copied and
+pickled: another process gets them as they are, but for what only the client that raised them can do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from ig_sdk.types import Confirm
@@ -58,6 +59,15 @@ class IGError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is made anew by calling its class with the message alone, which few of these take.
+        return _remade, (type(self), self.args), self.__dict__
+
+
+def _remade(kind: type[IGError], args: tuple[object, ...]) -> IGError:
+    """Return an error without its attributes, which unpickling and copying put there next."""
+    return kind.__new__(kind, *args)
 
 
 class ConfigError(IGError, ValueError):
@@ -247,6 +257,11 @@ class DealUncertain(DealError):
         self.why = why
         self._resolver = resolver
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Whom to ask is a client with its connections and tokens: it stays where it is.
+        *how, state = super().__reduce__()
+        return *how, state | {"_resolver": None}
+
     def resolve(self, timeout: float = 30.0) -> Confirm | None:
         """Look the deal up at IG without sending it again.
 
@@ -261,7 +276,10 @@ class DealUncertain(DealError):
             DealUncertain: Still unknown when ``timeout`` was over; too early to say "not placed" is unknown too.
         """
         if self._resolver is None:
-            raise UsageError("this outcome was not produced by a client, so there is nobody to ask")
+            raise UsageError(
+                "this error is not one that a client raised, or a copy of one: it has nobody to ask",
+                hint="look for the deal reference among positions, orders and ig.history.activity()",
+            )
         return self._resolver(timeout)
 
 

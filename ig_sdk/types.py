@@ -251,7 +251,8 @@ def _check_one(kind: str, level: object, distance: object) -> None:
         )
 
 
-def _optional(value: Number | None, name: str) -> Decimal | None:
+def optional_decimal_of(value: Number | None, name: str) -> Decimal | None:
+    """Return the decimal of a number that may be absent."""
     return None if value is None else decimal_of(value, name)
 
 
@@ -281,10 +282,10 @@ class Stop:
         trailing_step: Number | None = None,
     ) -> None:
         _check_one("Stop", level, distance)
-        object.__setattr__(self, "level", _optional(level, "Stop level"))
-        object.__setattr__(self, "distance", _optional(distance, "Stop distance"))
+        object.__setattr__(self, "level", optional_decimal_of(level, "Stop level"))
+        object.__setattr__(self, "distance", optional_decimal_of(distance, "Stop distance"))
         object.__setattr__(self, "guaranteed", guaranteed)
-        object.__setattr__(self, "trailing_step", _optional(trailing_step, "Stop trailing_step"))
+        object.__setattr__(self, "trailing_step", optional_decimal_of(trailing_step, "Stop trailing_step"))
         if trailing_step is not None and (distance is None or guaranteed):
             raise ValueError("a trailing Stop needs distance= and cannot be guaranteed")
 
@@ -303,8 +304,8 @@ class Limit:
 
     def __init__(self, *, level: Number | None = None, distance: Number | None = None) -> None:
         _check_one("Limit", level, distance)
-        object.__setattr__(self, "level", _optional(level, "Limit level"))
-        object.__setattr__(self, "distance", _optional(distance, "Limit distance"))
+        object.__setattr__(self, "level", optional_decimal_of(level, "Limit level"))
+        object.__setattr__(self, "distance", optional_decimal_of(distance, "Limit distance"))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ig_sdk import _json
 from ig_sdk.errors import NotFound
+from ig_sdk.rest.arguments import said, text_of
 from ig_sdk.rest.auth import Auth
 from ig_sdk.rest.endpoint import Endpoint
 from ig_sdk.rest.session import ACCOUNTS, AccountFigures
@@ -83,12 +84,17 @@ class AccountsResource:
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
         Raises:
-            NotFound: The user has no such account; IG was asked for all of them.
+            ValueError: The id is empty.
+            NotFound: The user has no such account.
             IGError: The call failed.
+
+        Source:
+            As for ``list``: IG has no request for a single account.
         """
+        wanted = text_of(account_id, "account_id")
         accounts = self.list(timeout=timeout)
         for account in accounts:
-            if account.account_id == account_id:
+            if account.account_id == wanted:
                 return account
         names = ", ".join(str(account.account_id) for account in accounts)
         raise NotFound(
@@ -135,8 +141,8 @@ class AccountsResource:
         Source:
             ``PUT /accounts/preferences`` version 1 (REST.md section 5).
         """
-        wanted = {"trailingStopsEnabled": trailing_stops_enabled, "hedgingMode": hedging_mode}
-        body = {name: value for name, value in wanted.items() if value is not None}
+        wanted: dict[str, object] = {"trailingStopsEnabled": trailing_stops_enabled, "hedgingMode": hedging_mode}
+        body = said(wanted)
         if not body:
             raise ValueError("update_preferences needs trailing_stops_enabled= or hedging_mode=")
         self._auth.call(UPDATE_PREFERENCES, self._auth.budget(timeout), body=body)

@@ -3,10 +3,11 @@
 # ruff: noqa: RUF009 -- the functions of _json declare fields, as dataclasses.field() does
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -115,17 +116,13 @@ def _detail(name: str) -> Any:
     return lambda row: None if row.details is None else getattr(row.details, name)
 
 
-def _own(name: str) -> Any:
-    return lambda row: getattr(row, name)
-
-
 class Activities(Rows[Activity]):
     """Activities, in IG's order: newest first; a list, with frames."""
 
     columns: ClassVar[Sequence[Column]] = (
-        Column("date", "time", _own("date")),
+        Column("date", "time", attrgetter("date")),
         *(
-            Column(name, "text", _own(name))
+            Column(name, "text", attrgetter(name))
             for name in ("epic", "period", "deal_id", "channel", "type", "status", "description")
         ),
         *(Column(name, "text", _detail(name)) for name in ("deal_reference", "market_name", "currency", "direction")),
@@ -168,10 +165,15 @@ def _renamed(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, **renamed, "details": {**details, "marketName": row.get("marketName")}}
 
 
-def iterate_activities(auth: Auth, budget: Budget, query: Mapping[str, str]) -> Iterator[Activity]:
+def iterate_activities(auth: Auth, budget: Callable[[], Budget], query: Mapping[str, str]) -> Iterator[Activity]:
     """Yield activities page after page, newest first, each once.
 
     The cursor is a relative address in the reply. Only its query is used: where requests go is not the reply's to say.
+
+    Args:
+        auth: Carries the calls.
+        budget: Returns the time of the next page.
+        query: What is asked for.
 
     Source:
         REST.md section 4: ``metadata.paging.next``, null at the end.
@@ -181,7 +183,7 @@ def iterate_activities(auth: Auth, budget: Budget, query: Mapping[str, str]) -> 
     seen: set[str] = set()
     asked = dict(query)
     while True:
-        data = auth.call(ACTIVITY, budget, query=asked).data
+        data = auth.call(ACTIVITY, budget(), query=asked).data
         before, page = page, decode_activities(data)
         # The cursor is a time: what happened in one second may come on both sides of it.
         yield from (activity for activity in page if activity not in last)
@@ -197,8 +199,6 @@ def iterate_activities(auth: Auth, budget: Budget, query: Mapping[str, str]) -> 
         last = [activity for activity in page if activity.date == page[-1].date] or last
 
 
-def _next(data: Mapping[str, Any]) -> str | None:
-    metadata = data.get("metadata")
-    paging = metadata.get("paging") if isinstance(metadata, Mapping) else None
-    following = paging.get("next") if isinstance(paging, Mapping) else None
+def _next(data: object) -> str | None:
+    following = _json.inner(data, "metadata", "paging").get("next")
     return following if isinstance(following, str) and following else None

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from ig_sdk import _json
+from ig_sdk.rest.arguments import said
 from ig_sdk.rest.auth import Auth
 from ig_sdk.rest.endpoint import Endpoint
 
@@ -85,23 +86,26 @@ class ApplicationsResource:
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
         Raises:
+            ValueError: Nothing to change is given.
             IGError: The call failed; the key is not the user's, or revoked.
 
         Source:
             ``PUT /operations/application`` version 1 (REST.md section 5).
         """
-        budget = self._auth.budget(timeout)
-        if api_key is None:
-            self._auth.login(budget)  # the key is known from then on: a simulator starts with the first login
-            api_key = self._own_key()
-        wanted = {
-            "apiKey": api_key,
+        wanted: dict[str, object] = {
             "status": status,
             "allowanceAccountOverall": allowance_account_overall,
             "allowanceAccountTrading": allowance_account_trading,
         }
-        body = {name: value for name, value in wanted.items() if value is not None}
-        return _json.decode(Application, self._auth.call(UPDATE, budget, body=body).data, path="application")
+        body = said(wanted)
+        if not body:
+            raise ValueError("update needs status=, allowance_account_overall= or allowance_account_trading=")
+        budget = self._auth.budget(timeout)
+        if api_key is None:
+            self._auth.login(budget)  # the key is known from then on: a simulator starts with the first login
+            api_key = self._own_key()
+        reply = self._auth.call(UPDATE, budget, body={"apiKey": api_key, **body})
+        return _json.decode(Application, reply.data, path="application")
 
     def disable(self, *, timeout: float | None = None) -> Application:
         """Turn off the key that this client uses; nothing works with it until it is turned on again on IG's web site.

@@ -137,28 +137,6 @@ class _DeadlineSocket:
         return getattr(self.plain, name)
 
 
-def _connect(connection: Any, connect: Any) -> None:
-    flight = _current.get()
-    if flight is not None:
-        flight.phase = "connecting"
-    try:
-        connect()
-    except BaseException:
-        # A refused CONNECT to a proxy has sent bytes, but none of the request.
-        if flight is not None:
-            flight.phase = "connecting"
-        raise
-    if connection.sock is not None and not isinstance(connection.sock, _DeadlineSocket):
-        connection.sock = _DeadlineSocket(connection.sock)
-
-
-def _begin(connection: Any) -> None:
-    flight = _current.get()
-    if flight is not None and connection.sock is not None:
-        flight.uses(getattr(connection.sock, "plain", connection.sock))
-        flight.phase = "sending"
-
-
 class _CheckedAnswer(http.client.HTTPResponse):
     """An answer whose head is whole and made of headers: urllib3 logs what it cannot read of one, tokens included."""
 
@@ -172,30 +150,42 @@ class _CheckedAnswer(http.client.HTTPResponse):
             raise http.client.HTTPException("the head of the answer is not made of headers")
 
 
-class _WatchedHTTP(HTTPConnection):
-    response_class = _CheckedAnswer
+class _Watched:
+    """What both kinds of connection do besides their own: tell the current flight how far its request has come."""
+
+    response_class: Any = _CheckedAnswer
+    sock: Any
 
     def connect(self) -> None:
-        _connect(self, super().connect)
+        flight = _current.get()
+        if flight is not None:
+            flight.phase = "connecting"
+        try:
+            super().connect()  # type: ignore[misc]  # the connection's
+        except BaseException:
+            # A refused CONNECT to a proxy has sent bytes, but none of the request.
+            if flight is not None:
+                flight.phase = "connecting"
+            raise
+        if self.sock is not None and not isinstance(self.sock, _DeadlineSocket):
+            self.sock = _DeadlineSocket(self.sock)
 
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        _begin(self)
-        super().send(data)
+        flight = _current.get()
+        if flight is not None and self.sock is not None:
+            flight.uses(getattr(self.sock, "plain", self.sock))
+            flight.phase = "sending"
+        super().send(data)  # type: ignore[misc]  # the connection's
 
 
-class _WatchedHTTPS(HTTPSConnection):
-    response_class = _CheckedAnswer
+class _WatchedHTTP(_Watched, HTTPConnection):
+    pass
 
-    def connect(self) -> None:
-        _connect(self, super().connect)
 
-    def send(self, data: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        _begin(self)
-        super().send(data)
+class _WatchedHTTPS(_Watched, HTTPSConnection):
+    pass
 
 
 class _PlainPool(HTTPConnectionPool):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
 from typing import TypeVar
 
 from ig_sdk import _json
 from ig_sdk.errors import DecodeError
+from ig_sdk.rest.arguments import epic_of, reference_of, said
 from ig_sdk.rest.auth import Auth
 from ig_sdk.rest.budget import Budget
 from ig_sdk.rest.cost_models import CostQuote, CostQuotesPage, CostsToClose, CostsToEdit, OpeningCosts
-from ig_sdk.rest.deal_requests import currency_for, reference_of
+from ig_sdk.rest.deal_requests import currency_for
 from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.history_times import Moment, parse_moment
 from ig_sdk.rest.market_details import MarketDetails
 from ig_sdk.rest.markets import GET
-from ig_sdk.types import Direction, Limit, Number, Stop, decimal_of, epic_for
+from ig_sdk.types import Direction, Limit, Number, Stop, decimal_of
 
 # A quote of costs trades nothing: asking for it twice does no harm, so none of these is mutating.
 OPEN = Endpoint("POST", "/indicativecostsandcharges/open", version=1)
@@ -78,7 +79,7 @@ class CostsResource:
         Source:
             ``POST /indicativecostsandcharges/open`` version 1 (wire/ig_api.json, costs.open.v1).
         """
-        deal = _deal(direction, size, stop, deal_reference) | {"priceLevel": level, "knockoutPremium": knockout_premium}
+        deal = _deal(direction, size, level, stop, knockout_premium, deal_reference)
         prices = {"bid": bid, "ask": offer, "dealCurrencyCode": currency}
         return self._ask(OPEN, OpeningCosts, epic, deal, prices, timeout)
 
@@ -122,7 +123,7 @@ class CostsResource:
         Source:
             ``POST /indicativecostsandcharges/close`` version 1 (wire/ig_api.json, costs.close.v1).
         """
-        deal = _deal(direction, size, stop, deal_reference) | {"priceLevel": level, "knockoutPremium": knockout_premium}
+        deal = _deal(direction, size, level, stop, knockout_premium, deal_reference)
         deal |= {"openingLevel": opening_level}
         prices = {"bid": bid, "ask": offer, "dealCurrencyCode": currency}
         return self._ask(CLOSE, CostsToClose, epic, deal, prices, timeout)
@@ -173,15 +174,15 @@ class CostsResource:
         """
         if limit is not None and limit.level is None:
             raise ValueError("costs are quoted for a limit at a level: Limit(level=...)")
-        deal = _deal(direction, size, stop, deal_reference) | {"priceLevel": level, "knockoutPremium": knockout_premium}
+        deal = _deal(direction, size, level, stop, knockout_premium, deal_reference)
         deal |= {"openingLevel": opening_level, "limitLevel": limit and limit.level, "editType": edit_type}
         prices = {"bid": bid, "ask": offer, "dealCurrencyCode": currency}
         return self._ask(EDIT, CostsToEdit, epic, deal, prices, timeout)
 
     def history(
         self,
-        start: datetime,
-        end: datetime,
+        start: Moment,
+        end: Moment,
         *,
         quote_type: str | None = None,
         page_size: int | None = None,
@@ -190,22 +191,21 @@ class CostsResource:
         """Return the quotes of costs that were asked for in a time.
 
         Args:
-            start: Its beginning, with a time zone.
-            end: Its end, with a time zone.
+            start: Its beginning: an aware datetime, a date, or ISO text.
+            end: Its end, likewise.
             quote_type: Only those of one ``type``.
             page_size: Quotes in one request; IG's own choice unless given.
             timeout: Seconds for all pages together; ``None`` bounds each attempt by the configuration.
 
         Raises:
-            ValueError: A time has no zone.
+            ValueError: A time is none, or a datetime without a zone.
             IGError: The call failed.
 
         Source:
             ``GET /indicativecostsandcharges/history/from/{from}/to/{to}`` version 1 (REST.md section 4).
         """
         parts = {"from": _path_time(start, "start"), "to": _path_time(end, "end")}
-        wanted = {"type": quote_type, "pageSize": page_size}
-        query = {name: str(value) for name, value in wanted.items() if value is not None}
+        query = {name: str(value) for name, value in said({"type": quote_type, "pageSize": page_size}).items()}
         return [*self._quotes(parts, query, self._auth.budget(timeout))]
 
     def document(self, indicative_quote_reference: str, *, timeout: float | None = None) -> bytes:
@@ -242,16 +242,15 @@ class CostsResource:
         budget = self._auth.budget(timeout)
         given = {
             name: decimal_of(value, name) if name in _NUMBERS else value
-            for name, value in {**deal, **prices}.items()
-            if value is not None
+            for name, value in said({**deal, **prices}).items()
         }
         looked_up = self._prices(epic, budget) if None in prices.values() else {}
-        body = {"epic": epic_for(epic), **looked_up, **given}
+        body = {"epic": epic_of(epic), **looked_up, **given}
         return _json.decode(kind, self._auth.call(endpoint, budget, body=body).data, path="costs")
 
     def _prices(self, epic: str, budget: Budget) -> dict[str, object]:
         """Return what IG wants to be told about its own market: prices, and a currency to deal in."""
-        details = _json.decode(MarketDetails, self._auth.call(GET, budget, parts={"epic": epic_for(epic)}).data)
+        details = _json.decode(MarketDetails, self._auth.call(GET, budget, parts={"epic": epic_of(epic)}).data)
         bid, offer = details.snapshot.bid, details.snapshot.offer
         if bid is None or offer is None:
             raise DecodeError(f"IG sent no price for {epic}", path="snapshot.bid", hint="give bid= and offer=")
@@ -267,8 +266,7 @@ class CostsResource:
             rows = _json.decode_rows(CostQuote, data, "costsAndChargesHistory")
             yield from rows
             count += len(rows)
-            told = data.get("pagination") if isinstance(data, dict) else None
-            page = _json.decode(CostQuotesPage, told) if isinstance(told, dict) else CostQuotesPage()
+            page = _json.decode(CostQuotesPage, _json.inner(data, "pagination"))
             if not rows or page.page_number is None or count >= (page.total_elements or 0):
                 return
             if page.page_number in seen:
@@ -277,20 +275,28 @@ class CostsResource:
             query = query | {"pageNumber": str(page.page_number + 1)}
 
 
-def _deal(direction: Direction | str, size: Number, stop: Stop | None, reference: str | None) -> dict[str, object]:
+def _deal(
+    direction: Direction | str,
+    size: Number,
+    level: Number | None,
+    stop: Stop | None,
+    knockout_premium: Number | None,
+    reference: str | None,
+) -> dict[str, object]:
     if stop is not None and stop.level is None:
         raise ValueError("costs are quoted for a stop at a level: Stop(level=...)")
     return {
         "direction": Direction.parse(direction).value,
         "size": size,
+        "priceLevel": level,
         "stopLevel": stop and stop.level,
         "guaranteedStop": stop and bool(stop.guaranteed),
+        "knockoutPremium": knockout_premium,
         "dealReference": reference_of(reference),
     }
 
 
-def _path_time(value: datetime, name: str) -> str:
+def _path_time(value: Moment, name: str) -> str:
     """Return a moment as this endpoint takes it in its path: ``yyyy-MM-dd'T'HH:mm:ss.SSSXXX`` (REST.md section 4)."""
-    if value.utcoffset() is None:
-        raise ValueError(f"{name} must be a datetime with a time zone, not {value!r}")
-    return value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+    moment = parse_moment(value, name)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

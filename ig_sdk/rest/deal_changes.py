@@ -11,8 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from ig_sdk.errors import DecodeError
+from ig_sdk.rest.arguments import said
 from ig_sdk.rest.deal_models import Order, Position
-from ig_sdk.rest.deal_requests import good_till_text, said
+from ig_sdk.rest.deal_requests import good_till_text
 from ig_sdk.types import Direction, Keep, Limit, Number, Stop, decimal_of
 
 _MINUTES = len("yyyy/MM/dd HH:mm")

@@ -76,7 +76,7 @@ class DealReader:
         """
         since = iso_seconds(max(moment, _EARLIEST) - CLOCKS_DIFFER)
         query = {"from": since, "detailed": "true", "pageSize": str(PAGE_SIZE)}
-        return list(islice(iterate_activities(self._auth, budget, query), most))
+        return list(islice(iterate_activities(self._auth, lambda: budget, query), most))
 
     def circumstances(self, request: DealRequest, now: datetime, budget: Budget) -> Circumstances:
         """Return what may explain a rejection, as far as it can be read."""

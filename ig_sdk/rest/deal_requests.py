@@ -3,102 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import TypeVar
 
+from ig_sdk.rest.arguments import said
 from ig_sdk.rest.market_details import Instrument
-from ig_sdk.types import Direction, Limit, Number, Stop, decimal_of
+from ig_sdk.types import Direction, Limit, Stop
 
-# wire/ig_api.json, dealReference of positions.otc.create and workingorders.otc.create
-_REFERENCE = re.compile(r"[A-Za-z0-9_\-]{1,30}")
 DealT = TypeVar("DealT", bound="NewDeal")
 ORDER_TYPES = ("MARKET", "LIMIT", "QUOTE")
 TIMES_IN_FORCE = ("EXECUTE_AND_ELIMINATE", "FILL_OR_KILL")
 KINDS = ("LIMIT", "STOP")
 
 
-def reference_of(given: object) -> str:
-    """Return the deal reference to send: the caller's, or a new one that nobody has used.
-
-    Raises:
-        ValueError: The caller's is not what IG takes.
-    """
-    if given is None:
-        return f"ig-{secrets.token_hex(13)}"
-    if not isinstance(given, str) or not _REFERENCE.fullmatch(given):
-        raise ValueError(f"deal_reference must be 1 to 30 letters, digits, '_' or '-', not {given!r}")
-    return given
-
-
-def deal_id_of(value: object) -> str:
-    """Return ``value`` if it is the text of a deal id.
-
-    Raises:
-        TypeError: It is none, such as the position itself.
-        ValueError: It is empty.
-    """
-    if not isinstance(value, str):
-        raise TypeError(f"deal_id must be text, such as position.deal_id, not of type {type(value).__name__}")
-    if not value.strip():
-        raise ValueError("deal_id must not be empty")
-    return value
-
-
-def stop_of(value: object) -> Stop | None:
-    """Return ``value`` if it is a stop; refuse a bare number, which could be either a level or a distance."""
-    if value is None or isinstance(value, Stop):
-        return value
-    raise TypeError(f"stop must be Stop(level=...) or Stop(distance=...), not {value!r}")
-
-
-def limit_of(value: object) -> Limit | None:
-    """Return ``value`` if it is a limit; refuse a bare number, which could be either a level or a distance."""
-    if value is None or isinstance(value, Limit):
-        return value
-    raise TypeError(f"limit must be Limit(level=...) or Limit(distance=...), not {value!r}")
-
-
-def one_of(value: object, allowed: tuple[str, ...], name: str) -> str:
-    """Return ``value`` in capitals if it is one of ``allowed``.
-
-    Raises:
-        ValueError: It is none of them.
-    """
-    text = value.upper() if isinstance(value, str) else ""
-    if text not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
-    return text
-
-
-def optional_decimal(value: Number | None, name: str) -> Decimal | None:
-    """Return the decimal of a number that may be absent."""
-    return None if value is None else decimal_of(value, name)
-
-
 def good_till_text(moment: datetime) -> str:
     """Return a moment as IG takes the end of an order: UTC, ``yyyy/MM/dd HH:mm:ss`` (REST.md section 4)."""
     return moment.astimezone(timezone.utc).strftime("%Y/%m/%d %H:%M:%S")
-
-
-def good_till_of(moment: object) -> datetime | None:
-    """Return the end of an order if it is an aware moment.
-
-    Raises:
-        ValueError: It has no time zone: nobody could tell which moment is meant.
-    """
-    if moment is None or (isinstance(moment, datetime) and moment.utcoffset() is not None):
-        return moment
-    raise ValueError(f"good_till must be a datetime with a time zone, not {moment!r}")
-
-
-def said(values: Mapping[str, object]) -> dict[str, object]:
-    """Return a body without what is absent."""
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def currency_for(instrument: Instrument, account_currency: str | None) -> str | None:

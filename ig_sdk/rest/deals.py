@@ -27,13 +27,13 @@ from ig_sdk.errors import (
 from ig_sdk.rest.activity import PAGE_SIZE
 from ig_sdk.rest.auth import Auth
 from ig_sdk.rest.budget import Budget
-from ig_sdk.rest.confirms import GET as CONFIRM
-from ig_sdk.rest.confirms import WAIT_S, ConfirmsResource
+from ig_sdk.rest.confirm_reader import GET as CONFIRM
+from ig_sdk.rest.confirm_reader import WAIT_S, ConfirmReader
 from ig_sdk.rest.deal_changes import Cancelling, Closing
 from ig_sdk.rest.deal_checks import exact, order_faults, position_faults
 from ig_sdk.rest.deal_reader import DealReader
 from ig_sdk.rest.deal_reasons import hint_for, message_for
-from ig_sdk.rest.deal_requests import NewDeal, NewOrder, NewPosition, completed
+from ig_sdk.rest.deal_requests import DealT, NewDeal, NewOrder, NewPosition, completed
 from ig_sdk.rest.deal_verdicts import (
     DealRequest,
     Evidence,
@@ -46,6 +46,7 @@ from ig_sdk.rest.deal_verdicts import (
     may_look_done,
 )
 from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.market_details import MarketDetails
 from ig_sdk.types import Confirm
 
 # IG shows a deal within milliseconds (REST.md section 6.1), and its clients stop asking after a few seconds. What was
@@ -80,7 +81,7 @@ class Dealing:
     """
 
     def __init__(
-        self, auth: Auth, confirms: ConfirmsResource, config: IGConfig, *, clock: Clock, closing: threading.Event
+        self, auth: Auth, confirms: ConfirmReader, config: IGConfig, *, clock: Clock, closing: threading.Event
     ) -> None:
         self._auth = auth
         self._confirms = confirms
@@ -117,17 +118,19 @@ class Dealing:
             InvalidDeal: IG would not; every fault is named.
             IGError: The details could not be read.
         """
-        market = self.reader.market(deal.epic, budget)
-        deal = completed(deal, market.instrument, self._auth.login(budget).currency_iso_code)
+        deal, market = self._completed(deal, budget)
         refuse(position_faults(deal, market), deal.deal_reference)
         return deal
 
     def checked_order(self, deal: NewOrder, budget: Budget) -> NewOrder:
         """Return an order completed from the market's details, if IG would take it; see ``checked_position``."""
-        market = self.reader.market(deal.epic, budget)
-        deal = completed(deal, market.instrument, self._auth.login(budget).currency_iso_code)
+        deal, market = self._completed(deal, budget)
         refuse(order_faults(deal, market, self._clock.now()), deal.deal_reference)
         return deal.in_points(exact(market.snapshot.scaling_factor))
+
+    def _completed(self, deal: DealT, budget: Budget) -> tuple[DealT, MarketDetails]:
+        market = self.reader.market(deal.epic, budget)
+        return completed(deal, market.instrument, self._auth.login(budget).currency_iso_code), market
 
     @logs.correlation()  # one id for the request and for the search for its verdict
     def send(

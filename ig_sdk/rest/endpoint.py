@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
+from ig_sdk.rest.arguments import text_of
+
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Allowance = Literal["trading", "non-trading", "historical"]
+_CAPITAL = re.compile("[A-Z]")
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,12 @@ class Endpoint:
         """Return the path with its variable parts filled in, each percent-encoded.
 
         Raises:
+            TypeError: A part is no text.
             ValueError: A part is empty or would lead to another path.
         """
-        for name, part in parts.items():
+        for wire_name, part in parts.items():
+            name = _CAPITAL.sub(r"_\g<0>", wire_name).lower()  # as our methods call it
             # "." and ".." survive percent-encoding and are resolved by every HTTP client on the way.
-            if not part.strip() or part in (".", ".."):
+            if text_of(part, name) in (".", ".."):
                 raise ValueError(f"{name} must not be {part!r}")
         return self.path.format_map({name: quote(part, safe="") for name, part in parts.items()})

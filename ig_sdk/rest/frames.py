@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, SupportsIndex, TypeVar, overload
 
 from ig_sdk.errors import UsageError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 RowT = TypeVar("RowT")
 RowsT = TypeVar("RowsT", bound="Rows[Any]")
 Kind = Literal["time", "number", "text", "flag"]
+# Rows that a console can take; more are told in one line.
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,12 @@ class Rows(list[RowT]):
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
         return type(self)(found) if isinstance(index, slice) else found
+
+    def __repr__(self) -> str:
+        if len(self) <= _SHOWN:
+            return super().__repr__()
+        first, last = (str(self.columns[0].read(row)) for row in (self[0], self[-1]))
+        return f"<{type(self).__name__}: {len(self)} rows, {first} to {last}>"
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows as a pandas frame; its index is the first column, which is a time in UTC.
@@ -110,10 +119,6 @@ def _of_side(side: str, price: str) -> Callable[[Candle], float | None]:
     return read
 
 
-def _plain(name: str) -> Callable[[Any], Any]:
-    return lambda row: getattr(row, name)
-
-
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -125,9 +130,9 @@ class Candles(Rows[Candle]):
     """
 
     columns: ClassVar[Sequence[Column]] = (
-        Column("opens_at", "time", _plain("opens_at")),
-        *(Column(price, "number", _plain(price)) for price in _PRICES),
-        Column("volume", "number", _plain("volume")),
+        Column("opens_at", "time", attrgetter("opens_at")),
+        *(Column(price, "number", attrgetter(price)) for price in _PRICES),
+        Column("volume", "number", attrgetter("volume")),
         *(Column(f"{side}_{price}", "number", _of_side(side, price)) for side in ("bid", "offer") for price in _PRICES),
-        Column("complete", "flag", _plain("complete")),
+        Column("complete", "flag", attrgetter("complete")),
     )

@@ -8,10 +8,10 @@ from typing import get_args
 
 from ig_sdk.candles import Price
 from ig_sdk.clock import Clock
-from ig_sdk.config import IGConfig
 from ig_sdk.rest import activity as activities
 from ig_sdk.rest import transactions as ledger
 from ig_sdk.rest.activity import Activities, Activity
+from ig_sdk.rest.arguments import deal_id_of, epic_of, one_of, said
 from ig_sdk.rest.auth import Auth
 from ig_sdk.rest.frames import Candles
 from ig_sdk.rest.history_times import Moment, iso_seconds, parse_moment
@@ -20,7 +20,7 @@ from ig_sdk.rest.price_plan import PricePlan
 from ig_sdk.rest.price_reader import PriceReader, Progress, Wanted
 from ig_sdk.rest.price_rows import PointsAllowance
 from ig_sdk.rest.transactions import Transaction, Transactions
-from ig_sdk.types import Resolution, epic_for
+from ig_sdk.types import Resolution
 
 _PRICES = get_args(Price)
 
@@ -30,21 +30,17 @@ class HistoryResource:
 
     Args:
         auth: Sends calls.
-        config: Where the cache of prices is, and what else they need.
+        prices: Gets candles from the cache and from IG.
         clock: Tells which candles are closed.
 
     Threading:
         Safe from any thread.
     """
 
-    def __init__(self, auth: Auth, config: IGConfig, clock: Clock) -> None:
+    def __init__(self, auth: Auth, prices: PriceReader, clock: Clock) -> None:
         self._auth = auth
         self._clock = clock
-        self._reader = PriceReader(auth, config, clock)
-
-    def close(self) -> None:
-        """Let go of the cache; the client does so when it closes."""
-        self._reader.close()
+        self._reader = prices
 
     @property
     def allowance(self) -> PointsAllowance | None:
@@ -119,12 +115,12 @@ class HistoryResource:
         """Return what ``prices`` would cost, and what it would take from the cache. Sends nothing.
 
         Args:
-            epic: As for ``prices``.
-            resolution: As for ``prices``.
-            points: As for ``prices``.
-            start: As for ``prices``.
-            end: As for ``prices``.
-            price: As for ``prices``.
+            epic: Market: an epic, or one of the five pairs by name.
+            resolution: Candle length, one that IG has.
+            points: How many of the latest candles; not together with ``start`` and ``end``.
+            start: First instant.
+            end: First instant that is not wanted any more; the present unless given.
+            price: Side of open to close.
 
         Raises:
             ValueError: What is asked for is not clear, or IG has no such candles.
@@ -133,7 +129,7 @@ class HistoryResource:
         if price not in _PRICES:
             raise ValueError(f"price must be 'mid', 'bid' or 'offer', not {price!r}")
         _check_form(points, start, end)
-        series = self._reader.series(epic_for(epic), length)
+        series = self._reader.series(epic_of(epic), length)
         span = self._span(length, start, end)
         wanted = Wanted(series, span, points)
         todo = self._reader.todo(wanted)
@@ -160,9 +156,25 @@ class HistoryResource:
         deal_id: str | None = None,
         timeout: float | None = None,
     ) -> Activities:
-        """Return what was done on the account, newest first; see ``iterate_activity``."""
-        found = self.iterate_activity(start=start, end=end, detailed=detailed, deal_id=deal_id, timeout=timeout)
-        return Activities(found)
+        """Return what was done on the account, newest first.
+
+        Args:
+            start: First instant; a week before the end unless given.
+            end: First instant that is not wanted any more; the present unless given.
+            detailed: Tell levels, sizes and affected deals too.
+            deal_id: Only what concerns this deal.
+            timeout: Seconds for all pages together; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            ValueError: The times are not clear, or in the wrong order.
+            IGError: A call failed.
+
+        Source:
+            As for ``iterate_activity``.
+        """
+        budget = self._auth.budget(timeout)
+        query = self._activity_query(start, end, detailed=detailed, deal_id=deal_id)
+        return Activities(activities.iterate_activities(self._auth, lambda: budget, query))
 
     def iterate_activity(
         self,
@@ -173,14 +185,14 @@ class HistoryResource:
         deal_id: str | None = None,
         timeout: float | None = None,
     ) -> Iterator[Activity]:
-        """Return an iterator over what was done on the account, newest first, which asks for pages as it goes.
+        """Yield what was done on the account, newest first; a page is asked for when its first entry is.
 
         Args:
             start: First instant; a week before the end unless given.
             end: First instant that is not wanted any more; the present unless given.
             detailed: Tell levels, sizes and affected deals too.
             deal_id: Only what concerns this deal.
-            timeout: Seconds for the whole iteration; ``None`` bounds each attempt by the configuration.
+            timeout: Seconds for each page; ``None`` bounds each attempt by the configuration.
 
         Raises:
             ValueError: The times are not clear, or in the wrong order.
@@ -189,13 +201,8 @@ class HistoryResource:
         Source:
             ``GET /history/activity`` version 3 (REST.md sections 4 and 6.5); samples ``activity_v3``.
         """
-        query = self._times(start, end) | {
-            "detailed": "true" if detailed else "false",
-            "pageSize": str(activities.PAGE_SIZE),
-        }
-        if deal_id is not None:
-            query["dealId"] = deal_id
-        return activities.iterate_activities(self._auth, self._auth.budget(timeout), query)
+        query = self._activity_query(start, end, detailed=detailed, deal_id=deal_id)
+        return activities.iterate_activities(self._auth, lambda: self._auth.budget(timeout), query)
 
     def transactions(
         self,
@@ -205,8 +212,24 @@ class HistoryResource:
         kind: str = "ALL",
         timeout: float | None = None,
     ) -> Transactions:
-        """Return what moved the account's money, in IG's order; see ``iterate_transactions``."""
-        return Transactions(self.iterate_transactions(start=start, end=end, kind=kind, timeout=timeout))
+        """Return what moved the account's money, in IG's order.
+
+        Args:
+            start: First instant; a week before the end unless given.
+            end: First instant that is not wanted any more; the present unless given.
+            kind: ``"ALL"``, ``"ALL_DEAL"``, ``"DEPOSIT"`` or ``"WITHDRAWAL"``, in any case.
+            timeout: Seconds for all pages together; ``None`` bounds each attempt by the configuration.
+
+        Raises:
+            ValueError: The kind is none of these, or the times are not clear or in the wrong order.
+            IGError: A call failed.
+
+        Source:
+            As for ``iterate_transactions``.
+        """
+        budget = self._auth.budget(timeout)
+        query = self._transactions_query(start, end, kind)
+        return Transactions(ledger.iterate_transactions(self._auth, lambda: budget, query))
 
     def iterate_transactions(
         self,
@@ -216,13 +239,13 @@ class HistoryResource:
         kind: str = "ALL",
         timeout: float | None = None,
     ) -> Iterator[Transaction]:
-        """Return an iterator over what moved the account's money, which asks for pages as it goes.
+        """Yield what moved the account's money, in IG's order; a page is asked for when its first entry is.
 
         Args:
             start: First instant; a week before the end unless given.
             end: First instant that is not wanted any more; the present unless given.
             kind: ``"ALL"``, ``"ALL_DEAL"``, ``"DEPOSIT"`` or ``"WITHDRAWAL"``, in any case.
-            timeout: Seconds for the whole iteration; ``None`` bounds each attempt by the configuration.
+            timeout: Seconds for each page; ``None`` bounds each attempt by the configuration.
 
         Raises:
             ValueError: The kind is none of these, or the times are not clear or in the wrong order.
@@ -231,10 +254,22 @@ class HistoryResource:
         Source:
             ``GET /history/transactions`` version 2 (REST.md sections 4 and 6.5); sample ``transactions_v2``.
         """
-        if str(kind).upper() not in ledger.KINDS:
-            raise ValueError(f"kind must be one of {', '.join(ledger.KINDS)}, not {kind!r}")
-        query = self._times(start, end) | {"type": kind.upper(), "pageSize": str(ledger.PAGE_SIZE)}
-        return ledger.iterate_transactions(self._auth, self._auth.budget(timeout), query)
+        query = self._transactions_query(start, end, kind)
+        return ledger.iterate_transactions(self._auth, lambda: self._auth.budget(timeout), query)
+
+    def _activity_query(
+        self, start: Moment | None, end: Moment | None, *, detailed: bool, deal_id: str | None
+    ) -> dict[str, str]:
+        asked = {
+            "detailed": "true" if detailed else "false",
+            "pageSize": str(activities.PAGE_SIZE),
+            "dealId": None if deal_id is None else deal_id_of(deal_id),
+        }
+        return self._times(start, end) | said(asked)
+
+    def _transactions_query(self, start: Moment | None, end: Moment | None, kind: str) -> dict[str, str]:
+        wanted = one_of(kind, ledger.KINDS, "kind")
+        return self._times(start, end) | {"type": wanted, "pageSize": str(ledger.PAGE_SIZE)}
 
     def _span(self, length: Resolution, start: Moment | None, end: Moment | None) -> Span:
         """Return the instants at which wanted candles may open: none does after now."""

@@ -90,7 +90,24 @@ class Market:
         deal_reference: str | None = None,
         timeout: float | None = None,
     ) -> Confirm:
-        """Buy at the market's price now; see ``ig.positions.open`` for arguments, result and errors."""
+        """Buy at the market's price now; ``ig.positions.open`` has further options.
+
+        Args:
+            size: Contracts, or money a point.
+            stop: Where to give it up.
+            limit: Where to take the profit.
+            currency: One of the market's; its default, or else the account's, unless given.
+            force_open: Open beside opposite positions instead of closing them; true unless given, where the market
+                allows it.
+            deal_reference: Name of the request, never used before; a new one unless given.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Returns:
+            The confirm of an accepted deal.
+
+        Raises:
+            IGError: As for ``ig.positions.open``.
+        """
         return self._positions.open(
             self.epic,
             Direction.BUY,
@@ -114,7 +131,24 @@ class Market:
         deal_reference: str | None = None,
         timeout: float | None = None,
     ) -> Confirm:
-        """Sell at the market's price now; see ``ig.positions.open`` for arguments, result and errors."""
+        """Sell at the market's price now; ``ig.positions.open`` has further options.
+
+        Args:
+            size: Contracts, or money a point.
+            stop: Where to give it up.
+            limit: Where to take the profit.
+            currency: One of the market's; its default, or else the account's, unless given.
+            force_open: Open beside opposite positions instead of closing them; true unless given, where the market
+                allows it.
+            deal_reference: Name of the request, never used before; a new one unless given.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Returns:
+            The confirm of an accepted deal.
+
+        Raises:
+            IGError: As for ``ig.positions.open``.
+        """
         return self._positions.open(
             self.epic,
             Direction.SELL,
@@ -142,7 +176,28 @@ class Market:
         deal_reference: str | None = None,
         timeout: float | None = None,
     ) -> Confirm:
-        """Create an order that waits for a level; see ``ig.orders.create`` for arguments, result and errors."""
+        """Create an order that deals when the market comes to its level; ``ig.orders.create`` has further options.
+
+        Args:
+            direction: ``BUY`` or ``SELL``, in any case.
+            size: Contracts, or money a point.
+            level: Price to wait for.
+            kind: ``LIMIT`` waits for a better price than now, ``STOP`` for a worse one.
+            stop: Stop of the position that follows; a distance counts from ``level``.
+            limit: Limit of the position that follows; a distance counts from ``level``.
+            good_till: When it ends by itself, with a time zone; never unless given.
+            currency: One of the market's; its default, or else the account's, unless given.
+            force_open: Open beside opposite positions instead of closing them; true unless given, where the market
+                allows it.
+            deal_reference: Name of the request, never used before; a new one unless given.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Returns:
+            The confirm of an accepted order.
+
+        Raises:
+            IGError: As for ``ig.orders.create``.
+        """
         return self._orders.create(
             self.epic,
             direction,

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from ig_sdk import _json
 from ig_sdk.clock import Clock
 from ig_sdk.errors import DecodeError
+from ig_sdk.rest.arguments import epic_of, several_of, text_of
 from ig_sdk.rest.auth import Auth
 from ig_sdk.rest.budget import Budget
 from ig_sdk.rest.endpoint import Endpoint
 from ig_sdk.rest.market_details import MarketDetails
 from ig_sdk.rest.market_ladder import MarketLadder
 from ig_sdk.rest.navigation import Category, CategoryPage, MarketSummary, Navigation
-from ig_sdk.types import Tick, epic_for
+from ig_sdk.types import Tick
 
 # Version 4 has a ladder of prices, and neither bid and offer nor margins, opening hours and expiry: both serve.
 GET = Endpoint("GET", "/markets/{epic}", version=3)
@@ -61,7 +62,7 @@ class MarketsResource:
         return self._get(epic, self._auth.budget(timeout))
 
     def _get(self, epic: str, budget: Budget) -> MarketDetails:
-        reply = self._auth.call(GET, budget, parts={"epic": epic_for(epic)})
+        reply = self._auth.call(GET, budget, parts={"epic": epic_of(epic)})
         return _json.decode(MarketDetails, reply.data, path="market")
 
     def search(self, term: str, *, timeout: float | None = None) -> list[MarketSummary]:
@@ -75,14 +76,14 @@ class MarketsResource:
             IG's hits in IG's order; none is an empty list.
 
         Raises:
+            ValueError: The term is empty.
             IGError: The call failed.
 
         Source:
             ``GET /markets?searchTerm=`` version 1 (REST.md section 5); samples ``markets_search_v1``.
         """
-        if not term.strip():
-            raise ValueError("the search needs a term")
-        reply = self._auth.call(SEARCH, self._auth.budget(timeout), query={"searchTerm": term})
+        query = {"searchTerm": text_of(term, "term")}
+        reply = self._auth.call(SEARCH, self._auth.budget(timeout), query=query)
         return _json.decode_rows(MarketSummary, reply.data, "markets")
 
     def ladder(self, epic: str, *, timeout: float | None = None) -> MarketLadder:
@@ -103,7 +104,7 @@ class MarketsResource:
         Source:
             ``GET /markets/{epic}`` version 4 (REST.md section 5); known from IG's reference, not seen recorded.
         """
-        reply = self._auth.call(LADDER, self._auth.budget(timeout), parts={"epic": epic_for(epic)})
+        reply = self._auth.call(LADDER, self._auth.budget(timeout), parts={"epic": epic_of(epic)})
         return _json.decode(MarketLadder, reply.data, path="market")
 
     def navigate(self, node_id: str | None = None, *, timeout: float | None = None) -> Navigation:
@@ -171,7 +172,11 @@ class MarketsResource:
             timeout: Seconds for each page; ``None`` bounds each attempt by the configuration.
 
         Raises:
-            IGError: The call failed.
+            ValueError: ``page_size`` is out of its range.
+            IGError: A call failed.
+
+        Source:
+            As for ``category``.
         """
         if not 1 <= page_size <= _PAGE_SIZE:
             raise ValueError(f"page_size must be 1 to {_PAGE_SIZE}, not {page_size!r}")
@@ -190,12 +195,29 @@ class MarketsResource:
             fresh = [row for row in rows if row.epic not in seen]
             yield from fresh
             seen.update(row.epic for row in fresh)
-            told = _page_size(data)
+            # IG may put fewer on a page than were asked for.
+            told = _json.decode(CategoryPage, _json.inner(data, "metadata")).page_size
             if not fresh or (told is not None and len(rows) < told):
                 return
 
     def quote(self, epic: str, *, timeout: float | None = None) -> Tick:
-        """Return the present price of one market as a tick; see ``Market.quote``."""
+        """Return the present price of one market.
+
+        Args:
+            epic: The market.
+            timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
+
+        Returns:
+            A tick with source ``"poll"``, prices in the market's own notation.
+
+        Raises:
+            NotFound: IG knows no such epic.
+            DecodeError: IG sent no price.
+            IGError: The call failed.
+
+        Source:
+            As for ``get``.
+        """
         budget = self._auth.budget(timeout)
         details = self._get(epic, budget)
         offset = self._auth.login(budget).timezone_offset
@@ -206,7 +228,7 @@ class MarketsResource:
                 path="snapshot.bid",
                 hint=f"the market is {details.snapshot.market_status}; shares have no price without a price feed",
             )
-        return tick if tick.epic else tick._replace(epic=epic_for(epic))
+        return tick if tick.epic else tick._replace(epic=epic_of(epic))
 
     # Last in the class: below it, "list" would no longer be the type.
     def list(self, epics: Iterable[str], *, timeout: float | None = None) -> list[MarketDetails]:
@@ -217,6 +239,7 @@ class MarketsResource:
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
         Raises:
+            ValueError: An epic is empty, or holds a comma.
             NotFound: IG does not know one of the epics.
             IGError: The call failed.
 
@@ -224,10 +247,7 @@ class MarketsResource:
             ``GET /markets?epics=`` version 2, which does not always answer in the order asked (REST.md sections 5, 10);
             sample ``markets_v2``.
         """
-        asked = list(dict.fromkeys(epic_for(epic) for epic in ([epics] if isinstance(epics, str) else epics)))
-        for epic in asked:
-            if not epic.strip() or "," in epic:
-                raise ValueError(f"an epic must not be {epic!r}")
+        asked = list(dict.fromkeys(map(epic_of, several_of(epics, "epics"))))
         budget = self._auth.budget(timeout)
         found: list[MarketDetails] = []
         for start in range(0, len(asked), _EPICS_PER_REQUEST):
@@ -235,9 +255,3 @@ class MarketsResource:
             found += _json.decode_rows(MarketDetails, self._auth.call(LIST, budget, query=query).data, "marketDetails")
         place = {epic: index for index, epic in enumerate(asked)}
         return sorted(found, key=lambda each: place.get(each.instrument.epic or "", len(asked)))
-
-
-def _page_size(reply: object) -> int | None:
-    """Return how many markets a full page has here: IG may give fewer than were asked for."""
-    told = reply.get("metadata") if isinstance(reply, dict) else None
-    return _json.decode(CategoryPage, told).page_size if isinstance(told, dict) else None

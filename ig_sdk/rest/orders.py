@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
 from datetime import datetime
 
 from ig_sdk.errors import NotFound
+from ig_sdk.rest.arguments import deal_id_of, epic_of, good_till_of, limit_of, one_of, reference_of, stop_of
 from ig_sdk.rest.budget import Budget
 from ig_sdk.rest.deal_changes import Cancelling, OrderChange
 from ig_sdk.rest.deal_checks import order_change_faults
 from ig_sdk.rest.deal_models import Order
 from ig_sdk.rest.deal_reader import ORDERS
-from ig_sdk.rest.deal_requests import KINDS, NewOrder, deal_id_of, good_till_of, limit_of, one_of, reference_of, stop_of
+from ig_sdk.rest.deal_requests import KINDS, NewOrder
 from ig_sdk.rest.deals import Dealing, refuse
 from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of, epic_for
+from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of
 
 CREATE = Endpoint("POST", "/workingorders/otc", version=2, mutating=True, allowance="trading")
 AMEND = Endpoint("PUT", "/workingorders/otc/{dealId}", version=2, mutating=True, allowance="trading")
@@ -83,7 +83,7 @@ class OrdersResource:
             ``POST /workingorders/otc`` version 2 (REST.md section 6).
         """
         deal = NewOrder(
-            epic=epic_for(epic),
+            epic=epic_of(epic),
             direction=Direction.parse(direction),
             size=decimal_of(size, "size"),
             stop=stop_of(stop),
@@ -103,7 +103,7 @@ class OrdersResource:
 
     def amend(
         self,
-        deal_id: str,
+        deal_id: str | None,
         *,
         level: Number | Keep = KEEP,
         stop: Stop | Keep | None = KEEP,
@@ -118,7 +118,7 @@ class OrdersResource:
         it was.
 
         Args:
-            deal_id: The order.
+            deal_id: The order; ``None``, as a confirm or position without an id has it, is refused.
             level: The new price to wait for.
             stop: The new stop, or ``None`` to remove it.
             limit: The new limit, or ``None`` to remove it.
@@ -153,11 +153,11 @@ class OrdersResource:
         refuse(order_change_faults(change), change.before.deal_reference)
         return self._dealing.send(AMEND, change, budget, body=change.body(), parts={"dealId": deal_id})
 
-    def cancel(self, deal_id: str, *, timeout: float | None = None) -> Confirm:
+    def cancel(self, deal_id: str | None, *, timeout: float | None = None) -> Confirm:
         """Cancel an order.
 
         Args:
-            deal_id: The order.
+            deal_id: The order; ``None``, as a confirm or position without an id has it, is refused.
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
         Returns:
@@ -182,7 +182,7 @@ class OrdersResource:
             # IG has no request for a single order.
             raise NotFound(
                 f"there is no working order {deal_id}",
-                status=404,
+                status=200,
                 method=ORDERS.method,
                 path=ORDERS.path,
                 hint="it was filled, cancelled or has ended: look at ig.orders.list() and ig.positions.list()",
@@ -190,7 +190,7 @@ class OrdersResource:
         return found
 
     # Last in the class: below it, "list" would no longer be the type.
-    def list(self, *, timeout: float | None = None) -> builtins.list[Order]:
+    def list(self, *, timeout: float | None = None) -> list[Order]:
         """Return all working orders.
 
         Args:

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import builtins
 import dataclasses
 from dataclasses import dataclass
 from decimal import Decimal
 
 from ig_sdk.errors import DecodeError, IGError
+from ig_sdk.rest.arguments import deal_id_of, epic_of, limit_of, one_of, reference_of, stop_of
 from ig_sdk.rest.budget import Budget
 from ig_sdk.rest.deal_changes import Closing, PositionChange
 from ig_sdk.rest.deal_checks import close_faults, position_change_faults
 from ig_sdk.rest.deal_models import Position
-from ig_sdk.rest.deal_requests import (
-    ORDER_TYPES,
-    TIMES_IN_FORCE,
-    NewPosition,
-    deal_id_of,
-    limit_of,
-    one_of,
-    optional_decimal,
-    reference_of,
-    stop_of,
-)
+from ig_sdk.rest.deal_requests import ORDER_TYPES, TIMES_IN_FORCE, NewPosition
 from ig_sdk.rest.deals import Dealing, refuse
 from ig_sdk.rest.endpoint import Endpoint
 from ig_sdk.rest.repeat_dealing import RepeatDealingWindow
-from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of, epic_for
+from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of, optional_decimal_of
 
 OPEN = Endpoint("POST", "/positions/otc", version=2, mutating=True, allowance="trading")
 AMEND = Endpoint("PUT", "/positions/otc/{dealId}", version=2, mutating=True, allowance="trading")
@@ -68,11 +58,11 @@ class PositionsResource:
     def __init__(self, dealing: Dealing) -> None:
         self._dealing = dealing
 
-    def get(self, deal_id: str, *, timeout: float | None = None) -> Position:
+    def get(self, deal_id: str | None, *, timeout: float | None = None) -> Position:
         """Return one position.
 
         Args:
-            deal_id: The position.
+            deal_id: The position; ``None``, as a confirm or position without an id has it, is refused.
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
         Raises:
@@ -135,12 +125,12 @@ class PositionsResource:
             ``POST /positions/otc`` version 2 (REST.md section 6).
         """
         deal = NewPosition(
-            epic=epic_for(epic),
+            epic=epic_of(epic),
             direction=Direction.parse(direction),
             size=decimal_of(size, "size"),
             stop=stop_of(stop),
             limit=limit_of(limit),
-            level=optional_decimal(level, "level"),
+            level=optional_decimal_of(level, "level"),
             currency=currency,
             expiry=expiry,
             force_open=force_open,
@@ -156,7 +146,7 @@ class PositionsResource:
 
     def amend(
         self,
-        deal_id: str,
+        deal_id: str | None,
         *,
         stop: Stop | Keep | None = KEEP,
         limit: Limit | Keep | None = KEEP,
@@ -168,7 +158,7 @@ class PositionsResource:
         does not say ``guaranteed=`` stays guaranteed if it was.
 
         Args:
-            deal_id: The position.
+            deal_id: The position; ``None``, as a confirm or position without an id has it, is refused.
             stop: The new stop, or ``None`` to remove it. A distance counts from the level of the position, that of a
                 trailing stop from the price now.
             limit: The new limit, or ``None`` to remove it. A distance counts from the level of the position.
@@ -200,7 +190,7 @@ class PositionsResource:
 
     def close(
         self,
-        deal_id: str,
+        deal_id: str | None,
         size: Number | None = None,
         *,
         order_type: str = "MARKET",
@@ -212,7 +202,7 @@ class PositionsResource:
         """Close a position, or a part of it.
 
         Args:
-            deal_id: The position.
+            deal_id: The position; ``None``, as a confirm or position without an id has it, is refused.
             size: How much of it; all unless given.
             order_type: ``MARKET``; ``LIMIT`` closes now or not at all, no worse than ``level``; ``QUOTE`` by agreement.
             level: Worst price of a ``LIMIT`` close, price of a ``QUOTE`` close.
@@ -235,16 +225,16 @@ class PositionsResource:
         Source:
             ``DELETE /positions/otc`` version 1 (REST.md sections 6.1 and 6.2).
         """
-        deal_id, part = deal_id_of(deal_id), optional_decimal(size, "size")
+        deal_id, part = deal_id_of(deal_id), optional_decimal_of(size, "size")
         kind = one_of(order_type, ORDER_TYPES, "order_type")
-        worst = optional_decimal(level, "level")
+        worst = optional_decimal_of(level, "level")
         in_force = None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force")
         budget = self._dealing.begin(timeout)
         closing = _closing(self._dealing.reader.position(deal_id, budget), part)
         closing = dataclasses.replace(closing, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
         return self._dealing.with_closing_ids([(closing, self._close(closing, budget))], budget)[0]
 
-    def close_all(self, *, epic: str | None = None, timeout: float | None = None) -> builtins.list[CloseOutcome]:
+    def close_all(self, *, epic: str | None = None, timeout: float | None = None) -> list[CloseOutcome]:
         """Close all positions, or all of one market, one after the other, and tell what became of each.
 
         A position that cannot be closed does not keep the others from being closed.
@@ -261,7 +251,7 @@ class PositionsResource:
             IGError: The positions could not be read; nothing was sent.
         """
         budget = self._dealing.begin(timeout)
-        wanted = None if epic is None else epic_for(epic)
+        wanted = None if epic is None else epic_of(epic)
         positions = [each for each in self._dealing.reader.positions(budget) if wanted in (None, each.epic)]
         tried = [(position, self._attempt(position, budget)) for position in positions]
         done = [result for _, result in tried if isinstance(result, tuple)]
@@ -286,7 +276,7 @@ class PositionsResource:
         Source:
             ``GET /repeat-dealing-window`` version 1 (REST.md section 6.3, tiered pricing); never captured.
         """
-        wanted = None if epic is None else epic_for(epic)
+        wanted = None if epic is None else epic_of(epic)
         return self._dealing.reader.repeat_dealing(wanted, self._dealing.budget(timeout))
 
     def _attempt(self, position: Position, budget: Budget) -> tuple[Closing, Confirm] | IGError:
@@ -301,7 +291,7 @@ class PositionsResource:
         return self._dealing.send(CLOSE, closing, budget, body=closing.body())
 
     # Last in the class: below it, "list" would no longer be the type.
-    def list(self, *, timeout: float | None = None) -> builtins.list[Position]:
+    def list(self, *, timeout: float | None = None) -> list[Position]:
         """Return all positions that are open.
 
         Args:

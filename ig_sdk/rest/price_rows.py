@@ -151,7 +151,7 @@ class _Reader:
         if not isinstance(row, dict):
             return None
         opens_at = self.time(row)
-        quotes = [_inner(row, name) for name in _QUOTES]
+        quotes = [_json.inner(row, name) for name in _QUOTES]
         main = _ohlc([_middle(quote) for quote in quotes])
         if opens_at is None or main is None:
             return None
@@ -182,8 +182,8 @@ def _candles(rows: list[Any], reader: _Reader, *, quick: bool) -> tuple[list[Can
             # The shape that IG sends, both sides there, straight through; whatever differs is read with care below.
             opening, high, low, closing = row["openPrice"], row["highPrice"], row["lowPrice"], row["closePrice"]
             bid_o, bid_h, bid_l, bid_c = opening["bid"], high["bid"], low["bid"], closing["bid"]
-            ask_o, ask_h, ask_l, ask_c = opening["ask"], high["ask"], low["ask"], closing["ask"]
-            mid_o, mid_h, mid_l, mid_c = bid_o + ask_o, bid_h + ask_h, bid_l + ask_l, bid_c + ask_c
+            offer_o, offer_h, offer_l, offer_c = opening["ask"], high["ask"], low["ask"], closing["ask"]
+            mid_o, mid_h, mid_l, mid_c = bid_o + offer_o, bid_h + offer_h, bid_l + offer_l, bid_c + offer_c
             # Neither infinite nor text: only finite numbers leave nothing when taken from themselves.
             usual = quick and (mid_o + mid_h + mid_l + mid_c) * 0.0 == 0.0
             text, volume = row["snapshotTimeUTC"], row["lastTradedVolume"] + 0.0
@@ -199,7 +199,7 @@ def _candles(rows: list[Any], reader: _Reader, *, quick: bool) -> tuple[list[Can
             else:
                 add(candle)
             continue
-        bid, offer = Ohlc(bid_o, bid_h, bid_l, bid_c), Ohlc(ask_o, ask_h, ask_l, ask_c)
+        bid, offer = Ohlc(bid_o, bid_h, bid_l, bid_c), Ohlc(offer_o, offer_h, offer_l, offer_c)
         add(
             Candle(
                 epic, resolution, opens_at, mid_o / 2, mid_h / 2, mid_l / 2, mid_c / 2,
@@ -234,7 +234,7 @@ def _ohlc(values: list[float | None]) -> Ohlc | None:
 
 
 def _allowance(data: Mapping[str, Any], now: datetime) -> PointsAllowance | None:
-    told = _inner(_inner(data, "metadata"), "allowance") or _inner(data, "allowance")
+    told = _json.inner(data, "metadata", "allowance") or _json.inner(data, "allowance")
     remaining, total = _whole(told.get("remainingAllowance")), _whole(told.get("totalAllowance"))
     ends_s = _whole(told.get("allowanceExpiry"))
     if remaining is None or total is None:
@@ -243,13 +243,8 @@ def _allowance(data: Mapping[str, Any], now: datetime) -> PointsAllowance | None
 
 
 def _page(data: Mapping[str, Any]) -> tuple[int, int]:
-    told = _inner(_inner(data, "metadata"), "pageData")
+    told = _json.inner(data, "metadata", "pageData")
     return _whole(told.get("pageNumber")) or 0, _whole(told.get("totalPages")) or 1
-
-
-def _inner(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    inner = data.get(name)
-    return inner if isinstance(inner, dict) else {}
 
 
 def _whole(value: object) -> int | None:

@@ -19,7 +19,7 @@ from ig_sdk.rest.codes import error_for
 from ig_sdk.rest.endpoint import Endpoint
 from ig_sdk.rest.hidden import Hidden
 from ig_sdk.rest.retry import Strategy, decide
-from ig_sdk.rest.throttle import Permit, Throttle
+from ig_sdk.rest.throttle import ASK_S, Permit, Throttle
 from ig_sdk.rest.throttle_limits import APPLICATION, Limits, of_application
 from ig_sdk.rest.transport import Response, Transport
 from ig_sdk.schedule import delays
@@ -92,11 +92,8 @@ class Requestor:
         target: Returns the configuration with the address and the key to use.
         clock: Measures and waits.
         closing: Set when the client closes: pauses end, new calls are refused.
-        throttle: Keeps to IG's allowances; one of its own unless given.
+        throttle: Keeps to IG's allowances.
         random: Draws the jitter.
-
-    Attributes:
-        throttle: The limiter.
 
     Threading:
         Safe from any thread; holds no lock.
@@ -110,7 +107,7 @@ class Requestor:
         *,
         clock: Clock,
         closing: threading.Event,
-        throttle: Throttle | None = None,
+        throttle: Throttle,
         random: Callable[[], float] = _random.random,
     ) -> None:
         self._transport = transport
@@ -118,7 +115,7 @@ class Requestor:
         self._target = target
         self._clock = clock
         self._closing = closing
-        self.throttle = throttle or Throttle(config, clock=clock)
+        self._throttle = throttle
         self._random = random
 
     def budget(self, timeout: float | None) -> Budget:
@@ -165,7 +162,7 @@ class Requestor:
         # Who prints the variables beside a traceback finds neither password nor token here.
         del body, headers
         with logs.correlation():
-            if authorizer is not None and self.throttle.must_ask(endpoint, budget):
+            if authorizer is not None and self._throttle.must_ask(endpoint, budget):
                 self._ask_for_limits(authorizer, budget)
             return self._attempts(call)
 
@@ -173,13 +170,13 @@ class Requestor:
         """Ask IG for the allowances of this key; without an answer the published ones count."""
         limits = Limits()
         try:
-            brief = budget.part(self.throttle.ask_s)
+            brief = budget.part(ASK_S)
             reply = self._attempts(_Call(APPLICATION, APPLICATION.path, None, {}, brief, authorizer, 0))
             limits = of_application(reply.data, self._target())
         except IGError as error:
             _log.info("the allowances of this key are not known: %s", error)
         finally:
-            self.throttle.tell(limits)
+            self._throttle.tell(limits)
 
     def _attempts(self, call: _Call) -> Reply:
         failure: IGError | None = None
@@ -224,9 +221,9 @@ class Requestor:
 
     def _enter(self, call: _Call, account_id: str | None, failure: IGError | None) -> Permit:
         if call.last:
-            return Permit.free(self.throttle, call.endpoint)
+            return Permit.free(self._throttle, call.endpoint)
         try:
-            return self.throttle.enter(call.endpoint, account_id, call.budget)
+            return self._throttle.enter(call.endpoint, account_id, call.budget)
         except RateLimited as spent:
             if failure is None:
                 raise

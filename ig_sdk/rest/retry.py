@@ -74,6 +74,10 @@ def decide(
     for a dead token (401). Whatever else failed may have been taken. Reads are sent again after lost connections,
     timeouts, failures of the service, and when an allowance is spent that comes back by the minute.
 
+    Of a stream nothing in the REST half asks. Its connection decides for itself, by the codes of its protocol and
+    without knowing IG (``ig_sdk.lightstreamer.tlcp.policy``). What is decided here is for whoever stands above it, with
+    the error that the stream gave up with: an application, or what carries prices on by polling meanwhile.
+
     Args:
         endpoint: Where the request went; ``None`` for a stream.
         failure: What went wrong.

@@ -10,6 +10,7 @@ from typing import Any
 
 from ig_sdk import _json
 from ig_sdk.errors import NotFound
+from ig_sdk.rest.arguments import several_of
 from ig_sdk.rest.auth import Auth
 from ig_sdk.rest.endpoint import Endpoint
 
@@ -105,10 +106,7 @@ class SentimentResource:
         Source:
             ``GET /clientsentiment?marketIds=`` version 1 (REST.md section 5, oddities); samples ``clientsentiment_v1``.
         """
-        asked = [market_ids] if isinstance(market_ids, str) else [*market_ids]
-        for market_id in asked:
-            if not market_id.strip() or "," in market_id:
-                raise ValueError(f"a market id must not be {market_id!r}")
+        asked = several_of(market_ids, "market_ids")
         if not asked:
             return []
         reply = self._auth.call(LIST, self._auth.budget(timeout), query={"marketIds": ",".join(asked)})

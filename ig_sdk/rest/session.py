@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ig_sdk import _json
+from ig_sdk.rest.arguments import text_of
 from ig_sdk.rest.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class SessionResource:
         Source:
             ``PUT /session`` version 1 (REST.md sections 2.1 and 2.2); sample ``session_put_v1``.
         """
-        return self._auth.switch(account, self._auth.budget(timeout), make_default=make_default)
+        return self._auth.switch(text_of(account, "account"), self._auth.budget(timeout), make_default=make_default)
 
     def encryption_key(self, *, timeout: float | None = None) -> EncryptionKey:
         """Return the key with which a password can be encrypted now; needs the API key only, no login.

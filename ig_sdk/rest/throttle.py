@@ -7,6 +7,7 @@ meet at. It has no thread of its own: whoever is first in line waits for the nex
 from __future__ import annotations
 
 import bisect
+import logging
 import math
 import threading
 from dataclasses import dataclass, field
@@ -27,7 +28,10 @@ _log = logs.get_logger("rest")
 _PATIENCE_S = 600.0
 # A script of a call or two is not made to ask for numbers that it will not reach.
 _FREE_CALLS = 3
-_ASK_S = 5.0
+# Longest time that asking IG for its numbers may take, and longest wait for who does.
+ASK_S = 5.0
+# Longer than this looks like a call that hangs: it is said where it is seen without settings.
+_LONG_S = 5.0
 # Who may do what in which words (the names of RateLimited.allowance).
 _WORDS = {
     "trading": "requests a minute that deal on this account",
@@ -181,7 +185,10 @@ class Throttle:
                 raise _spent(held_by or "account", limit, wait_s, endpoint)
             if not told and wait_s > 1 and math.isfinite(wait_s):
                 told = True
-                _log.info("%s %s waits %.1f s for %s", endpoint.method, endpoint.path, wait_s, _words(held_by, limit))
+                level = logging.WARNING if wait_s > _LONG_S else logging.INFO
+                _log.log(
+                    level, "%s %s waits %.1f s for %s", endpoint.method, endpoint.path, wait_s, _words(held_by, limit)
+                )
             self._clock.wait(ticket.turn, min(wait_s, ends - now))
 
     def _look(self, ticket: _Ticket, line: _Line, now: float) -> float:
@@ -226,13 +233,8 @@ class Throttle:
                 return False
             mine, self._asking = not self._asking, True
         if not mine:
-            self._clock.wait(self._told, min(budget.left_s, _ASK_S))
+            self._clock.wait(self._told, min(budget.left_s, ASK_S))
         return mine
-
-    @property
-    def ask_s(self) -> float:
-        """Longest time that asking may take."""
-        return _ASK_S
 
     def tell(self, limits: Limits) -> None:
         """Take IG's numbers; what the user set stays."""

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from ig_sdk import _json
@@ -66,22 +67,21 @@ class Transaction:
     extra: dict[str, Any] = _json.extra()
 
 
-def _own(name: str) -> Any:
-    return lambda row: getattr(row, name)
-
-
 class Transactions(Rows[Transaction]):
     """Transactions, in IG's order; a list, with frames."""
 
     columns: ClassVar[Sequence[Column]] = (
-        Column("date_utc", "time", _own("date_utc")),
-        Column("open_date_utc", "time", _own("open_date_utc")),
+        Column("date_utc", "time", attrgetter("date_utc")),
+        Column("open_date_utc", "time", attrgetter("open_date_utc")),
         *(
-            Column(name, "text", _own(name))
+            Column(name, "text", attrgetter(name))
             for name in ("reference", "transaction_type", "instrument_name", "period", "currency")
         ),
-        *(Column(name, "number", _own(name)) for name in ("profit_and_loss", "size", "open_level", "close_level")),
-        Column("cash_transaction", "flag", _own("cash_transaction")),
+        *(
+            Column(name, "number", attrgetter(name))
+            for name in ("profit_and_loss", "size", "open_level", "close_level")
+        ),
+        Column("cash_transaction", "flag", attrgetter("cash_transaction")),
     )
 
 
@@ -107,21 +107,26 @@ def _counted(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, **known, "profitAndLossText": row.get("profitAndLoss")}
 
 
-def iterate_transactions(auth: Auth, budget: Budget, query: Mapping[str, str]) -> Iterator[Transaction]:
+def iterate_transactions(auth: Auth, budget: Callable[[], Budget], query: Mapping[str, str]) -> Iterator[Transaction]:
     """Yield transactions page after page.
+
+    Args:
+        auth: Carries the calls.
+        budget: Returns the time of the next page.
+        query: What is asked for.
 
     Source:
         REST.md section 4: numbered pages, ``metadata.pageData``.
     """
     number, last = 1, list[Transaction]()
     while True:
-        data = auth.call(TRANSACTIONS, budget, query={**query, "pageNumber": str(number)}).data
+        data = auth.call(TRANSACTIONS, budget(), query={**query, "pageNumber": str(number)}).data
         page = decode_transactions(data)
         if number > 1 and page == last:
             raise DecodeError(f"page {number - 1} came instead of {number}", path="metadata.pageData")
         last = page
         yield from page
-        told = _page_data(data)
+        told = _json.inner(data, "metadata", "pageData")
         came = told.get("pageNumber")
         if isinstance(came, int) and came != number:
             raise DecodeError(f"page {came} came instead of {number}", path="metadata.pageData")
@@ -131,9 +136,3 @@ def iterate_transactions(auth: Auth, budget: Budget, query: Mapping[str, str]) -
         if not more or not page:
             return
         number += 1
-
-
-def _page_data(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    metadata = data.get("metadata")
-    told = metadata.get("pageData") if isinstance(metadata, Mapping) else None
-    return told if isinstance(told, Mapping) else {}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ig_sdk import _json
+from ig_sdk.rest.arguments import epic_of, several_of, text_of
 from ig_sdk.rest.auth import Auth
 from ig_sdk.rest.endpoint import Endpoint
 from ig_sdk.rest.navigation import MarketSummary
-from ig_sdk.types import epic_for
 
 LIST = Endpoint("GET", "/watchlists", version=1)
 CREATE = Endpoint("POST", "/watchlists", version=1, mutating=True)
@@ -123,7 +123,7 @@ class WatchlistsResource:
         Source:
             ``POST /watchlists`` version 1 (REST.md section 5).
         """
-        body = {"name": name, "epics": [epic_for(epic) for epic in ([epics] if isinstance(epics, str) else epics)]}
+        body = {"name": text_of(name, "name"), "epics": [epic_of(epic) for epic in several_of(epics, "epics")]}
         reply = self._auth.call(CREATE, self._auth.budget(timeout), body=body)
         return _json.decode(WatchlistCreated, reply.data, path="watchlist")
 
@@ -142,7 +142,7 @@ class WatchlistsResource:
         Source:
             ``PUT /watchlists/{watchlistId}`` version 1 (REST.md section 5).
         """
-        parts, body = {"watchlistId": watchlist_id}, {"epic": epic_for(epic)}
+        parts, body = {"watchlistId": watchlist_id}, {"epic": epic_of(epic)}
         self._auth.call(ADD, self._auth.budget(timeout), parts=parts, body=body)
 
     def remove(self, watchlist_id: str, epic: str, *, timeout: float | None = None) -> None:
@@ -160,7 +160,7 @@ class WatchlistsResource:
         Source:
             ``DELETE /watchlists/{watchlistId}/{epic}`` version 1 (REST.md section 5).
         """
-        parts = {"watchlistId": watchlist_id, "epic": epic_for(epic)}
+        parts = {"watchlistId": watchlist_id, "epic": epic_of(epic)}
         self._auth.call(REMOVE, self._auth.budget(timeout), parts=parts)
 
     def delete(self, watchlist_id: str, *, timeout: float | None = None) -> None:

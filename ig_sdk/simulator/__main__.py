@@ -56,10 +56,18 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--stream-port", type=_port, default=0, metavar="N", help="port of the stream (any free one)")
     parser.add_argument("--ticks", metavar="FILE", help="CSV of ticks to serve: TrueFX, HistData or time,bid,offer")
     parser.add_argument("--market", help="market that the file is of (EURUSD)")
-    parser.add_argument("--speed", type=_speed, default=1.0, metavar="X|max", help="times faster than recorded (1)")
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        metavar="X|max",
+        help="times faster than recorded, or than a real market (1)",
+    )
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="seed of the made-up prices (%(default)s)")
     parser.add_argument("--tlcp-max", default="2.4.0", metavar="V", help="highest streaming protocol (%(default)s)")
-    parser.add_argument("--no-allowances", action="store_true", help="do not limit requests as IG does")
+    parser.add_argument(
+        "--no-allowances", action="store_true", help="do not limit requests (limited as IG limits a live key's)"
+    )
     parser.add_argument(
         "--opening-hours", action="store_true", help="close the markets when the real ones are closed (never)"
     )

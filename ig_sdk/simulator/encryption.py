@@ -10,8 +10,10 @@ import base64
 import binascii
 import importlib
 import threading
+from importlib.util import find_spec
 from typing import Any
 
+from ig_sdk.errors import ConfigError
 from ig_sdk.simulator.sessions import Refused
 
 # As large as IG's; making one takes a moment, so it is made when somebody asks first.
@@ -65,6 +67,19 @@ class EncryptionKey:
             if self._private is None:
                 self._private = rsa.generate_private_key(public_exponent=65_537, key_size=_BITS)
             return self._private
+
+
+def require_cryptography() -> None:
+    """Check that encrypted logins can be taken.
+
+    Raises:
+        ConfigError: The optional package ``cryptography`` is not installed.
+    """
+    if find_spec("cryptography") is None:
+        raise ConfigError(
+            ["encrypted_only: needs the package cryptography to read passwords"],
+            hint="pip install 'ig-sdk[encryption]'",
+        )
 
 
 def _cryptography(name: str) -> Any:

@@ -22,6 +22,7 @@ from ig_sdk.simulator.account_rows import event_row, figures_row
 from ig_sdk.simulator.allowances import TENFOLD, AllowanceBook, Allowances
 from ig_sdk.simulator.broker import BrokerEvent
 from ig_sdk.simulator.desk import CONFIRM_DELAY_S, Desk, PriceLine, broker_of
+from ig_sdk.simulator.encryption import require_cryptography
 from ig_sdk.simulator.faults import Faults
 from ig_sdk.simulator.faults_rest import SeenRequest
 from ig_sdk.simulator.feed import Feed
@@ -111,6 +112,8 @@ class Simulator:
         self._allowances = allowances
         self._encrypted_only = encrypted_only
         self._speed = _checked(speed, market, tlcp_max, confirm_delay_s, replayed=ticks is not None)
+        if encrypted_only:
+            require_cryptography()
         self.faults = Faults(self._clock, seed=seed)
         self.sessions = Sessions(self._clock, credentials, sliding_s=session_lifetime_s)
         self._stream = StreamServer(

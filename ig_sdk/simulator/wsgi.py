@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import sys
@@ -113,9 +114,9 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or str(error)
-        raise IGError(
-            f"cannot listen on {host}:{port}: {reason}", hint="choose another port, or 0 for any free one"
-        ) from error
+        elsewhere = isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL
+        hint = "choose an address of this machine" if elsewhere else "choose another port, or 0 for any free one"
+        raise IGError(f"cannot listen on {host}:{port}: {reason}", hint=hint) from error
     return listener
 
 

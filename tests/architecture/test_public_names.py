@@ -158,3 +158,31 @@ def test_every_public_thing_says_what_it_is(public):
             ):
                 mute.append(f"{name}.{member}")
     assert not mute, mute
+
+
+def _users_methods() -> Iterator[tuple[str, inspect.Signature, str]]:
+    """Every public method of the resources: its name, signature and docstring."""
+    client = importlib.import_module("ig_sdk.client")
+    for kind in [thing for name, thing in vars(client).items() if name.endswith("Resource")]:
+        for name, thing in vars(kind).items():
+            if inspect.isfunction(thing) and not name.startswith("_"):
+                yield f"{kind.__name__}.{name}", inspect.signature(thing), inspect.getdoc(thing) or ""
+
+
+def test_resources_are_for_users():
+    """What completion shows is what a user can call: with a timeout of seconds unless it sends nothing; no workings."""
+    for name, signature, _ in _users_methods():
+        given = {each.name: str(each.annotation) for each in signature.parameters.values()}
+        assert "Budget" not in str(given), name
+        assert given.get("timeout") == "float | None" or name == "HistoryResource.plan", name
+
+
+def test_resources_are_described_alike():
+    """Each argument, what may be raised and where IG says so stand in the docstring of every method of a resource."""
+    assert len(list(_users_methods())) > 40
+    for name, signature, text in _users_methods():
+        assert "Raises:" in text, name
+        assert "Source:" in text or name in ("HistoryResource.plan", "PositionsResource.close_all"), name
+        arguments = text.partition("Args:")[2]
+        absent = [each for each in list(signature.parameters)[1:] if f"\n    {each}:" not in arguments]
+        assert not absent, (name, absent)

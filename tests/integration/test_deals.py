@@ -44,16 +44,16 @@ def test_a_position_from_open_to_close(sim: Simulator, ig: IGClient) -> None:
     opened = ig.positions.open("eur/usd", "buy", 2, stop=Stop(distance=20), limit=Limit(distance=40))
     assert (opened.accepted, opened.status, opened.epic, opened.size) == (True, "OPEN", EPIC, 2)
     assert opened.level is not None
-    position = ig.positions.get(opened.deal_id or "")
+    position = ig.positions.get(opened.deal_id)
     assert ig.positions.list() == [position]
     assert position.deal_reference == opened.deal_reference
     assert (position.stop_level, position.limit_level) == (
         opened.level - Decimal("0.002"),
         opened.level + Decimal("0.004"),
     )
-    part = ig.positions.close(opened.deal_id or "", "0.5")
-    again = ig.positions.close(opened.deal_id or "", 0.5)
-    rest = ig.positions.close(opened.deal_id or "")
+    part = ig.positions.close(opened.deal_id, "0.5")
+    again = ig.positions.close(opened.deal_id, 0.5)
+    rest = ig.positions.close(opened.deal_id)
     assert [each.status for each in (part, again, rest)] == ["PARTIALLY_CLOSED", "PARTIALLY_CLOSED", "CLOSED"]
     assert [each.size for each in (part, again, rest)] == [Decimal("0.5"), Decimal("0.5"), 1]
     for each in (part, again, rest):
@@ -63,7 +63,7 @@ def test_a_position_from_open_to_close(sim: Simulator, ig: IGClient) -> None:
     assert ig.positions.list() == []
     assert sent(sim) == 4
     with pytest.raises(NotFound):
-        ig.positions.close(opened.deal_id or "")
+        ig.positions.close(opened.deal_id)
     assert sent(sim) == 4
 
 
@@ -81,7 +81,7 @@ def test_the_log_tells_a_deal_and_its_verdict_under_one_id(ig: IGClient, caplog:
 def test_amending_keeps_the_other_half(ig: IGClient) -> None:
     """Leg by leg: what is not mentioned stays, ``None`` removes."""
     opened = ig.positions.open(EPIC, "SELL", 1, stop=Stop(distance=50), limit=Limit(distance=50))
-    deal_id = opened.deal_id or ""
+    deal_id = opened.deal_id
     stop, limit = opened.stop_level, opened.limit_level
     assert ig.positions.amend(deal_id, stop=Stop(distance=70)).status == "AMENDED"
     now = ig.positions.get(deal_id)
@@ -95,11 +95,11 @@ def test_amending_keeps_the_other_half(ig: IGClient) -> None:
 
 def test_a_guarantee_and_a_trailing_stop_survive_an_amendment(ig: IGClient) -> None:
     """The lost guarantee was a complaint about another client."""
-    safe = ig.positions.open(EPIC, "BUY", 1, stop=Stop(distance=100, guaranteed=True)).deal_id or ""
+    safe = ig.positions.open(EPIC, "BUY", 1, stop=Stop(distance=100, guaranteed=True)).deal_id
     ig.positions.amend(safe, limit=Limit(distance=100))
     ig.positions.amend(safe, stop=Stop(distance=150))
     assert ig.positions.get(safe).controlled_risk is True
-    trailing = ig.positions.open(EPIC, "BUY", 1, stop=Stop(distance=100, trailing_step=10)).deal_id or ""
+    trailing = ig.positions.open(EPIC, "BUY", 1, stop=Stop(distance=100, trailing_step=10)).deal_id
     ig.positions.amend(trailing, limit=Limit(distance=200))
     now = ig.positions.get(trailing)
     assert (now.trails, now.trailing_stop_distance, now.trailing_step) == (True, 100, 10)
@@ -121,19 +121,19 @@ def test_an_order_from_create_to_cancel(ig: IGClient) -> None:
         30,
         "LIMIT",
     )
-    ig.orders.amend(made.deal_id or "", limit=Limit(distance=60))
+    ig.orders.amend(made.deal_id, limit=Limit(distance=60))
     (order,) = ig.orders.list()
     assert (order.stop_distance, order.limit_distance, order.good_till_date_iso) == (30, 60, until)
-    ig.orders.amend(made.deal_id or "", level=level - Decimal("0.001"), stop=None, good_till=None)
+    ig.orders.amend(made.deal_id, level=level - Decimal("0.001"), stop=None, good_till=None)
     (order,) = ig.orders.list()
     assert (order.order_level, order.stop_distance, order.limit_distance) == (level - Decimal("0.001"), None, 60)
     assert order.time_in_force == "GOOD_TILL_CANCELLED"
-    assert ig.orders.cancel(made.deal_id or "").status == "DELETED"
+    assert ig.orders.cancel(made.deal_id).status == "DELETED"
     assert ig.orders.list() == []
     with pytest.raises(NotFound):
-        ig.orders.amend(made.deal_id or "", level=1)
+        ig.orders.amend(made.deal_id, level=1)
     with pytest.raises(DealRejected) as gone:
-        ig.orders.cancel(made.deal_id or "")
+        ig.orders.cancel(made.deal_id)
     assert gone.value.reason == "ORDER_NOT_FOUND"
 
 
@@ -251,7 +251,7 @@ def test_the_openings_confirm_is_not_the_closes(sim: Simulator, ig: IGClient) ->
     with sim.client() as other:
         other.login()
         sim.faults.rest(200, 3, "/confirms", body=_as_ig_sends(opened))
-        closed = other.positions.close(opened.deal_id or "")
+        closed = other.positions.close(opened.deal_id)
     assert (closed.status, closed.direction) == ("CLOSED", "SELL")
     assert ig.positions.list() == []
 
@@ -259,9 +259,9 @@ def test_the_openings_confirm_is_not_the_closes(sim: Simulator, ig: IGClient) ->
 def test_a_part_closed_before_is_not_the_next(sim: Simulator, ig: IGClient) -> None:
     """Both confirms say the same of the same deal; the date tells."""
     opened = ig.positions.open(EPIC, "BUY", 3)
-    first = ig.positions.close(opened.deal_id or "", 1)
+    first = ig.positions.close(opened.deal_id, 1)
     sim.faults.rest(200, 2, "/confirms", body=_as_ig_sends(first))
-    second = ig.positions.close(opened.deal_id or "", 1)
+    second = ig.positions.close(opened.deal_id, 1)
     assert first.date is not None
     assert second.date is not None
     assert second.date > first.date
@@ -329,6 +329,8 @@ def test_a_deal_id_is_text(sim: Simulator, ig: IGClient) -> None:
             call(position)  # type: ignore[arg-type, operator]  # the mistake that is tested
         with pytest.raises(ValueError, match="empty"):
             call(" ")  # type: ignore[operator]  # mypy takes the common type of the three
+        with pytest.raises(ValueError, match="must not be None"):
+            call(None)  # type: ignore[operator]  # what a rejected confirm has
     assert sent(sim) == 1
 
 
@@ -336,7 +338,7 @@ def test_the_id_of_a_close_is_a_courtesy(sim: Simulator, ig: IGClient) -> None:
     """A history that fails leaves the close as it is: done."""
     opened = ig.positions.open(EPIC, "BUY", 1)
     sim.faults.rest(400, None, "/history/activity", code="invalid.input")
-    closed = ig.positions.close(opened.deal_id or "")
+    closed = ig.positions.close(opened.deal_id)
     assert (closed.status, closed.closing_deal_id) == ("CLOSED", None)
 
 

@@ -268,6 +268,13 @@ def strict() -> Iterator[Simulator]:
         yield simulator
 
 
+def test_encrypted_logins_need_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A simulator that could read no password says so when it is made, not with a broken login."""
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(ConfigError, match=r"ig-sdk\[encryption\]"):
+        Simulator(encrypted_only=True)
+
+
 @BOTH
 def test_encryption_on_demand(strict: Simulator, version: int) -> None:
     """Where IG demands it the password is encrypted, from then on without being asked."""

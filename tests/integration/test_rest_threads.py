@@ -15,6 +15,7 @@ from ig_sdk.clock import SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.rest.endpoint import Endpoint
 from ig_sdk.rest.requestor import Budget, Requestor, Stamp
+from ig_sdk.rest.throttle import Throttle
 from ig_sdk.rest.throttle_limits import Limits
 from ig_sdk.rest.transport import RequestsTransport
 from ig_sdk.simulator import Simulator
@@ -79,8 +80,10 @@ def requestor() -> Iterator[Requestor]:
     thread.start()
     config = IGConfig(base_url=f"http://127.0.0.1:{server.server_address[1]}/gateway/deal", api_key="k")
     transport = RequestsTransport()
-    made = Requestor(transport, config, lambda: config, clock=SystemClock(), closing=threading.Event())
-    made.throttle.tell(Limits())
+    clock = SystemClock()
+    throttle = Throttle(config, clock=clock)
+    throttle.tell(Limits())
+    made = Requestor(transport, config, lambda: config, clock=clock, closing=threading.Event(), throttle=throttle)
     yield made
     transport.close()
     server.shutdown()

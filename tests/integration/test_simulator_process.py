@@ -52,6 +52,13 @@ def test_igs_allowances_apply_unless_told_otherwise(arguments, refused_at):
             assert replies[number].json() == {"errorCode": "error.public-api.exceeded-account-allowance"}
 
 
+def test_a_host_that_is_not_here_asks_for_another_address():
+    """A name without an address is not mended by another port, so that is not what the message says."""
+    status, said = refused("--host", "nowhere.invalid")
+    assert status == 2
+    assert "choose an address of this machine" in said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_interrupted(number):
     """One line of JSON says how to reach it; a signal ends it with 0 and nothing more said."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -14,7 +17,9 @@ from ig_sdk.errors import (
     DealUncertain,
     DecodeError,
     IGError,
+    InvalidDeal,
     RateLimited,
+    RequestTimeout,
     StreamProtocolError,
     StreamRefused,
     TransportError,
@@ -94,3 +99,27 @@ def test_an_uncertain_deal_is_looked_up_by_whoever_made_it() -> None:
     assert "do not send" in str(error)
     with pytest.raises(UsageError):
         DealUncertain("?", deal_reference="REF", why="timeout").resolve()
+
+
+ERRORS = (
+    IGError("x", hint="h"),
+    ConfigError(["a", "b"], hint="h"),
+    DecodeError("x", path="p", excerpt="e"),
+    RequestTimeout("x", sent="no", method="GET", path="/p", hint="h"),
+    APIError("x", status=400, code="c", method="GET", path="/p", hint="h"),
+    RateLimited("x", status=403, allowance="trading", retry_after=2.0),
+    InvalidDeal(["size: too small"], deal_reference="REF"),
+    DealRejected("rejected", confirm=CONFIRM, hint="h"),
+    DealUncertain("?", deal_reference="REF", why="timeout", resolver=lambda _: CONFIRM),
+    StreamProtocolError("x", line="U", code=1, hint="h"),
+)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
+def test_errors_go_to_other_processes(error: IGError, again: Callable[[IGError], IGError]) -> None:
+    """Pickled or copied, an error says all that it said, but keeps no client to ask."""
+    other = again(error)
+    assert type(other) is type(error)
+    assert (str(other), other.args) == (str(error), error.args)
+    assert vars(other) == vars(error) | ({"_resolver": None} if isinstance(error, DealUncertain) else {})

@@ -25,6 +25,7 @@ from ig_sdk.errors import (
 from ig_sdk.rest.auth import Auth
 from ig_sdk.rest.endpoint import Endpoint
 from ig_sdk.rest.requestor import Requestor
+from ig_sdk.rest.throttle import Throttle
 from ig_sdk.rest.tokens import OAuthTokens
 from ig_sdk.rest.transport import Request, Response, Timeout
 
@@ -122,7 +123,10 @@ class Bench:
         self.broker = Broker()
         self.clock = Watched()
         self.closing = threading.Event()
-        requestor = Requestor(self.broker, config, lambda: config, clock=self.clock, closing=self.closing)
+        throttle = Throttle(config, clock=self.clock)
+        requestor = Requestor(
+            self.broker, config, lambda: config, clock=self.clock, closing=self.closing, throttle=throttle
+        )
         self.auth = Auth(requestor, config, lambda: config, clock=self.clock)
 
     def call(self, timeout: float | None = None) -> Any:

@@ -105,3 +105,11 @@ def test_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch, library: str
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(UsageError, match=rf"{library} is not installed .*ig-sdk\[{library}\]"):
         getattr(Candles(), f"to_{library}")()
+
+
+def test_many_rows_are_shown_in_a_line():
+    """A console is not flooded: few rows are shown whole, many as how many and which times."""
+    few, many = Candles([WHOLE, BARE]), Candles([WHOLE] * 500)
+    assert repr(few) == repr([WHOLE, BARE])
+    assert repr(many) == f"<Candles: 500 rows, {WHOLE.opens_at} to {WHOLE.opens_at}>"
+    assert repr(Candles()) == "[]"

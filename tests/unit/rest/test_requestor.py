@@ -31,6 +31,7 @@ from ig_sdk.errors import (
 from ig_sdk.rest.endpoint import Endpoint
 from ig_sdk.rest.outgoing import json_text
 from ig_sdk.rest.requestor import Budget, Requestor, Stamp
+from ig_sdk.rest.throttle import Throttle
 from ig_sdk.rest.transport import Request, Response, Timeout
 
 READ = Endpoint("GET", "/markets/{epic}", version=3)
@@ -102,8 +103,15 @@ class Bench:
         self.clock = Waits()
         self.closing = threading.Event()
         self.tokens = Tokens()
+        self.throttle = Throttle(config, clock=self.clock)
         self.requestor = Requestor(
-            self.transport, config, lambda: config, clock=self.clock, closing=self.closing, random=lambda: 0.999999
+            self.transport,
+            config,
+            lambda: config,
+            clock=self.clock,
+            closing=self.closing,
+            throttle=self.throttle,
+            random=lambda: 0.999999,
         )
 
     def call(self, endpoint: Endpoint = READ, timeout: float | None = None, **options: Any) -> Any:
@@ -367,7 +375,7 @@ def test_the_allowances_are_asked_for_when_it_begins_to_matter() -> None:
     for _ in range(5):
         bench.call(Endpoint("GET", "/positions"))
     assert paths(bench) == ["positions"] * 3 + ["application"] + ["positions"] * 2
-    view = bench.requestor.throttle.view("ABC12")
+    view = bench.throttle.view("ABC12")
     assert (view.account.limit, view.key.limit, view.trading.limit) == (7, 9, 33)
 
 
@@ -380,4 +388,4 @@ def test_without_an_answer_the_published_numbers_count(answer: Any) -> None:
         bench.call(Endpoint("GET", "/positions"))
     assert paths(bench).count("positions") == 5
     assert paths(bench).count("application") == 1 + len(more)
-    assert bench.requestor.throttle.view("ABC12").account.limit == 10
+    assert bench.throttle.view("ABC12").account.limit == 10

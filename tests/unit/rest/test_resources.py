@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -78,14 +78,69 @@ def test_preferences_send_what_is_given(ig: IGClient, wire: Recorder) -> None:
     assert wire.last == ("PUT", "/accounts/preferences", {"hedgingMode": "X"})
 
 
+def test_a_change_of_nothing_is_refused(ig: IGClient, wire: Recorder) -> None:
+    """Neither the preferences nor a key are sent without something to change."""
+    with pytest.raises(ValueError, match="update_preferences needs"):
+        ig.accounts.update_preferences()
+    with pytest.raises(ValueError, match="update needs"):
+        ig.applications.update(api_key="another")
+    assert not wire.sent
+
+
 def test_names_in_paths_stay_in_their_place(ig: IGClient, wire: Recorder) -> None:
     """A list whose id has a space, a slash or a dot leads nowhere else."""
     ig.watchlists.get("Popular Markets")
     assert wire.last[1] == "/watchlists/Popular%20Markets"
     ig.watchlists.remove("a/b?c", "EURUSD")
     assert wire.last[:2] == ("DELETE", "/watchlists/a%2Fb%3Fc/CS.D.EURUSD.MINI.IP")
-    with pytest.raises(ValueError, match="watchlistId"):
+    with pytest.raises(ValueError, match="watchlist_id"):
         ig.watchlists.get("..")
+
+
+NAMED: dict[str, Callable[[IGClient, Any], object]] = {
+    "account": lambda ig, text: ig.session.switch(text),
+    "account_id": lambda ig, text: ig.accounts.get(text),
+    "deal_reference": lambda ig, text: ig.confirms.get(text),
+    "deal_id": lambda ig, text: ig.positions.get(text),
+    "epic": lambda ig, text: ig.markets.get(text),
+    "epics": lambda ig, text: ig.markets.list([text]),
+    "term": lambda ig, text: ig.markets.search(text),
+    "node_id": lambda ig, text: ig.markets.navigate(text),
+    "category_id": lambda ig, text: ig.markets.category(text),
+    "market_id": lambda ig, text: ig.sentiment.get(text),
+    "market_ids": lambda ig, text: ig.sentiment.list([text]),
+    "watchlist_id": lambda ig, text: ig.watchlists.delete(text),
+    "name": lambda ig, text: ig.watchlists.create(text),
+    "indicative_quote_reference": lambda ig, text: ig.costs.document(text),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_name_is_text_that_is_not_empty(name: str, ig: IGClient, wire: Recorder) -> None:
+    """Every resource refuses an empty name, and what is no text, in the words of its argument; nothing is sent."""
+    for empty in ("", " "):
+        with pytest.raises(ValueError, match=f"^{name} must not be empty"):
+            NAMED[name](ig, empty)
+    with pytest.raises(TypeError, match=f"^{name} must be text"):
+        NAMED[name](ig, 7)
+    assert not wire.sent
+
+
+@pytest.mark.parametrize("epic", ["", " "])
+def test_an_epic_is_not_empty_anywhere(epic: str, ig: IGClient, wire: Recorder) -> None:
+    """Neither a deal, nor history, costs and watchlists look for a market without a name."""
+    calls: list[Callable[[], object]] = [
+        lambda: ig.positions.open(epic, "BUY", 1),
+        lambda: ig.positions.close_all(epic=epic),
+        lambda: ig.orders.create(epic, "BUY", 1, level=1),
+        lambda: ig.history.plan(epic, "1h", points=1),
+        lambda: ig.costs.open(epic, "BUY", 1, bid=1, offer=2, currency="USD"),
+        lambda: ig.watchlists.add("1", epic),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"^epic must not be empty"):
+            call()
+    assert not wire.sent
 
 
 def test_one_epic_is_no_list_of_letters(ig: IGClient, wire: Recorder) -> None:
@@ -102,7 +157,7 @@ def test_sentiment_asks_for_what_can_be_asked(ig: IGClient, wire: Recorder) -> N
     assert ig.sentiment.list([]) == []
     assert not wire.sent
     for odd in ("", "A,B"):
-        with pytest.raises(ValueError, match="market id"):
+        with pytest.raises(ValueError, match="market_ids"):
             ig.sentiment.list([odd])
 
 
