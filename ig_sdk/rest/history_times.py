@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timezone
 
 Moment = datetime | date | str
 """An aware datetime, a date, or ISO text. Dates, and texts without a zone, are meant in UTC."""
 
 _MIDNIGHT = datetime.min.time()
+_FRACTION = re.compile(r"\.(\d{1,6})\d*")
 
 
 def parse_moment(value: Moment, name: str) -> datetime:
@@ -29,8 +31,9 @@ def parse_moment(value: Moment, name: str) -> datetime:
 
 def _parse_text(text: str, name: str) -> datetime:
     try:
-        # "Z" is understood by fromisoformat from Python 3.11 on.
-        moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text[-1:] in ("Z", "z") else text)
+        # "Z", and fractions of other lengths than three or six, are understood by fromisoformat from Python 3.11 on.
+        plain = _FRACTION.sub(lambda match: f".{match[1]:<06}", text, count=1)
+        moment = datetime.fromisoformat(f"{plain[:-1]}+00:00" if plain[-1:] in ("Z", "z") else plain)
         return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ValueError(f"{name} must be ISO text such as '2025-10-01' or '2025-10-01T12:00', not {text!r}") from None
