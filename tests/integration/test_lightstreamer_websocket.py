@@ -1096,7 +1096,8 @@ def test_a_subscription_that_must_not_lose_anything(server: Server, make: Make) 
     client.subscribe(prices)
     with pytest.raises(UsageError, match="block"):
         client.subscribe(a_subscription(overflow="block"))
-    recorder.wait_for(Subscribed)
+    for each in (recorder, other):  # nothing but the updates below is in the queue
+        each.wait_for(Subscribed)
     connection.send("U,1,1,0|x")
     assert entered.wait(WAIT_S)
     for number in range(1, 40):
