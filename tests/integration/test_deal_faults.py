@@ -49,9 +49,10 @@ class Detour:
     def __init__(self) -> None:
         self.inner = RequestsTransport()
         self.refused = 0  # how many of the next dealing requests
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        # Bound and not listening: nobody else can get the port meanwhile.
+        self.nobody = socket.socket()
+        self.nobody.bind(("127.0.0.1", 0))
+        self.port = self.nobody.getsockname()[1]
 
     def send(self, request: Request, *, timeout: Timeout) -> Response:
         if "/otc" in request.path and self.refused:
@@ -64,6 +65,7 @@ class Detour:
 
     def close(self) -> None:
         self.inner.close()
+        self.nobody.close()
 
 
 @dataclass
