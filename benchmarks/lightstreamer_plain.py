@@ -15,7 +15,7 @@ from lightstreamer_sink import FIELDS, ITEMS, STAMP, Sink
 
 from ig_sdk.lightstreamer import ItemUpdate
 from ig_sdk.lightstreamer.tlcp.actions import Send
-from ig_sdk.lightstreamer.tlcp.requests import encode_ws
+from ig_sdk.lightstreamer.tlcp.codec.requests import encode_ws
 from ig_sdk.lightstreamer.tlcp.session import Session, SessionOptions, SubscriptionSpec
 
 FIND_STAMP = re.compile(rb"\|(\d{9,})\|").search

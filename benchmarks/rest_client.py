@@ -33,7 +33,7 @@ def ours(body: bytes) -> dict[str, Job]:
     from datetime import datetime, timedelta, timezone
 
     from ig_sdk import IGClient, IGConfig
-    from ig_sdk.rest.price_rows import decode_prices
+    from ig_sdk.rest.prices.decode import decode_prices
     from ig_sdk.types import Resolution
 
     config = IGConfig(

@@ -45,11 +45,11 @@ nitpick_ignore_regex = [
     # Private names show up in signatures and have no page.
     (r"py:.*", r"ig_sdk\.(\w+\.)*_\w+(\.\w+)*"),
     # So do the parts that ig_sdk hands to its own constructors: no user ever makes one.
-    (r"py:class", r"(ig_sdk\.rest\.auth\.)?Auth"),
-    (r"py:class", r"ig_sdk\.rest\.(transport|requestor|deals|budget|confirm_reader|price_reader)\.\w+"),
+    (r"py:class", r"(ig_sdk\.rest\.login\.auth\.)?Auth"),
+    (r"py:class", r"ig_sdk\.rest\.(http\.\w+|deals\.dealing|deals\.confirm_reader|prices\.reader)\.\w+"),
     (r"py:class", r"ig_sdk\.lightstreamer\.(tlcp\.\w+|subscription|update_iterator)\.\w+"),
-    (r"py:class", r"ig_sdk\.streaming\.(stream|intake)\.\w+"),
-    (r"py:class", r"ig_sdk\.simulator\.(faults|replay|outlet|sessions|wsgi)\.\w+|StreamHub"),
+    (r"py:class", r"ig_sdk\.streaming\.(stream|prices\.intake)\.\w+"),
+    (r"py:class", r"ig_sdk\.simulator\.(faults|prices\.replay|accounts\.logins|http_server)\.\w+|StreamHub"),
 ]
 
 

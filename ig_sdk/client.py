@@ -16,23 +16,23 @@ from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, IGError, UsageError
 from ig_sdk.rest.accounts import AccountsResource
 from ig_sdk.rest.applications import ApplicationsResource
-from ig_sdk.rest.auth import Auth
-from ig_sdk.rest.confirm_reader import ConfirmReader
 from ig_sdk.rest.confirms import ConfirmsResource
 from ig_sdk.rest.costs import CostsResource
-from ig_sdk.rest.deals import Dealing
+from ig_sdk.rest.deals.confirm_reader import ConfirmReader
+from ig_sdk.rest.deals.dealing import Dealing
 from ig_sdk.rest.history import HistoryResource
+from ig_sdk.rest.http.limits.throttle import Allowances, Throttle
+from ig_sdk.rest.http.requestor import Requestor
+from ig_sdk.rest.http.transport import RequestsTransport, Transport
+from ig_sdk.rest.login.auth import Auth
+from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.rest.market import Market
 from ig_sdk.rest.markets import MarketsResource
 from ig_sdk.rest.orders import OrdersResource
 from ig_sdk.rest.positions import PositionsResource
-from ig_sdk.rest.price_reader import PriceReader
-from ig_sdk.rest.requestor import Requestor
+from ig_sdk.rest.prices.reader import PriceReader
 from ig_sdk.rest.sentiment import SentimentResource
 from ig_sdk.rest.session import Login, SessionResource
-from ig_sdk.rest.throttle import Allowances, Throttle
-from ig_sdk.rest.tokens import StreamAccess
-from ig_sdk.rest.transport import RequestsTransport, Transport
 from ig_sdk.rest.watchlists import WatchlistsResource
 from ig_sdk.streaming import IGStream
 from ig_sdk.types import epic_for

@@ -21,7 +21,7 @@ from typing import Any
 PACKAGE = "ig_sdk.rest"
 CLIENT = "ig_sdk.client"
 # Beyond these is what all calls have in common.
-CALLS = {f"{PACKAGE}.auth.Auth.call", f"{PACKAGE}.requestor.Requestor.call"}
+CALLS = {f"{PACKAGE}.login.auth.Auth.call", f"{PACKAGE}.http.requestor.Requestor.call"}
 
 _NAMES = "has the same under newer names"
 _SPRINT = "sprint markets are withdrawn and gone from IG's reference"
@@ -82,14 +82,14 @@ class Row:
 def modules() -> list[ModuleType]:
     """Return the client's module and all modules of the REST API."""
     package = importlib.import_module(PACKAGE)
-    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__, f"{PACKAGE}."))
+    names = sorted(info.name for info in pkgutil.walk_packages(package.__path__, f"{PACKAGE}."))
     return [importlib.import_module(name) for name in [CLIENT, *names]]
 
 
 def rows() -> list[Row]:
     """Return every endpoint that is declared, each with the methods that call it."""
     read = modules()
-    kind = sys.modules[f"{PACKAGE}.endpoint"].Endpoint
+    kind = sys.modules[f"{PACKAGE}.http.endpoint"].Endpoint
     code = _Code(read)
     places = {
         name: getattr(sys.modules[name.rpartition(".")[0]], name.rpartition(".")[2]) for name in code.constants.values()

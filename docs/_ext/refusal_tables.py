@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ig_sdk.rest.code_table import HINTS, MEANINGS
-from ig_sdk.rest.deal_reasons import REASONS, REMEDIES
+from ig_sdk.rest.deals.reasons import REASONS, REMEDIES
+from ig_sdk.rest.http.error_table import HINTS, MEANINGS
 
 
 def reasons() -> str:

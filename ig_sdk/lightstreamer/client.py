@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.errors import ConfigError, RequestTimeout
-from ig_sdk.lightstreamer import frames
-from ig_sdk.lightstreamer.endpoint import parse_address, parse_proxy
 from ig_sdk.lightstreamer.engine import Engine, EngineOptions
 from ig_sdk.lightstreamer.listeners import ClientListener
-from ig_sdk.lightstreamer.opener import Credentials
+from ig_sdk.lightstreamer.net import websocket_frames as frames
+from ig_sdk.lightstreamer.net.address import parse_address, parse_proxy
+from ig_sdk.lightstreamer.net.opener import Credentials
+from ig_sdk.lightstreamer.net.sockets import SocketOptions
 from ig_sdk.lightstreamer.router import MessageWaiter
-from ig_sdk.lightstreamer.sockets import SocketOptions
 from ig_sdk.lightstreamer.subscription import Subscription
 from ig_sdk.lightstreamer.tlcp.actions import Transport
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, MessageOutcome

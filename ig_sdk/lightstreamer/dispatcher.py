@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from ig_sdk.lightstreamer.sockets import LONGEST_WAIT_S, Waker
+from ig_sdk.lightstreamer.net.sockets import LONGEST_WAIT_S, Waker
 from ig_sdk.lightstreamer.tlcp.events import Event, SubscriptionError, UpdatesLost
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 

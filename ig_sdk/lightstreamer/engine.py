@@ -11,12 +11,12 @@ from typing import Any, Final
 from ig_sdk.clock import Clock
 from ig_sdk.errors import StreamError, UsageError
 from ig_sdk.lightstreamer.dispatcher import Dispatcher
-from ig_sdk.lightstreamer.endpoint import may_connect
-from ig_sdk.lightstreamer.opener import Credentials, OpenerOptions
+from ig_sdk.lightstreamer.io_thread import Runner
+from ig_sdk.lightstreamer.net.address import may_connect
+from ig_sdk.lightstreamer.net.opener import Credentials, OpenerOptions
+from ig_sdk.lightstreamer.net.sockets import SocketOptions, Waker
 from ig_sdk.lightstreamer.router import Router
-from ig_sdk.lightstreamer.runner import Runner
 from ig_sdk.lightstreamer.second_level import SecondLevels
-from ig_sdk.lightstreamer.sockets import SocketOptions, Waker
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 from ig_sdk.lightstreamer.tlcp.session import Session

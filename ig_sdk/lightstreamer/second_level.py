@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ig_sdk.errors import StreamError
 from ig_sdk.lightstreamer.subscription import SecondLevel
+from ig_sdk.lightstreamer.tlcp.codec.text import excerpt
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     ErrorOccurred,
@@ -22,7 +23,6 @@ from ig_sdk.lightstreamer.tlcp.events import (
     UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
-from ig_sdk.lightstreamer.tlcp.text import excerpt
 from ig_sdk.lightstreamer.tlcp.updates import ItemInfo, ItemUpdate
 
 _Values = tuple[str | None, ...]

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, cast, get_args
 
 from ig_sdk.errors import StreamError, StreamOverflow, SubscriptionRefused, UsageError
 from ig_sdk.lightstreamer.listeners import SubscriptionListener
+from ig_sdk.lightstreamer.tlcp.codec.text import excerpt
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     Event,
@@ -21,7 +22,6 @@ from ig_sdk.lightstreamer.tlcp.events import (
     UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.spec import Mode, SubscriptionSpec, check_frequency
-from ig_sdk.lightstreamer.tlcp.text import excerpt
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 from ig_sdk.lightstreamer.update_iterator import Overflow, UpdateBuffer, UpdateIterator
 

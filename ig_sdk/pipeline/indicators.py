@@ -11,7 +11,7 @@ from math import fsum, sqrt
 from typing import Any, Literal, NamedTuple, get_args
 
 from ig_sdk.pipeline.rolling import RollingSum
-from ig_sdk.pipeline.state import count, number, numbers, optional, part
+from ig_sdk.pipeline.saved_state import count, number, numbers, optional, part
 
 EmaSeed = Literal["sma", "first"]
 RsiSmoothing = Literal["wilder", "simple"]

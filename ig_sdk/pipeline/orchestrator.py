@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from ig_sdk.candles import CandleAggregator, Price
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.errors import SubscriptionRefused, UsageError
-from ig_sdk.pipeline.market import MarketPipeline
+from ig_sdk.pipeline.market_pipeline import MarketPipeline
 from ig_sdk.pipeline.report import Latencies, Report
 from ig_sdk.pipeline.sinks import Outlet, Sink
 from ig_sdk.pipeline.strategies import Strategy

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
-from ig_sdk.pipeline.state import numbers
+from ig_sdk.pipeline.saved_state import numbers
 
 
 class RollingSum:

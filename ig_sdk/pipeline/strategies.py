@@ -21,7 +21,7 @@ from ig_sdk.pipeline.indicators import (
     check_number,
     check_period,
 )
-from ig_sdk.pipeline.state import optional, part
+from ig_sdk.pipeline.saved_state import optional, part
 from ig_sdk.types import Candle
 
 

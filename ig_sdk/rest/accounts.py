@@ -9,8 +9,8 @@ from typing import Any
 from ig_sdk import _json
 from ig_sdk.errors import NotFound
 from ig_sdk.rest.arguments import said, text_of
-from ig_sdk.rest.auth import Auth
-from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.session import ACCOUNTS, AccountFigures
 
 PREFERENCES = Endpoint("GET", "/accounts/preferences", version=1)

@@ -10,8 +10,8 @@ from typing import Any
 
 from ig_sdk import _json
 from ig_sdk.rest.arguments import said
-from ig_sdk.rest.auth import Auth
-from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.auth import Auth
 
 LIST = Endpoint("GET", "/operations/application", version=1)
 UPDATE = Endpoint("PUT", "/operations/application", version=1, mutating=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ig_sdk.errors import DealUncertain
-from ig_sdk.rest.auth import Auth
-from ig_sdk.rest.confirm_reader import WAIT_S, ConfirmReader
+from ig_sdk.rest.deals.confirm_reader import WAIT_S, ConfirmReader
+from ig_sdk.rest.login.auth import Auth
 from ig_sdk.types import Confirm
 
 

@@ -8,14 +8,14 @@ from typing import TypeVar
 from ig_sdk import _json
 from ig_sdk.errors import DecodeError
 from ig_sdk.rest.arguments import epic_of, reference_of, said
-from ig_sdk.rest.auth import Auth
-from ig_sdk.rest.budget import Budget
-from ig_sdk.rest.cost_models import CostQuote, CostQuotesPage, CostsToClose, CostsToEdit, OpeningCosts
-from ig_sdk.rest.deal_requests import currency_for
-from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.history_times import Moment, parse_moment
-from ig_sdk.rest.market_details import MarketDetails
+from ig_sdk.rest.deals.cost_quotes import CostQuote, CostQuotesPage, CostsToClose, CostsToEdit, OpeningCosts
+from ig_sdk.rest.deals.new import currency_for
+from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.auth import Auth
+from ig_sdk.rest.market_data.details import MarketDetails
 from ig_sdk.rest.markets import GET
+from ig_sdk.rest.times import Moment, parse_moment
 from ig_sdk.types import Direction, Limit, Number, Stop, decimal_of
 
 # A quote of costs trades nothing: asking for it twice does no harm, so none of these is mutating.

@@ -8,18 +8,18 @@ from typing import get_args
 
 from ig_sdk.candles import Price
 from ig_sdk.clock import Clock
-from ig_sdk.rest import activity as activities
-from ig_sdk.rest import transactions as ledger
-from ig_sdk.rest.activity import Activities, Activity
+from ig_sdk.rest.account_history import activity as activities
+from ig_sdk.rest.account_history import transactions as ledger
+from ig_sdk.rest.account_history.activity import Activities, Activity
+from ig_sdk.rest.account_history.transactions import Transaction, Transactions
 from ig_sdk.rest.arguments import deal_id_of, epic_of, one_of, said
-from ig_sdk.rest.auth import Auth
-from ig_sdk.rest.frames import Candles
-from ig_sdk.rest.history_times import Moment, iso_seconds, parse_moment
-from ig_sdk.rest.price_edges import Span, next_opening, parse_resolution
-from ig_sdk.rest.price_plan import PricePlan
-from ig_sdk.rest.price_reader import PriceReader, Progress, Wanted
-from ig_sdk.rest.price_rows import PointsAllowance
-from ig_sdk.rest.transactions import Transaction, Transactions
+from ig_sdk.rest.login.auth import Auth
+from ig_sdk.rest.prices.candle_times import Span, next_opening, parse_resolution
+from ig_sdk.rest.prices.decode import PointsAllowance
+from ig_sdk.rest.prices.plan import PricePlan
+from ig_sdk.rest.prices.reader import PriceReader, Progress, Wanted
+from ig_sdk.rest.tables import Candles
+from ig_sdk.rest.times import Moment, iso_seconds, parse_moment
 from ig_sdk.types import Resolution
 
 _PRICES = get_args(Price)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ig_sdk.rest.market_details import DealingRules, Instrument, MarketDetails, Snapshot
+from ig_sdk.rest.market_data.details import DealingRules, Instrument, MarketDetails, Snapshot
 from ig_sdk.rest.markets import MarketsResource
 from ig_sdk.rest.orders import OrdersResource
 from ig_sdk.rest.positions import PositionsResource

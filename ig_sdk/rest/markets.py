@@ -9,12 +9,12 @@ from ig_sdk import _json
 from ig_sdk.clock import Clock
 from ig_sdk.errors import DecodeError
 from ig_sdk.rest.arguments import epic_of, several_of, text_of
-from ig_sdk.rest.auth import Auth
-from ig_sdk.rest.budget import Budget
-from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.market_details import MarketDetails
-from ig_sdk.rest.market_ladder import MarketLadder
-from ig_sdk.rest.navigation import Category, CategoryPage, MarketSummary, Navigation
+from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.auth import Auth
+from ig_sdk.rest.market_data.details import MarketDetails
+from ig_sdk.rest.market_data.ladder import MarketLadder
+from ig_sdk.rest.market_data.lists import Category, CategoryPage, MarketSummary, Navigation
 from ig_sdk.types import Tick
 
 # Version 4 has a ladder of prices, and neither bid and offer nor margins, opening hours and expiry: both serve.

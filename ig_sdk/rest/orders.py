@@ -6,14 +6,14 @@ from datetime import datetime
 
 from ig_sdk.errors import NotFound
 from ig_sdk.rest.arguments import deal_id_of, epic_of, good_till_of, limit_of, one_of, reference_of, stop_of
-from ig_sdk.rest.budget import Budget
-from ig_sdk.rest.deal_changes import Cancelling, OrderChange
-from ig_sdk.rest.deal_checks import order_change_faults
-from ig_sdk.rest.deal_models import Order
-from ig_sdk.rest.deal_reader import ORDERS
-from ig_sdk.rest.deal_requests import KINDS, NewOrder
-from ig_sdk.rest.deals import Dealing, refuse
-from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.deals.changes import Cancelling, OrderChange
+from ig_sdk.rest.deals.checks import order_change_faults
+from ig_sdk.rest.deals.dealing import Dealing, refuse
+from ig_sdk.rest.deals.new import KINDS, NewOrder
+from ig_sdk.rest.deals.open_deals import Order
+from ig_sdk.rest.deals.reader import ORDERS
+from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of
 
 CREATE = Endpoint("POST", "/workingorders/otc", version=2, mutating=True, allowance="trading")

@@ -8,14 +8,14 @@ from decimal import Decimal
 
 from ig_sdk.errors import DecodeError, IGError
 from ig_sdk.rest.arguments import deal_id_of, epic_of, limit_of, one_of, reference_of, stop_of
-from ig_sdk.rest.budget import Budget
-from ig_sdk.rest.deal_changes import Closing, PositionChange
-from ig_sdk.rest.deal_checks import close_faults, position_change_faults
-from ig_sdk.rest.deal_models import Position
-from ig_sdk.rest.deal_requests import ORDER_TYPES, TIMES_IN_FORCE, NewPosition
-from ig_sdk.rest.deals import Dealing, refuse
-from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.repeat_dealing import RepeatDealingWindow
+from ig_sdk.rest.deals.changes import Closing, PositionChange
+from ig_sdk.rest.deals.checks import close_faults, position_change_faults
+from ig_sdk.rest.deals.dealing import Dealing, refuse
+from ig_sdk.rest.deals.new import ORDER_TYPES, TIMES_IN_FORCE, NewPosition
+from ig_sdk.rest.deals.open_deals import Position
+from ig_sdk.rest.deals.repeat_dealing import RepeatDealingWindow
+from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of, optional_decimal_of
 
 OPEN = Endpoint("POST", "/positions/otc", version=2, mutating=True, allowance="trading")

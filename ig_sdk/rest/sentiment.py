@@ -11,8 +11,8 @@ from typing import Any
 from ig_sdk import _json
 from ig_sdk.errors import NotFound
 from ig_sdk.rest.arguments import several_of
-from ig_sdk.rest.auth import Auth
-from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.auth import Auth
 
 GET = Endpoint("GET", "/clientsentiment/{marketId}", version=1)
 LIST = Endpoint("GET", "/clientsentiment", version=1)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ig_sdk import _json
 from ig_sdk.rest.arguments import text_of
-from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.http.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from ig_sdk.rest.auth import Auth
+    from ig_sdk.rest.login.auth import Auth
 
 # A login deals nothing, so it may be tried again; a logout or a switch that may have been taken is not. Others wait for
 # what logs in, so it goes before them.

@@ -9,9 +9,9 @@ from typing import Any
 
 from ig_sdk import _json
 from ig_sdk.rest.arguments import epic_of, several_of, text_of
-from ig_sdk.rest.auth import Auth
-from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.navigation import MarketSummary
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.auth import Auth
+from ig_sdk.rest.market_data.lists import MarketSummary
 
 LIST = Endpoint("GET", "/watchlists", version=1)
 CREATE = Endpoint("POST", "/watchlists", version=1, mutating=True)

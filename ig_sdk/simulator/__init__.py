@@ -7,11 +7,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ig_sdk.simulator.allowances import Allowances
-    from ig_sdk.simulator.faults import Faults
-    from ig_sdk.simulator.sessions import Credentials
+    from ig_sdk.simulator.accounts.allowances import Allowances
+    from ig_sdk.simulator.accounts.logins import Credentials
+    from ig_sdk.simulator.faults.faults import Faults
     from ig_sdk.simulator.simulator import Simulator
-    from ig_sdk.simulator.stream_options import StreamOptions
+    from ig_sdk.simulator.stream.core.options import StreamOptions
 
 __all__ = ["Allowances", "Credentials", "Faults", "Simulator", "StreamOptions"]
 
@@ -23,11 +23,11 @@ for _needed in ("websockets", "werkzeug"):
         )
 
 _HOMES = {
-    "Allowances": "allowances",
-    "Credentials": "sessions",
-    "Faults": "faults",
+    "Allowances": "accounts.allowances",
+    "Credentials": "accounts.logins",
+    "Faults": "faults.faults",
     "Simulator": "simulator",
-    "StreamOptions": "stream_options",
+    "StreamOptions": "stream.core.options",
 }
 
 

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 
 from ig_sdk.clock import SystemClock
 from ig_sdk.errors import IGError
-from ig_sdk.simulator.allowances import Allowances
-from ig_sdk.simulator.faults_text import HELP as FAULT_HELP
+from ig_sdk.simulator.accounts.allowances import Allowances
+from ig_sdk.simulator.faults.text import HELP as FAULT_HELP
 from ig_sdk.simulator.simulator import Simulator
 
 _HOUR_S = 3600.0

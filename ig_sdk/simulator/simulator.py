@@ -18,27 +18,27 @@ from ig_sdk.client import IGClient
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, UsageError
-from ig_sdk.simulator.account_rows import event_row, figures_row
-from ig_sdk.simulator.allowances import TENFOLD, AllowanceBook, Allowances
+from ig_sdk.simulator.accounts.allowances import TENFOLD, AllowanceBook, Allowances
+from ig_sdk.simulator.accounts.desk import CONFIRM_DELAY_S, Desk, PriceLine, broker_of
+from ig_sdk.simulator.accounts.encryption import require_cryptography
+from ig_sdk.simulator.accounts.logins import Credentials, Sessions
+from ig_sdk.simulator.accounts.past_deals import Recollection
 from ig_sdk.simulator.broker import BrokerEvent
-from ig_sdk.simulator.desk import CONFIRM_DELAY_S, Desk, PriceLine, broker_of
-from ig_sdk.simulator.encryption import require_cryptography
-from ig_sdk.simulator.faults import Faults
-from ig_sdk.simulator.faults_rest import SeenRequest
-from ig_sdk.simulator.feed import Feed
-from ig_sdk.simulator.hours import Bells
-from ig_sdk.simulator.instruments import instruments
-from ig_sdk.simulator.items import ItemAdapter
-from ig_sdk.simulator.market import Market
-from ig_sdk.simulator.memories import Recollection
-from ig_sdk.simulator.past import PastPrices
-from ig_sdk.simulator.replay import Replay
-from ig_sdk.simulator.rest_app import PREFIX, RestApp
-from ig_sdk.simulator.rest_backend import Backend
-from ig_sdk.simulator.rest_server import RestServer
-from ig_sdk.simulator.sessions import Credentials, Sessions
-from ig_sdk.simulator.stream_options import StreamOptions
-from ig_sdk.simulator.stream_server import StreamServer
+from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator.faults.rest import SeenRequest
+from ig_sdk.simulator.prices.feed import Feed
+from ig_sdk.simulator.prices.past import PastPrices
+from ig_sdk.simulator.prices.replay import Replay
+from ig_sdk.simulator.prices.seeded import Market
+from ig_sdk.simulator.reference.hours import Bells
+from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.rest.app import PREFIX, RestApp
+from ig_sdk.simulator.rest.backend import Backend
+from ig_sdk.simulator.rest.server import RestServer
+from ig_sdk.simulator.stream.core.options import StreamOptions
+from ig_sdk.simulator.stream.items.account_rows import event_row, figures_row
+from ig_sdk.simulator.stream.items.adapter import ItemAdapter
+from ig_sdk.simulator.stream.server import StreamServer
 from ig_sdk.ticks import check_ticks, read_ticks
 from ig_sdk.types import PAIRS, Tick, epic_for
 

@@ -1,8 +1,8 @@
 """IG's items on top of a Lightstreamer session: typed streams of prices."""
 
 from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, Stale, UpdatesLost
-from ig_sdk.streaming.intake import PriceCounts
-from ig_sdk.streaming.price_stream import PriceStream
+from ig_sdk.streaming.prices.intake import PriceCounts
+from ig_sdk.streaming.prices.stream import PriceStream
 from ig_sdk.streaming.stream import IGStream, StreamStatus
 
 __all__ = [

@@ -9,7 +9,7 @@ from ig_sdk.lightstreamer import (
     SubscriptionListener,
     UpdatesLost,
 )
-from ig_sdk.streaming.intake import PriceIntake
+from ig_sdk.streaming.prices.intake import PriceIntake
 
 
 class PriceListener(SubscriptionListener):

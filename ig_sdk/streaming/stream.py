@@ -20,12 +20,12 @@ from ig_sdk.lightstreamer import (
     Subscription,
 )
 from ig_sdk.logs import correlation, get_logger
-from ig_sdk.rest.tokens import StreamAccess
+from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.streaming.buffer import Overflow
-from ig_sdk.streaming.intake import OnEvent, OnTick, PriceIntake, StreamOptions
 from ig_sdk.streaming.item_listener import PriceListener
-from ig_sdk.streaming.price_stream import PriceStream
-from ig_sdk.streaming.prices import FEEDS, PriceFeed, epic_of
+from ig_sdk.streaming.prices.feeds import FEEDS, PriceFeed, epic_of
+from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceIntake, StreamOptions
+from ig_sdk.streaming.prices.stream import PriceStream
 
 _log = get_logger("prices")
 # IG-SPECIFICS.md section 5. More connections to get round it breach IG's terms, so there is one and it is counted.

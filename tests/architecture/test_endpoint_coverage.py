@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ig_sdk import IGClient, IGConfig
-from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.http.endpoint import Endpoint
 
 pytestmark = pytest.mark.shared
 Key = tuple[str, str, int]

@@ -10,10 +10,10 @@ import jsonpatch
 import pytest
 
 from ig_sdk.errors import StreamProtocolError
-from ig_sdk.lightstreamer.tlcp import requests, values
-from ig_sdk.lightstreamer.tlcp.diff import apply_diff, make_diff
-from ig_sdk.lightstreamer.tlcp.notifications import Unknown, Update, parse
-from ig_sdk.lightstreamer.tlcp.text import split_lines
+from ig_sdk.lightstreamer.tlcp.codec import requests, values
+from ig_sdk.lightstreamer.tlcp.codec.diff import apply_diff, make_diff
+from ig_sdk.lightstreamer.tlcp.codec.notifications import Unknown, Update, parse
+from ig_sdk.lightstreamer.tlcp.codec.text import split_lines
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from ig_sdk.lightstreamer import frames
-from ig_sdk.lightstreamer.endpoint import Address
-from ig_sdk.lightstreamer.sockets import LONGEST_WAIT_S, Channel, Interest, SocketOptions, wait_ready
-from ig_sdk.lightstreamer.transport import WebSocketTransport, open_websocket
+from ig_sdk.lightstreamer.net import websocket_frames as frames
+from ig_sdk.lightstreamer.net.address import Address
+from ig_sdk.lightstreamer.net.sockets import LONGEST_WAIT_S, Channel, Interest, SocketOptions, wait_ready
+from ig_sdk.lightstreamer.net.websocket import WebSocketTransport, open_websocket
 
 pytestmark = [pytest.mark.install, pytest.mark.timeout(600)]
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from ig_sdk.simulator.faults import Faults
-from ig_sdk.simulator.items import ItemAdapter
-from ig_sdk.simulator.stream_options import StreamOptions
-from ig_sdk.simulator.stream_server import StreamServer
+from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator.stream.core.options import StreamOptions
+from ig_sdk.simulator.stream.items.adapter import ItemAdapter
+from ig_sdk.simulator.stream.server import StreamServer
 from ig_sdk.types import Tick
 
 pytestmark = [pytest.mark.install, pytest.mark.timeout(300)]

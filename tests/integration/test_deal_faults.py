@@ -23,7 +23,7 @@ from ig_sdk.errors import (
     RateLimited,
     SessionExpired,
 )
-from ig_sdk.rest.transport import Request, RequestsTransport, Response, Timeout
+from ig_sdk.rest.http.transport import Request, RequestsTransport, Response, Timeout
 from ig_sdk.simulator import Simulator
 from ig_sdk.types import Confirm, Limit, Stop
 

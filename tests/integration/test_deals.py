@@ -13,7 +13,7 @@ import pytest
 from ig_sdk.client import IGClient
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import DealRejected, DealUncertain, IGError, InvalidDeal, InvalidRequest, NotFound, UsageError
-from ig_sdk.rest.transport import Request, Response, Timeout
+from ig_sdk.rest.http.transport import Request, Response, Timeout
 from ig_sdk.simulator import Simulator
 from ig_sdk.types import Confirm, Limit, Stop
 

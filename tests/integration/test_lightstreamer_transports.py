@@ -26,10 +26,10 @@ from ig_sdk.lightstreamer import (
     Subscription,
     UpdateIterator,
 )
-from ig_sdk.simulator.faults import Faults
-from ig_sdk.simulator.items import ItemAdapter
-from ig_sdk.simulator.stream_options import StreamOptions
-from ig_sdk.simulator.stream_server import StreamServer
+from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator.stream.core.options import StreamOptions
+from ig_sdk.simulator.stream.items.adapter import ItemAdapter
+from ig_sdk.simulator.stream.server import StreamServer
 from ig_sdk.types import Tick
 
 WAIT_S = 10.0

@@ -40,7 +40,7 @@ from ig_sdk.lightstreamer import (
     Unsubscribed,
     UpdatesLost,
 )
-from ig_sdk.lightstreamer.tlcp.requests import Request, decode
+from ig_sdk.lightstreamer.tlcp.codec.requests import Request, decode
 
 WAIT_S = 5.0
 CLOCK = SystemClock()

@@ -9,7 +9,7 @@ import pytest
 
 from ig_sdk import RateLimited
 from ig_sdk.simulator import Simulator
-from ig_sdk.simulator.allowances import Allowances
+from ig_sdk.simulator.accounts.allowances import Allowances
 
 EPIC = "CS.D.EURUSD.MINI.IP"
 

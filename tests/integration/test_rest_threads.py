@@ -13,11 +13,11 @@ import pytest
 
 from ig_sdk.clock import SystemClock
 from ig_sdk.config import IGConfig
-from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.requestor import Budget, Requestor, Stamp
-from ig_sdk.rest.throttle import Throttle
-from ig_sdk.rest.throttle_limits import Limits
-from ig_sdk.rest.transport import RequestsTransport
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.http.limits.numbers import Limits
+from ig_sdk.rest.http.limits.throttle import Throttle
+from ig_sdk.rest.http.requestor import Budget, Requestor, Stamp
+from ig_sdk.rest.http.transport import RequestsTransport
 from ig_sdk.simulator import Simulator
 
 THREADS = 8

@@ -31,8 +31,8 @@ from ig_sdk.errors import (
     RequestTimeout,
     TransportError,
 )
-from ig_sdk.rest import transport as transport_module
-from ig_sdk.rest.transport import Request, RequestsTransport, Timeout
+from ig_sdk.rest.http import transport as transport_module
+from ig_sdk.rest.http.transport import Request, RequestsTransport, Timeout
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Script = Callable[[socket.socket, threading.Event], None]

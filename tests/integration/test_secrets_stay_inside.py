@@ -13,7 +13,7 @@ import pytest
 
 from ig_sdk import IGClient, IGError
 from ig_sdk.simulator import Simulator
-from ig_sdk.simulator.sessions import Credentials
+from ig_sdk.simulator.accounts.logins import Credentials
 
 EPIC = "CS.D.EURUSD.MINI.IP"
 OWN = Credentials(api_key="canary-key", identifier="canary-user", password="canary-password")

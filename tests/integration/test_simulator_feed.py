@@ -11,11 +11,11 @@ import pytest
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import DecodeError
-from ig_sdk.simulator.feed import Feed
-from ig_sdk.simulator.hours import Bells
-from ig_sdk.simulator.instruments import instruments
-from ig_sdk.simulator.market import Market, Quote
-from ig_sdk.simulator.replay import Replay
+from ig_sdk.simulator.prices.feed import Feed
+from ig_sdk.simulator.prices.replay import Replay
+from ig_sdk.simulator.prices.seeded import Market, Quote
+from ig_sdk.simulator.reference.hours import Bells
+from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import Tick, epic_for
 
 START = datetime(2025, 1, 6, tzinfo=timezone.utc)

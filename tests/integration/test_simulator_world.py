@@ -14,8 +14,8 @@ import requests
 from ig_sdk import ConfigError, IGClient, ItemUpdate, LightstreamerClient, Subscription
 from ig_sdk.clock import ManualClock
 from ig_sdk.simulator import Simulator
-from ig_sdk.simulator.instruments import instruments
-from ig_sdk.simulator.world import market_ids
+from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.reference.world import market_ids
 from ig_sdk.types import epic_for
 
 START = datetime(2025, 11, 19, 12, 10, 30, tzinfo=timezone.utc)

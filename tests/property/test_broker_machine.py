@@ -23,7 +23,7 @@ from ig_sdk.simulator.broker import (
     OrderEvent,
     PositionEvent,
 )
-from ig_sdk.simulator.instruments import instruments
+from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import Direction, Tick
 
 START = datetime(2026, 3, 6, 20, tzinfo=timezone.utc)

@@ -9,8 +9,8 @@ import jsonpatch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ig_sdk.lightstreamer.frames import FrameDecoder, join_lines
-from ig_sdk.lightstreamer.http_wire import HttpAnswer, HttpFormatError, LineAssembler
+from ig_sdk.lightstreamer.net.http_parser import HttpAnswer, HttpFormatError, LineAssembler
+from ig_sdk.lightstreamer.net.websocket_frames import FrameDecoder, join_lines
 from ig_sdk.lightstreamer.tlcp.actions import Connect
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, StatusChanged
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions

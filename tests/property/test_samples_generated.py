@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from ig_sdk import rest
 from ig_sdk.client import IGClient
 from ig_sdk.config import IGConfig
-from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.transport import Request, Response, Timeout
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.http.transport import Request, Response, Timeout
 
 Call = Callable[[IGClient], Any]
 TOKENS = {"cst": "cst-token", "x-security-token": "xst-token"}
@@ -186,7 +186,7 @@ def schemas(wire: Path) -> Schemas:
 
 def _declared() -> set[tuple[str, str, int]]:
     """Method, path and version of every endpoint that the package calls, deals left out."""
-    modules = [importlib.import_module(info.name) for info in pkgutil.iter_modules(rest.__path__, "ig_sdk.rest.")]
+    modules = [importlib.import_module(info.name) for info in pkgutil.walk_packages(rest.__path__, "ig_sdk.rest.")]
     found = {each for module in modules for each in vars(module).values() if isinstance(each, Endpoint)}
     return {(each.method, each.path, each.version) for each in found if each.allowance != "trading"}
 

@@ -23,15 +23,15 @@ from hypothesis.stateful import (
 )
 
 from ig_sdk.lightstreamer.tlcp.actions import Connect, Disconnect, Send
+from ig_sdk.lightstreamer.tlcp.codec.requests import encode_http, encode_ws
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, StatusChanged, UpdatesLost
-from ig_sdk.lightstreamer.tlcp.requests import encode_http, encode_ws
 from ig_sdk.lightstreamer.tlcp.session import Session, SessionOptions, SubscriptionSpec
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
-from ig_sdk.simulator.open_items import OpenItems
-from ig_sdk.simulator.stream_connection import StreamConnection
-from ig_sdk.simulator.stream_options import StreamOptions
-from ig_sdk.simulator.stream_requests import read_body
-from ig_sdk.simulator.stream_table import SessionTable
+from ig_sdk.simulator.stream.core.connection import StreamConnection
+from ig_sdk.simulator.stream.core.options import StreamOptions
+from ig_sdk.simulator.stream.core.requests import read_body
+from ig_sdk.simulator.stream.core.session_table import SessionTable
+from ig_sdk.simulator.stream.items.open_items import OpenItems
 
 ITEMS = ("a", "b")
 

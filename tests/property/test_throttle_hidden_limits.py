@@ -8,7 +8,7 @@ from collections import deque
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ig_sdk.rest.throttle_window import Slot, Window
+from ig_sdk.rest.http.limits.window import Slot, Window
 
 WARM_UP_S = 600.0
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ig_sdk.errors import StreamProtocolError
-from ig_sdk.lightstreamer.tlcp import notifications, requests, values
-from ig_sdk.lightstreamer.tlcp.diff import apply_diff, make_diff
-from ig_sdk.lightstreamer.tlcp.text import decode_strict, encode_argument, encode_parameter, encode_value
+from ig_sdk.lightstreamer.tlcp.codec import notifications, requests, values
+from ig_sdk.lightstreamer.tlcp.codec.diff import apply_diff, make_diff
+from ig_sdk.lightstreamer.tlcp.codec.text import decode_strict, encode_argument, encode_parameter, encode_value
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30) | st.text("ab|#$^%,\r\n+=&é", max_size=12)
 VALUE = st.none() | TEXT

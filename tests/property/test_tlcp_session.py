@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ig_sdk.lightstreamer.tlcp.actions import Connect, Send
+from ig_sdk.lightstreamer.tlcp.codec.requests import encode_http, encode_ws
+from ig_sdk.lightstreamer.tlcp.codec.values import encode_fields
 from ig_sdk.lightstreamer.tlcp.events import ErrorOccurred, StatusChanged
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
-from ig_sdk.lightstreamer.tlcp.requests import encode_http, encode_ws
 from ig_sdk.lightstreamer.tlcp.session import Session
 from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
-from ig_sdk.lightstreamer.tlcp.values import encode_fields
 
 CONOK = "CONOK,S1,50000,5000,*\r\n"
 

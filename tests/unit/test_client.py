@@ -12,7 +12,7 @@ import pytest
 from ig_sdk.client import IGClient
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, UsageError
-from ig_sdk.rest.transport import Request, Response, Timeout
+from ig_sdk.rest.http.transport import Request, Response, Timeout
 
 CANARY = "canary7f3a"
 

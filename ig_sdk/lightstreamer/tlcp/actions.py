@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ig_sdk.lightstreamer.tlcp.requests import Request
+from ig_sdk.lightstreamer.tlcp.codec.requests import Request
 
 Transport = Literal["ws", "http-streaming", "http-polling"]
 

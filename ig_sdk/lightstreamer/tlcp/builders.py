@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ig_sdk.lightstreamer.tlcp.actions import Transport
+from ig_sdk.lightstreamer.tlcp.codec.requests import Line, Number, Request, boolean, decimal, parameters
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
-from ig_sdk.lightstreamer.tlcp.requests import Line, Number, Request, boolean, decimal, parameters
 from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
 
 

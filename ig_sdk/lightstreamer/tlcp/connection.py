@@ -10,12 +10,12 @@ from ig_sdk.errors import StreamError
 from ig_sdk.lightstreamer.tlcp import builders
 from ig_sdk.lightstreamer.tlcp.actions import Action, Connect, Disconnect, Send
 from ig_sdk.lightstreamer.tlcp.backoff import Backoff
+from ig_sdk.lightstreamer.tlcp.codec.requests import WSOK, Line, Request
+from ig_sdk.lightstreamer.tlcp.codec.text import at_least
 from ig_sdk.lightstreamer.tlcp.counter import DataCounter
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, Continuity, Event, StatusChanged
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
-from ig_sdk.lightstreamer.tlcp.requests import WSOK, Line, Request
 from ig_sdk.lightstreamer.tlcp.route import Route
-from ig_sdk.lightstreamer.tlcp.text import at_least
 from ig_sdk.lightstreamer.tlcp.timers import Timers
 from ig_sdk.lightstreamer.tlcp.transitions import LISTENING, TRANSITIONS, Phase, Trigger
 

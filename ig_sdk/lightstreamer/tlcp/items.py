@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ig_sdk.errors import StreamProtocolError
+from ig_sdk.lightstreamer.tlcp.codec.values import JsonPatch, Values, decode_fields
 from ig_sdk.lightstreamer.tlcp.updates import ItemInfo, ItemUpdate
-from ig_sdk.lightstreamer.tlcp.values import JsonPatch, Values, decode_fields
 
 # A table with more keys is an attack, or a table that nobody should mirror.
 _MAX_KEYS = 100_000

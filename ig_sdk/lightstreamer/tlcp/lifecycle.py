@@ -6,12 +6,12 @@ from typing import Final
 
 from ig_sdk.errors import StreamEnded, StreamError, StreamProtocolError, StreamRefused
 from ig_sdk.lightstreamer.tlcp.backoff import Pace
+from ig_sdk.lightstreamer.tlcp.codec.notifications import Conok
+from ig_sdk.lightstreamer.tlcp.codec.text import excerpt
 from ig_sdk.lightstreamer.tlcp.connection import Connection, Plan, Surroundings
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, Continuity, ErrorOccurred
-from ig_sdk.lightstreamer.tlcp.notifications import Conok
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 from ig_sdk.lightstreamer.tlcp.policy import Verdict, blames_version, session_verdict
-from ig_sdk.lightstreamer.tlcp.text import excerpt
 from ig_sdk.lightstreamer.tlcp.transitions import Phase, Trigger
 
 # How often in a row a transport may open and then say nothing before the next one is tried: a proxy may hold back the

@@ -9,8 +9,8 @@ from typing import Final
 
 from ig_sdk.errors import UsageError
 from ig_sdk.lightstreamer.tlcp import builders
+from ig_sdk.lightstreamer.tlcp.codec.notifications import MsgDone, MsgFail
 from ig_sdk.lightstreamer.tlcp.events import Event, MessageOutcome
-from ig_sdk.lightstreamer.tlcp.notifications import MsgDone, MsgFail
 from ig_sdk.lightstreamer.tlcp.pending import Pending, PendingRequests
 
 _UNORDERED: Final = "*"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ig_sdk.lightstreamer.tlcp.actions import Transport
-from ig_sdk.lightstreamer.tlcp.text import version_numbers
+from ig_sdk.lightstreamer.tlcp.codec.text import version_numbers
 
 # The value that the specification assigns to every client that is not an official library (TLCP.md section 7.1).
 GENERIC_CID = "mgQkwtwdysogQz2BJ4Ji kOj2Bg"

@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ig_sdk.lightstreamer.tlcp.requests import Line, Request, encode_line
-from ig_sdk.lightstreamer.tlcp.text import CRLF
+from ig_sdk.lightstreamer.tlcp.codec.requests import Line, Request, encode_line
+from ig_sdk.lightstreamer.tlcp.codec.text import CRLF
 
 Operation = Literal["add", "delete", "reconf", "constrain", "message"]
 

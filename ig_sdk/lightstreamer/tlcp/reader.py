@@ -8,17 +8,17 @@ from typing import Any, Final
 
 from ig_sdk.errors import StreamError, StreamProtocolError
 from ig_sdk.lightstreamer.tlcp import fast
-from ig_sdk.lightstreamer.tlcp import notifications as say
+from ig_sdk.lightstreamer.tlcp.codec import notifications as say
+from ig_sdk.lightstreamer.tlcp.codec.notification import Notification
+from ig_sdk.lightstreamer.tlcp.codec.text import excerpt, split_lines
 from ig_sdk.lightstreamer.tlcp.counter import DataCounter
 from ig_sdk.lightstreamer.tlcp.events import ErrorOccurred, Event, LineIgnored
 from ig_sdk.lightstreamer.tlcp.items import ItemState
 from ig_sdk.lightstreamer.tlcp.lifecycle import Lifecycle
 from ig_sdk.lightstreamer.tlcp.messages import Messages
-from ig_sdk.lightstreamer.tlcp.notification import Notification
 from ig_sdk.lightstreamer.tlcp.pending import PendingRequests
 from ig_sdk.lightstreamer.tlcp.policy import SESSION_IS_GONE
 from ig_sdk.lightstreamer.tlcp.subscriptions import Subscriptions
-from ig_sdk.lightstreamer.tlcp.text import excerpt, split_lines
 from ig_sdk.lightstreamer.tlcp.transitions import LISTENING, Phase
 
 _NO_TABLE: Final[dict[str, ItemState]] = {}

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from ig_sdk.lightstreamer.tlcp.actions import Transport
 from ig_sdk.lightstreamer.tlcp.address import complete_link, is_downgrade, stream_url
+from ig_sdk.lightstreamer.tlcp.codec.text import at_least
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
-from ig_sdk.lightstreamer.tlcp.text import at_least
 
 
 class Route:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ig_sdk.errors import StreamError
 from ig_sdk.lightstreamer.tlcp import builders
 from ig_sdk.lightstreamer.tlcp.actions import Action, Connect, Disconnect, Send
+from ig_sdk.lightstreamer.tlcp.codec.values import JsonPatch
 from ig_sdk.lightstreamer.tlcp.connection import Surroundings
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, ErrorOccurred, Event
 from ig_sdk.lightstreamer.tlcp.lifecycle import Lifecycle
@@ -21,7 +22,6 @@ from ig_sdk.lightstreamer.tlcp.reader import Reader
 from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
 from ig_sdk.lightstreamer.tlcp.subscriptions import Subscriptions
 from ig_sdk.lightstreamer.tlcp.transitions import TRANSITIONS, Trigger
-from ig_sdk.lightstreamer.tlcp.values import JsonPatch
 
 __all__ = ["Action", "Connect", "Disconnect", "Send", "Session", "SessionOptions", "SubscriptionSpec"]
 

@@ -8,6 +8,8 @@ from typing import Final
 
 from ig_sdk.errors import StreamProtocolError
 from ig_sdk.lightstreamer.tlcp import builders
+from ig_sdk.lightstreamer.tlcp.codec.notifications import Conf, Cs, Eos, Ov, Subcmd, Subok, Unsub, Update
+from ig_sdk.lightstreamer.tlcp.codec.values import JsonPatch
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     Event,
@@ -19,11 +21,9 @@ from ig_sdk.lightstreamer.tlcp.events import (
     UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.items import CommandItem, ItemState
-from ig_sdk.lightstreamer.tlcp.notifications import Conf, Cs, Eos, Ov, Subcmd, Subok, Unsub, Update
 from ig_sdk.lightstreamer.tlcp.pending import Pending, PendingRequests
 from ig_sdk.lightstreamer.tlcp.spec import Mode, SubscriptionSpec, check_frequency
 from ig_sdk.lightstreamer.tlcp.updates import ItemInfo
-from ig_sdk.lightstreamer.tlcp.values import JsonPatch
 
 __all__ = ["Mode", "Subscription", "SubscriptionSpec", "Subscriptions"]
 

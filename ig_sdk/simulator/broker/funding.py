@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from ig_sdk.simulator.broker.account import Account
 from ig_sdk.simulator.broker.book import Book
-from ig_sdk.simulator.hours import Hours
+from ig_sdk.simulator.reference.hours import Hours
 from ig_sdk.types import Direction
 
 # A minute from 22:00 on, each day of London's week.

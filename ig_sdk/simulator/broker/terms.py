@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from ig_sdk.simulator.instruments import Instrument
+from ig_sdk.simulator.reference.instruments import Instrument
 
 Product = Literal["CFD", "SPREADBET"]
 

@@ -23,7 +23,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 
 from ig_sdk import ConfigError, IGClient, IGConfig, ItemUpdate, LightstreamerClient, Subscription, SystemClock
-from ig_sdk.rest.transport import Request, RequestsTransport, Response, Timeout
+from ig_sdk.rest.http.transport import Request, RequestsTransport, Response, Timeout
 from ig_sdk.simulator import Simulator
 
 DEALS, PER_MINUTE = "IG_SDK_CARDS_DEAL", "IG_SDK_CARDS_PER_MINUTE"

@@ -9,9 +9,9 @@ import jsonpatch
 import pytest
 
 from ig_sdk.lightstreamer.tlcp.actions import Connect, Disconnect, Send
+from ig_sdk.lightstreamer.tlcp.codec.requests import encode_http, encode_ws
 from ig_sdk.lightstreamer.tlcp.events import StatusChanged
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
-from ig_sdk.lightstreamer.tlcp.requests import encode_http, encode_ws
 from ig_sdk.lightstreamer.tlcp.session import Session
 from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ig_sdk.errors import StreamProtocolError
-from ig_sdk.lightstreamer.endpoint import may_connect
+from ig_sdk.lightstreamer.net.address import may_connect
 from ig_sdk.lightstreamer.tlcp.events import StatusChanged, SubscriptionError
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 

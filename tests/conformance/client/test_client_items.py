@@ -388,9 +388,9 @@ def test_c078_to_c088_undecodable_updates(started, lines):
 
 def test_c081_all_or_nothing(started):
     """C-081: an update whose last token fails leaves no trace in the item, as the next decoded update shows."""
+    from ig_sdk.lightstreamer.tlcp.codec.values import FieldError
     from ig_sdk.lightstreamer.tlcp.items import ItemState
     from ig_sdk.lightstreamer.tlcp.updates import ItemInfo
-    from ig_sdk.lightstreamer.tlcp.values import FieldError
 
     item = ItemState(ItemInfo(1, "i", 1, ("a", "b"), {"a": 0, "b": 1}), 2, snapshot=True, once=True)
     item.update(["1", "2"], None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ig_sdk.lightstreamer.tlcp.address import complete_link, stream_url
+from ig_sdk.lightstreamer.tlcp.codec.requests import Request, encode_line, encode_ws
 from ig_sdk.lightstreamer.tlcp.events import ErrorOccurred, StatusChanged, Subscribed
-from ig_sdk.lightstreamer.tlcp.requests import Request, encode_line, encode_ws
 
 
 @pytest.mark.parametrize(

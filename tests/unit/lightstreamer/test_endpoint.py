@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ig_sdk.errors import ConfigError
-from ig_sdk.lightstreamer.endpoint import is_loopback, parse_address, parse_proxy
+from ig_sdk.lightstreamer.net.address import is_loopback, parse_address, parse_proxy
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from ig_sdk.lightstreamer.frames import (
+from ig_sdk.lightstreamer.net.websocket_frames import (
     Binary,
     Closing,
     FrameDecoder,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ig_sdk.lightstreamer.http_wire import HttpAnswer, HttpFormatError, LineAssembler, encode_post
+from ig_sdk.lightstreamer.net.http_parser import HttpAnswer, HttpFormatError, LineAssembler, encode_post
 
 CUTS = st.lists(st.integers(min_value=0), max_size=30)
 

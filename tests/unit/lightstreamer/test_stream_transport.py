@@ -9,13 +9,13 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from ig_sdk.errors import ConfigError
-from ig_sdk.lightstreamer.control_requests import ControlRequests
-from ig_sdk.lightstreamer.endpoint import parse_address, parse_proxy
-from ig_sdk.lightstreamer.http_transport import Cookies, HttpExchange
-from ig_sdk.lightstreamer.sockets import Channel, Interest, SocketOptions, Waker, drive, open_channel, wait_ready
+from ig_sdk.lightstreamer.net.address import parse_address, parse_proxy
+from ig_sdk.lightstreamer.net.control import ControlRequests
+from ig_sdk.lightstreamer.net.http import Cookies, HttpExchange
+from ig_sdk.lightstreamer.net.sockets import Channel, Interest, SocketOptions, Waker, drive, open_channel, wait_ready
+from ig_sdk.lightstreamer.net.websocket import OpenFailed, WebSocketTransport, connect, open_websocket
 from ig_sdk.lightstreamer.tlcp.actions import Send
-from ig_sdk.lightstreamer.tlcp.requests import Request
-from ig_sdk.lightstreamer.transport import OpenFailed, WebSocketTransport, connect, open_websocket
+from ig_sdk.lightstreamer.tlcp.codec.requests import Request
 
 ADDRESS = parse_address("http://127.0.0.1:9")
 

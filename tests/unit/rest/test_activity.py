@@ -16,8 +16,8 @@ from ig_sdk.client import IGClient
 from ig_sdk.clock import ManualClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import DecodeError
-from ig_sdk.rest.activity import Activities, decode_activities
-from ig_sdk.rest.transport import Request, Response, Timeout
+from ig_sdk.rest.account_history.activity import Activities, decode_activities
+from ig_sdk.rest.http.transport import Request, Response, Timeout
 
 NOW = datetime(2025, 1, 6, 12, 0, 30, tzinfo=timezone.utc)
 

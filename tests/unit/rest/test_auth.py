@@ -22,12 +22,12 @@ from ig_sdk.errors import (
     SessionExpired,
     UsageError,
 )
-from ig_sdk.rest.auth import Auth
-from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.requestor import Requestor
-from ig_sdk.rest.throttle import Throttle
-from ig_sdk.rest.tokens import OAuthTokens
-from ig_sdk.rest.transport import Request, Response, Timeout
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.http.limits.throttle import Throttle
+from ig_sdk.rest.http.requestor import Requestor
+from ig_sdk.rest.http.transport import Request, Response, Timeout
+from ig_sdk.rest.login.auth import Auth
+from ig_sdk.rest.login.tokens import OAuthTokens
 
 CONFIG = IGConfig(
     api_key="key",

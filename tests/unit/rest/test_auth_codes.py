@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ig_sdk.errors import APIError
-from ig_sdk.rest.codes import error_for
+from ig_sdk.rest.http.error_codes import error_for
 
 
 def login_codes(shared: Path) -> dict[str, int]:

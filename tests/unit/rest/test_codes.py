@@ -17,8 +17,8 @@ from ig_sdk.errors import (
     RateLimited,
     SessionExpired,
 )
-from ig_sdk.rest.code_table import HINTS, MEANINGS
-from ig_sdk.rest.codes import error_for
+from ig_sdk.rest.http.error_codes import error_for
+from ig_sdk.rest.http.error_table import HINTS, MEANINGS
 
 # What a login can be refused with, and what a handler needs to tell apart.
 LOGIN_CODES = {

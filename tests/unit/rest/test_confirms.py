@@ -12,8 +12,8 @@ import pytest
 
 from ig_sdk import _json
 from ig_sdk.errors import DecodeError
-from ig_sdk.rest.confirm_reader import confirm_of, pauses
-from ig_sdk.rest.deal_models import entries, order_of, position_of
+from ig_sdk.rest.deals.confirm_reader import confirm_of, pauses
+from ig_sdk.rest.deals.open_deals import entries, order_of, position_of
 from ig_sdk.types import AffectedDeal, Direction
 
 MINIMAL = {"dealStatus": "ACCEPTED", "dealReference": "REF"}

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from ig_sdk import _json
-from ig_sdk.rest.deal_changes import Closing, OrderChange, PositionChange
-from ig_sdk.rest.deal_checks import (
+from ig_sdk.rest.deals.changes import Closing, OrderChange, PositionChange
+from ig_sdk.rest.deals.checks import (
     close_faults,
     order_change_faults,
     order_faults,
     position_change_faults,
     position_faults,
 )
-from ig_sdk.rest.deal_models import order_of, position_of
-from ig_sdk.rest.deal_requests import NewOrder, NewPosition, completed
-from ig_sdk.rest.market_details import MarketDetails
+from ig_sdk.rest.deals.new import NewOrder, NewPosition, completed
+from ig_sdk.rest.deals.open_deals import order_of, position_of
+from ig_sdk.rest.market_data.details import MarketDetails
 from ig_sdk.types import KEEP, Direction, Limit, Stop
 
 D = Decimal

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ig_sdk import _json
-from ig_sdk.rest.deal_reasons import REASONS, Circumstances, hint_for, message_for
-from ig_sdk.rest.deal_requests import NewPosition
-from ig_sdk.rest.market_details import MarketDetails
+from ig_sdk.rest.deals.new import NewPosition
+from ig_sdk.rest.deals.reasons import REASONS, Circumstances, hint_for, message_for
+from ig_sdk.rest.market_data.details import MarketDetails
 from ig_sdk.types import Confirm, Direction, Limit, Stop
 
 MARKET = _json.decode(

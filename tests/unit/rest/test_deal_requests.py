@@ -13,10 +13,10 @@ import pytest
 from ig_sdk import _json
 from ig_sdk.errors import DecodeError
 from ig_sdk.rest.arguments import good_till_of, limit_of, one_of, reference_of, stop_of
-from ig_sdk.rest.deal_changes import Closing, OrderChange, PositionChange
-from ig_sdk.rest.deal_models import Order, Position, order_of, position_of
-from ig_sdk.rest.deal_requests import NewOrder, NewPosition, completed
-from ig_sdk.rest.market_details import Instrument
+from ig_sdk.rest.deals.changes import Closing, OrderChange, PositionChange
+from ig_sdk.rest.deals.new import NewOrder, NewPosition, completed
+from ig_sdk.rest.deals.open_deals import Order, Position, order_of, position_of
+from ig_sdk.rest.market_data.details import Instrument
 from ig_sdk.types import KEEP, Direction, Limit, Stop
 
 D = Decimal

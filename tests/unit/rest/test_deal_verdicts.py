@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ig_sdk import _json
-from ig_sdk.rest.activity import Activity
-from ig_sdk.rest.deal_changes import Cancelling, Closing, OrderChange, PositionChange
-from ig_sdk.rest.deal_models import Order, Position, order_of, position_of
-from ig_sdk.rest.deal_requests import NewOrder, NewPosition
-from ig_sdk.rest.deal_verdicts import Evidence, Fate, SentDeal, closing_deal_id, is_verdict, judge
+from ig_sdk.rest.account_history.activity import Activity
+from ig_sdk.rest.deals.changes import Cancelling, Closing, OrderChange, PositionChange
+from ig_sdk.rest.deals.new import NewOrder, NewPosition
+from ig_sdk.rest.deals.open_deals import Order, Position, order_of, position_of
+from ig_sdk.rest.deals.verdicts import Evidence, Fate, SentDeal, closing_deal_id, is_verdict, judge
 from ig_sdk.types import KEEP, AffectedDeal, Confirm, Direction, Limit, Stop
 
 D = Decimal

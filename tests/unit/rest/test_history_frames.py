@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from ig_sdk.errors import UsageError
-from ig_sdk.rest.activity import Activities, Activity, ActivityDetails
-from ig_sdk.rest.frames import Candles, Rows
-from ig_sdk.rest.transactions import Transaction, Transactions
+from ig_sdk.rest.account_history.activity import Activities, Activity, ActivityDetails
+from ig_sdk.rest.account_history.transactions import Transaction, Transactions
+from ig_sdk.rest.tables import Candles, Rows
 from ig_sdk.types import Candle, Ohlc, Resolution
 
 T0 = datetime(2025, 1, 6, tzinfo=timezone.utc)

@@ -18,8 +18,8 @@ from ig_sdk.client import IGClient
 from ig_sdk.clock import ManualClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConnectionLost, DecodeError, RateLimited
-from ig_sdk.rest.frames import Candles
-from ig_sdk.rest.transport import Request, Response, Timeout
+from ig_sdk.rest.http.transport import Request, Response, Timeout
+from ig_sdk.rest.tables import Candles
 from ig_sdk.types import Candle, Resolution
 
 UTC = timezone.utc

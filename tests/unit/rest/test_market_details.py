@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ig_sdk import _json
-from ig_sdk.rest.market_details import MarketDetails
+from ig_sdk.rest.market_data.details import MarketDetails
 from ig_sdk.rest.markets import MarketSummary
 from ig_sdk.rest.session import AccountSwitch, Login, SessionDetails
 

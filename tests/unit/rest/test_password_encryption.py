@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ig_sdk.errors import ConfigError, DecodeError
-from ig_sdk.rest.password_encryption import encrypted
+from ig_sdk.rest.login.encryption import encrypted
 
 PRIVATE = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
 KEY = base64.b64encode(PRIVATE.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ig_sdk.rest import price_edges as edges
+from ig_sdk.rest.prices import candle_times as edges
 from ig_sdk.types import Candle, Resolution
 
 UTC = timezone.utc

@@ -28,11 +28,11 @@ from ig_sdk.errors import (
     SessionExpired,
     UsageError,
 )
-from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.outgoing import json_text
-from ig_sdk.rest.requestor import Budget, Requestor, Stamp
-from ig_sdk.rest.throttle import Throttle
-from ig_sdk.rest.transport import Request, Response, Timeout
+from ig_sdk.rest.http.encode import json_text
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.http.limits.throttle import Throttle
+from ig_sdk.rest.http.requestor import Budget, Requestor, Stamp
+from ig_sdk.rest.http.transport import Request, Response, Timeout
 
 READ = Endpoint("GET", "/markets/{epic}", version=3)
 DEAL = Endpoint("POST", "/positions/otc", version=2, mutating=True)

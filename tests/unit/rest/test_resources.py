@@ -14,7 +14,7 @@ import pytest
 from ig_sdk.client import IGClient
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import DecodeError
-from ig_sdk.rest.transport import Request, Response, Timeout
+from ig_sdk.rest.http.transport import Request, Response, Timeout
 from ig_sdk.types import Limit, Stop
 
 NOW = datetime(2025, 1, 8, 12, 30, 15, 678_901, tzinfo=timezone.utc)

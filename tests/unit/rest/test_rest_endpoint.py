@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ig_sdk.rest.endpoint import Endpoint
+from ig_sdk.rest.http.endpoint import Endpoint
 
 MARKET = Endpoint("GET", "/markets/{epic}", version=3)
 

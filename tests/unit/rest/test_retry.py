@@ -28,9 +28,9 @@ from ig_sdk.errors import (
     TransportError,
     UsageError,
 )
-from ig_sdk.rest.codes import LOGIN_AGAIN, error_for
-from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.retry import Strategy, decide
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.http.error_codes import LOGIN_AGAIN, error_for
+from ig_sdk.rest.http.retry import Strategy, decide
 
 READ = Endpoint("GET", "/positions")
 DEAL = Endpoint("POST", "/positions/otc", mutating=True, allowance="trading")

@@ -12,12 +12,12 @@ import pytest
 from ig_sdk.clock import ManualClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import BrokerUnavailable, ConnectFailed, IGError, RateLimited, UsageError
-from ig_sdk.rest.budget import Budget
-from ig_sdk.rest.codes import error_for
-from ig_sdk.rest.endpoint import Endpoint
-from ig_sdk.rest.throttle import Permit, Throttle
-from ig_sdk.rest.throttle_limits import Limits, of_application
-from ig_sdk.rest.throttle_window import PERIOD_S
+from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.http.error_codes import error_for
+from ig_sdk.rest.http.limits.numbers import Limits, of_application
+from ig_sdk.rest.http.limits.throttle import Permit, Throttle
+from ig_sdk.rest.http.limits.window import PERIOD_S
 
 READ = Endpoint("GET", "/positions")
 CONFIRM = Endpoint("GET", "/confirms/{dealReference}", urgent=True)

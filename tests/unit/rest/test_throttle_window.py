@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from ig_sdk.rest.throttle_window import PERIOD_S, Window
+from ig_sdk.rest.http.limits.window import PERIOD_S, Window
 
 
 def spend(window: Window, now: float, count: int = 1) -> None:

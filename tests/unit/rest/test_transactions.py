@@ -17,9 +17,9 @@ from ig_sdk.client import IGClient
 from ig_sdk.clock import ManualClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import DecodeError
-from ig_sdk.rest.amounts import read_amount
-from ig_sdk.rest.transactions import Transactions, decode_transactions
-from ig_sdk.rest.transport import Request, Response, Timeout
+from ig_sdk.rest.account_history.amounts import read_amount
+from ig_sdk.rest.account_history.transactions import Transactions, decode_transactions
+from ig_sdk.rest.http.transport import Request, Response, Timeout
 
 NOW = dt.datetime(2025, 1, 6, 12, 0, 30, tzinfo=dt.timezone.utc)
 

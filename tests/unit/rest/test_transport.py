@@ -20,8 +20,8 @@ from ig_sdk.errors import (
     RequestTimeout,
     TransportError,
 )
-from ig_sdk.rest import transport as module
-from ig_sdk.rest.transport import Request, RequestsTransport, Response, Timeout
+from ig_sdk.rest.http import transport as module
+from ig_sdk.rest.http.transport import Request, RequestsTransport, Response, Timeout
 
 URL = "https://demo-api.ig.com/gateway/deal/session"
 LIMITS = Timeout(connect_s=1, read_s=2)

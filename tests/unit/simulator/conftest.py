@@ -10,15 +10,15 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 from ig_sdk.clock import ManualClock
-from ig_sdk.simulator.allowances import AllowanceBook, Allowances
+from ig_sdk.simulator.accounts.allowances import AllowanceBook, Allowances
+from ig_sdk.simulator.accounts.desk import Desk, broker_of
+from ig_sdk.simulator.accounts.logins import Sessions
 from ig_sdk.simulator.broker import BrokerEvent
-from ig_sdk.simulator.desk import Desk, broker_of
-from ig_sdk.simulator.instruments import instruments
-from ig_sdk.simulator.market import Market
-from ig_sdk.simulator.past import PastPrices
-from ig_sdk.simulator.rest_app import RestApp
-from ig_sdk.simulator.rest_backend import Backend
-from ig_sdk.simulator.sessions import Sessions
+from ig_sdk.simulator.prices.past import PastPrices
+from ig_sdk.simulator.prices.seeded import Market
+from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.rest.app import RestApp
+from ig_sdk.simulator.rest.backend import Backend
 from ig_sdk.types import Tick
 
 # A Monday, busy hours.

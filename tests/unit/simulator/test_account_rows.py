@@ -9,7 +9,6 @@ from decimal import Decimal
 
 import pytest
 
-from ig_sdk.simulator.account_rows import event_row, figures_row
 from ig_sdk.simulator.broker import (
     Confirmation,
     ConfirmEvent,
@@ -20,6 +19,7 @@ from ig_sdk.simulator.broker import (
     Position,
     PositionEvent,
 )
+from ig_sdk.simulator.stream.items.account_rows import event_row, figures_row
 from ig_sdk.types import AffectedDeal, Direction
 
 AT = datetime(2021, 2, 10, 9, 58, 20, 241_000, tzinfo=timezone.utc)

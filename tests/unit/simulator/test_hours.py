@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ig_sdk.simulator.hours import Bells, epoch_s, hours_of
-from ig_sdk.simulator.instruments import instruments
+from ig_sdk.simulator.reference.hours import Bells, epoch_s, hours_of
+from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import epic_for
 
 UTC = timezone.utc

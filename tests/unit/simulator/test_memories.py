@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 
 from ig_sdk.clock import ManualClock
+from ig_sdk.simulator.accounts.desk import Desk
+from ig_sdk.simulator.accounts.past_deals import DAYS, Memory, Recollection, memories
 from ig_sdk.simulator.broker import AccountTerms, Broker, MarketTerms
-from ig_sdk.simulator.desk import Desk
-from ig_sdk.simulator.instruments import instruments
-from ig_sdk.simulator.memories import DAYS, Memory, Recollection, memories
-from ig_sdk.simulator.past import PastPrices, candle_of
+from ig_sdk.simulator.prices.past import PastPrices, candle_of
+from ig_sdk.simulator.reference.instruments import instruments
 
 START = datetime(2025, 11, 19, 12, 10, 33, tzinfo=timezone.utc)
 ACCOUNTS = (

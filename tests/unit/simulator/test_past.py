@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ig_sdk.simulator.hours import hours_of
-from ig_sdk.simulator.instruments import instruments
-from ig_sdk.simulator.market import TEMPERS, Market
-from ig_sdk.simulator.past import PastCandle, PastPrices, candle_of
+from ig_sdk.simulator.prices.past import PastCandle, PastPrices, candle_of
+from ig_sdk.simulator.prices.seeded import TEMPERS, Market
+from ig_sdk.simulator.reference.hours import hours_of
+from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import Resolution, Tick, epic_for
 
 UTC = timezone.utc

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ig_sdk.simulator.allowances import Allowances
+from ig_sdk.simulator.accounts.allowances import Allowances
 
 EPIC = "CS.D.EURUSD.MINI.IP"
 

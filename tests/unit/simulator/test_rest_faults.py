@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import UsageError
-from ig_sdk.simulator.faults import Faults
-from ig_sdk.simulator.faults_rest import RestFault, SeenRequest
+from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator.faults.rest import RestFault, SeenRequest
 
 
 def statuses(faults: Faults, *requests: tuple[str, str]) -> list[int | None]:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ig_sdk.simulator.allowances import Allowances
+from ig_sdk.simulator.accounts.allowances import Allowances
 from ig_sdk.simulator.broker import ActivityEntry, TransactionEntry
 from ig_sdk.types import Direction
 

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import jsonschema
 import pytest
 
-from ig_sdk.simulator.rest_app import HANDLERS
-from ig_sdk.simulator.rest_rules import endpoints
+from ig_sdk.simulator.rest.app import HANDLERS
+from ig_sdk.simulator.rest.rules import endpoints
 
 ACCOUNTS = {"ABC123": ("CS.D.EURUSD.MINI.IP", "-", "USD"), "XYZ987": ("CS.D.EURUSD.TODAY.IP", "DFB", "GBP")}
 

@@ -9,9 +9,9 @@ import pytest
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import ConfigError
-from ig_sdk.simulator.faults import Faults
-from ig_sdk.simulator.faults_later import DEEDS
-from ig_sdk.simulator.faults_schedule import Schedule
+from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator.faults.later import DEEDS
+from ig_sdk.simulator.faults.schedule import Schedule
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ig_sdk.simulator.instruments import instruments
-from ig_sdk.simulator.market import TEMPERS, Market, Quote
+from ig_sdk.simulator.prices.seeded import TEMPERS, Market, Quote
+from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import PAIRS, Tick, epic_for
 
 START = datetime(2025, 1, 6, tzinfo=timezone.utc)
@@ -40,7 +40,7 @@ def test_the_five_pairs_are_there_by_three_kinds_of_contract():
 
 def test_the_packaged_instruments_are_those_of_the_reference(shared):
     """The pairs inside the package have not drifted from the reference, and the other markets say the same things."""
-    text = resources.files("ig_sdk.simulator").joinpath("instruments.json").read_text(encoding="utf-8")
+    text = resources.files("ig_sdk.simulator.reference").joinpath("instruments.json").read_text(encoding="utf-8")
     ours = json.loads(text)["instruments"]
     theirs = json.loads((shared / "wire" / "instruments.json").read_text(encoding="utf-8"))["instruments"]
     assert ours[: len(theirs)] == theirs

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ig_sdk.simulator.allowances import Allowances
-from ig_sdk.simulator.instruments import instruments
-from ig_sdk.simulator.sessions import Credentials
+from ig_sdk.simulator.accounts.allowances import Allowances
+from ig_sdk.simulator.accounts.logins import Credentials
+from ig_sdk.simulator.reference.instruments import instruments
 
 STREAM = "http://127.0.0.1:8888"
 EPIC = "CS.D.EURUSD.MINI.IP"

@@ -7,8 +7,8 @@ from itertools import count
 import pytest
 
 from ig_sdk.clock import ManualClock
-from ig_sdk.simulator.allowances import AllowanceBook, Allowances
-from ig_sdk.simulator.sessions import ACCESS_S, REFRESH_S, Credentials, Refused, Sessions
+from ig_sdk.simulator.accounts.allowances import AllowanceBook, Allowances
+from ig_sdk.simulator.accounts.logins import ACCESS_S, REFRESH_S, Credentials, Refused, Sessions
 
 HOUR_S = 3600.0
 

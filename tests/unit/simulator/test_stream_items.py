@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from ig_sdk.simulator.items import HEARTBEAT_ITEM, SCALES_S, ItemAdapter, Refusal, SubscriptionSpec
+from ig_sdk.simulator.stream.items.adapter import HEARTBEAT_ITEM, SCALES_S, ItemAdapter, Refusal, SubscriptionSpec
 from ig_sdk.types import Tick
 
 EPIC = "CS.D.EURUSD.MINI.IP"

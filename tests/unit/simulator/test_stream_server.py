@@ -13,10 +13,10 @@ import websocket
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import IGError
-from ig_sdk.simulator.items import ItemAdapter
-from ig_sdk.simulator.open_items import OpenItems
-from ig_sdk.simulator.stream_options import StreamOptions
-from ig_sdk.simulator.stream_server import StreamServer
+from ig_sdk.simulator.stream.core.options import StreamOptions
+from ig_sdk.simulator.stream.items.adapter import ItemAdapter
+from ig_sdk.simulator.stream.items.open_items import OpenItems
+from ig_sdk.simulator.stream.server import StreamServer
 from ig_sdk.types import Tick
 
 EPIC = "CS.D.EURUSD.MINI.IP"

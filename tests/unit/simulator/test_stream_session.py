@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from ig_sdk.simulator.open_items import OpenItems
-from ig_sdk.simulator.stream_connection import StreamConnection, parse_version
-from ig_sdk.simulator.stream_options import StreamOptions
-from ig_sdk.simulator.stream_table import SessionTable
+from ig_sdk.simulator.stream.core.connection import StreamConnection, parse_version
+from ig_sdk.simulator.stream.core.options import StreamOptions
+from ig_sdk.simulator.stream.core.session_table import SessionTable
+from ig_sdk.simulator.stream.items.open_items import OpenItems
 
 CREATE = "create_session\r\nLS_cid=x&LS_send_sync=false&LS_supported_diffs="
 
@@ -106,7 +106,7 @@ def test_polls_end_with_the_tick_that_feeds_them():
 
 def test_subscribed_markets_are_told_once():
     """A subscription of a price item names its market to the shell, one of a silent item does not."""
-    from ig_sdk.simulator.items import ItemAdapter
+    from ig_sdk.simulator.stream.items.adapter import ItemAdapter
 
     table = SessionTable(ItemAdapter(lambda _: True), lambda *_: True, StreamOptions(), random=Random(1))
     connection = StreamConnection("ws", "2.4.0")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ig_sdk.simulator import world
-from ig_sdk.simulator.instruments import instruments
+from ig_sdk.simulator.reference import world
+from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import PAIRS
 
 

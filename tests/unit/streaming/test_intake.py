@@ -7,9 +7,9 @@ import pytest
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import StreamEnded, SubscriptionRefused, UsageError
 from ig_sdk.streaming.events import Gap, Mute, Reconnected, Stale, UpdatesLost
-from ig_sdk.streaming.intake import PriceIntake, StreamOptions
-from ig_sdk.streaming.price_stream import PriceStream
-from ig_sdk.streaming.prices import PRICE_FEED
+from ig_sdk.streaming.prices.feeds import PRICE_FEED
+from ig_sdk.streaming.prices.intake import PriceIntake, StreamOptions
+from ig_sdk.streaming.prices.stream import PriceStream
 from ig_sdk.types import Tick
 
 

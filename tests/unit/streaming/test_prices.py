@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ig_sdk.errors import SubscriptionRefused, UsageError
-from ig_sdk.streaming.prices import CHART_FEED, FEEDS, PRICE_FEED, TickDecoder, epic_of, refusal
+from ig_sdk.streaming.prices.feeds import CHART_FEED, FEEDS, PRICE_FEED, TickDecoder, epic_of, refusal
 
 EPIC = "CS.D.EURUSD.MINI.IP"
 NOW = datetime(2025, 9, 5, 14, 50, 50, tzinfo=timezone.utc)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ig_sdk.streaming.silence import Silence, SilenceWatch
+from ig_sdk.streaming.prices.silence import Silence, SilenceWatch
 
 
 def test_market_that_never_speaks_is_mute_once():

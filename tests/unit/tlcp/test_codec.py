@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ig_sdk.errors import StreamProtocolError
-from ig_sdk.lightstreamer.tlcp import builders, notifications, requests, text, values
-from ig_sdk.lightstreamer.tlcp.diff import apply_diff, is_diffable, make_diff
+from ig_sdk.lightstreamer.tlcp import builders
+from ig_sdk.lightstreamer.tlcp.codec import notifications, requests, text, values
+from ig_sdk.lightstreamer.tlcp.codec.diff import apply_diff, is_diffable, make_diff
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 
 

@@ -20,7 +20,7 @@ from ig_sdk.simulator.broker import (
     OpenDeal,
     Position,
 )
-from ig_sdk.simulator.instruments import instruments
+from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import Direction, Tick
 
 # A Monday, 12:00 in London and in UTC.

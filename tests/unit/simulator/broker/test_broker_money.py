@@ -10,7 +10,7 @@ import pytest
 from ig_sdk.simulator.broker import Band, FiguresEvent, MarketTerms, Rule
 from ig_sdk.simulator.broker.funding import next_funding, nights
 from ig_sdk.simulator.broker.prices import Prices
-from ig_sdk.simulator.instruments import instruments
+from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import Tick
 
 MINI, BET, JPY = "CS.D.EURUSD.MINI.IP", "CS.D.EURUSD.TODAY.IP", "CS.D.USDJPY.MINI.IP"

@@ -1,0 +1,51 @@
+"""How long one call may still take."""
+
+from __future__ import annotations
+
+import math
+
+from ig_sdk.clock import Clock
+from ig_sdk.config import IGConfig
+from ig_sdk.rest.http.transport import Timeout
+
+# A socket takes no timeout of centuries.
+_LONGEST_S = 7 * 86_400.0
+
+
+class Budget:
+    """How long one call may still take.
+
+    Args:
+        clock: Measures it.
+        timeout: Seconds for the whole call with all its attempts; ``None`` bounds each attempt by the configuration.
+
+    Raises:
+        ValueError: ``timeout`` is not a positive number.
+    """
+
+    def __init__(self, clock: Clock, timeout: float | None) -> None:
+        if timeout is not None and not (timeout > 0 and math.isfinite(timeout)):
+            raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
+        self._clock = clock
+        self._ends = None if timeout is None else clock.monotonic() + min(timeout, _LONGEST_S)
+
+    @property
+    def limited(self) -> bool:
+        """Whether the caller set a limit."""
+        return self._ends is not None
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left, endless without a limit."""
+        return math.inf if self._ends is None else self._ends - self._clock.monotonic()
+
+    def part(self, seconds: float) -> Budget:
+        """Return a budget of ``seconds``, but no more than is left of this one."""
+        return Budget(self._clock, max(min(seconds, self.left_s), 0.001))
+
+    def attempt(self, config: IGConfig) -> Timeout:
+        """Return the limits of the next attempt: a limit set by the caller counts for it, else the configuration."""
+        if self._ends is None:
+            return Timeout(min(config.connect_timeout_s, _LONGEST_S), min(config.read_timeout_s, _LONGEST_S))
+        left = max(self.left_s, 0.001)
+        return Timeout(min(config.connect_timeout_s, left), left, whole_s=left)

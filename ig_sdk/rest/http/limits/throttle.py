@@ -1,0 +1,377 @@
+"""The limiter: before a request leaves it waits its turn, so that IG need not refuse it.
+
+The decisions are pure and stand in ``throttle_window`` and ``throttle_points``; this is the thin shell that threads
+meet at. It has no thread of its own: whoever is first in line waits for the next place, and wakes whoever is next.
+"""
+
+from __future__ import annotations
+
+import bisect
+import logging
+import math
+import threading
+from dataclasses import dataclass, field
+
+from ig_sdk import logs
+from ig_sdk.clock import Clock
+from ig_sdk.config import IGConfig
+from ig_sdk.errors import APIError, IGError, RateLimited, TransportError, UsageError
+from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.http.limits.numbers import Limits, configured, published
+from ig_sdk.rest.http.limits.points import Points
+from ig_sdk.rest.http.limits.window import Slot, Verdict, Window
+
+_log = logs.get_logger("rest")
+
+# Longest stay in line of a call without a time limit of its own.
+_PATIENCE_S = 600.0
+# A script of a call or two is not made to ask for numbers that it will not reach.
+_FREE_CALLS = 3
+# Longest time that asking IG for its numbers may take, and longest wait for who does.
+ASK_S = 5.0
+# Longer than this looks like a call that hangs: it is said where it is seen without settings.
+_LONG_S = 5.0
+# Who may do what in which words (the names of RateLimited.allowance).
+_WORDS = {
+    "trading": "requests a minute that deal on this account",
+    "account": "requests a minute on this account",
+    "api-key": "requests a minute with this key",
+    "historical": "price points a week",
+}
+
+
+@dataclass(frozen=True)
+class AllowanceState:
+    """How an allowance stands.
+
+    Attributes:
+        limit: Requests a minute, or price points a week; ``None`` while nobody has said.
+        used: How much of it is taken; ``None`` while nobody has said.
+        waiting: Calls that wait for it now.
+        waited_s: Seconds that calls have spent waiting for it, added up.
+        refusals: How often IG refused a request because of it.
+        learnt: Whether refusals have lowered the limit below what IG says.
+    """
+
+    limit: int | None
+    used: int | None
+    waiting: int = 0
+    waited_s: float = 0.0
+    refusals: int = 0
+    learnt: bool = False
+
+
+@dataclass(frozen=True)
+class Allowances:
+    """What IG lets this client do, and what was done of it; a snapshot.
+
+    Attributes:
+        trading: Requests that deal, for the account a minute.
+        account: Other requests, for the account a minute.
+        key: Other requests, for the API key a minute.
+        historical: Price points, for the account a week.
+    """
+
+    trading: AllowanceState
+    account: AllowanceState
+    key: AllowanceState
+    historical: AllowanceState
+
+
+@dataclass(eq=False)
+class _Ticket:
+    """A call in line."""
+
+    rank: tuple[bool, int]
+    windows: list[tuple[str, Window]]
+    urgent: bool
+    turn: threading.Event = field(default_factory=threading.Event)
+
+
+class _Line:
+    """Calls that wait for the same allowances: urgent ones first, then in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.tickets: list[_Ticket] = []
+        self.held_by = ""
+
+    def join(self, ticket: _Ticket) -> None:
+        bisect.insort(self.tickets, ticket, key=lambda each: each.rank)
+
+    def leave(self, ticket: _Ticket) -> None:
+        self.tickets.remove(ticket)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the first one look again."""
+        if self.tickets:
+            self.tickets[0].turn.set()
+
+
+class Throttle:
+    """The limiter of one client.
+
+    Args:
+        config: The user's own limits, and whose service it is.
+        clock: Measures and waits.
+
+    Threading:
+        Safe from any thread. The lock guards the fields only; it is never held over a wait.
+    """
+
+    def __init__(self, config: IGConfig, *, clock: Clock) -> None:
+        self._clock = clock
+        self._own, self._published = configured(config), published(config)
+        self._limits = self._own.over(self._published)
+        self._lock = threading.Lock()
+        self._windows: dict[tuple[str, str], Window] = {}
+        self._points: dict[str, Points] = {}
+        self._waited_s = dict.fromkeys(_WORDS, 0.0)
+        others = _Line()
+        # A deal is never in line behind a read.
+        self._lines = {"trading": _Line(), "non-trading": others, "historical": others}
+        self._number = 0
+        self._told = threading.Event()
+        self._asking = self._own.complete
+        if self._asking:
+            self._told.set()
+        self._closed = False
+
+    def enter(self, endpoint: Endpoint, account_id: str | None, budget: Budget) -> Permit:
+        """Wait until a request may leave, and take its places.
+
+        Args:
+            endpoint: What it goes to.
+            account_id: The account in use; ``None`` for a request of nobody's account.
+            budget: Time of the call.
+
+        Raises:
+            RateLimited: There is no place in the time that the call has, or no price points are left. Nothing was sent.
+            UsageError: The client closes.
+        """
+        if endpoint.allowance is None:
+            return Permit(self, endpoint, account_id, [])
+        with self._lock:
+            self._number += 1
+            ticket = _Ticket((not endpoint.urgent, self._number), self._wanted(endpoint, account_id), endpoint.urgent)
+            line = self._lines[endpoint.allowance]
+            self._check_points(endpoint, account_id)
+            line.join(ticket)
+        try:
+            return self._queue(endpoint, account_id, ticket, line, budget)
+        finally:
+            with self._lock:
+                line.leave(ticket)
+
+    def _queue(
+        self, endpoint: Endpoint, account_id: str | None, ticket: _Ticket, line: _Line, budget: Budget
+    ) -> Permit:
+        began, told = self._clock.monotonic(), False
+        ends = began + min(budget.left_s, _PATIENCE_S)
+        while True:
+            with self._lock:
+                now = self._clock.monotonic()
+                wait_s = self._look(ticket, line, now)
+                if wait_s <= 0:
+                    if now > began and line.held_by:
+                        self._waited_s[line.held_by] += now - began
+                    slots = [(name, window, window.begin(now)) for name, window in ticket.windows]
+                    return Permit(self, endpoint, account_id, slots, now - began)
+                certain = not any(window.flying for _, window in ticket.windows)
+                held_by = line.held_by
+                limit = dict(ticket.windows)[held_by].limit if held_by else None
+            if now >= ends or (certain and math.isfinite(wait_s) and now + wait_s > ends):
+                raise _spent(held_by or "account", limit, wait_s, endpoint)
+            if not told and wait_s > 1 and math.isfinite(wait_s):
+                told = True
+                level = logging.WARNING if wait_s > _LONG_S else logging.INFO
+                _log.log(
+                    level, "%s %s waits %.1f s for %s", endpoint.method, endpoint.path, wait_s, _words(held_by, limit)
+                )
+            self._clock.wait(ticket.turn, min(wait_s, ends - now))
+
+    def _look(self, ticket: _Ticket, line: _Line, now: float) -> float:
+        """Return how long ``ticket`` has to wait as things stand."""
+        if self._closed:
+            raise UsageError("this client is closed", hint="make a new IGClient")
+        ticket.turn.clear()
+        if line.tickets[0] is not ticket:
+            return math.inf
+        # Of equal waits the narrower allowance's counts, which stands last.
+        waits = [(window.wait_s(now, urgent=ticket.urgent), name) for name, window in reversed(ticket.windows)]
+        wait_s, line.held_by = max(waits, key=lambda each: each[0])
+        return wait_s
+
+    def leave(self, permit: Permit, failure: IGError | None, body: bytes) -> None:
+        """Note how a request ended; see ``Permit.leave``."""
+        if permit.endpoint.allowance is None:
+            return
+        pause = failure.retry_after if isinstance(failure, RateLimited) else None
+        with self._lock:
+            now = self._clock.monotonic()
+            for name, window, slot in permit.slots:
+                verdict = _verdict(name, failure, last=name == permit.slots[-1][0])
+                window.end(slot, now, verdict, pause if verdict == "refused" else None)
+            if permit.endpoint.allowance == "historical" and permit.account_id is not None:
+                points = self._points_of(permit.account_id)
+                if failure is None:
+                    points.read(body, now)
+                elif isinstance(failure, RateLimited) and failure.allowance == "historical":
+                    points.refuse(now, pause)
+            self._lines[permit.endpoint.allowance].wake()
+
+    def must_ask(self, endpoint: Endpoint, budget: Budget) -> bool:
+        """Return whether the caller is to ask IG for its numbers before it goes on, and ``tell`` them.
+
+        One caller is, once some calls were made; the others that are in no hurry wait for what it learns.
+        """
+        if self._told.is_set() or endpoint.urgent or endpoint.allowance in ("trading", None):
+            return False
+        with self._lock:
+            if self._number < _FREE_CALLS:
+                return False
+            mine, self._asking = not self._asking, True
+        if not mine:
+            self._clock.wait(self._told, min(budget.left_s, ASK_S))
+        return mine
+
+    def tell(self, limits: Limits) -> None:
+        """Take IG's numbers; what the user set stays."""
+        with self._lock:
+            self._limits = self._own.over(limits).over(self._published)
+            for (name, _), window in self._windows.items():
+                window.tell(self._limit_of(name))
+            for points in self._points.values():
+                points.tell(self._limits.historical)
+            for line in self._lines.values():
+                line.wake()
+        self._told.set()
+
+    def close(self) -> None:
+        """Wake everybody in line: their calls end."""
+        with self._lock:
+            self._closed = True
+            tickets = [ticket for line in self._lines.values() for ticket in line.tickets]
+        for ticket in tickets:
+            ticket.turn.set()
+        self._told.set()
+
+    def view(self, account_id: str | None) -> Allowances:
+        """Return how the allowances of an account stand."""
+        account = account_id or ""
+        with self._lock:
+            now = self._clock.monotonic()
+            points = self._points_of(account)
+            return Allowances(
+                self._state("trading", account, now),
+                self._state("account", account, now),
+                self._state("api-key", "", now),
+                AllowanceState(points.limit, points.used(now), refusals=points.refusals),
+            )
+
+    def _state(self, name: str, whose: str, now: float) -> AllowanceState:
+        window = self._window(name, whose)
+        line = self._lines["trading" if name == "trading" else "non-trading"]
+        waiting = len(line.tickets) if line.held_by == name else 0
+        return AllowanceState(
+            window.limit, window.used(now), waiting, self._waited_s[name], window.refusals, window.learnt
+        )
+
+    def _wanted(self, endpoint: Endpoint, account_id: str | None) -> list[tuple[str, Window]]:
+        """Return the allowances that a request counts against (REST.md section 3)."""
+        if endpoint.allowance == "trading":
+            return [("trading", self._window("trading", account_id or ""))]
+        wanted = [("api-key", self._window("api-key", ""))]
+        return wanted if account_id is None else [*wanted, ("account", self._window("account", account_id))]
+
+    def _window(self, name: str, whose: str) -> Window:
+        window = self._windows.get((name, whose))
+        if window is None:
+            window = self._windows[name, whose] = Window(self._limit_of(name))
+        return window
+
+    def _limit_of(self, name: str) -> int | None:
+        numbers = self._limits
+        return {"trading": numbers.trading, "account": numbers.account, "api-key": numbers.key}[name]
+
+    def _points_of(self, account_id: str) -> Points:
+        return self._points.setdefault(account_id, Points(self._limits.historical))
+
+    def _check_points(self, endpoint: Endpoint, account_id: str | None) -> None:
+        if endpoint.allowance == "historical" and account_id is not None:
+            points = self._points_of(account_id)
+            wait_s = points.wait_s(self._clock.monotonic())
+            if wait_s > 0:
+                raise _spent("historical", points.limit, wait_s, endpoint)
+
+
+class Permit:
+    """Places taken for one request; whoever holds it gives it back.
+
+    Args:
+        throttle: Where it goes back to.
+        endpoint: What the request goes to.
+        account_id: The account in use.
+        slots: The places: allowance, window, slot.
+        waited_s: How long the request waited.
+    """
+
+    def __init__(
+        self,
+        throttle: Throttle,
+        endpoint: Endpoint,
+        account_id: str | None,
+        slots: list[tuple[str, Window, Slot]],
+        waited_s: float = 0.0,
+    ) -> None:
+        self._throttle = throttle
+        self.endpoint = endpoint
+        self.account_id = account_id
+        self.slots = slots
+        self.waited_s = waited_s
+
+    @classmethod
+    def free(cls, throttle: Throttle, endpoint: Endpoint) -> Permit:
+        """Return a permit that takes no place."""
+        return cls(throttle, endpoint, None, [])
+
+    def leave(self, failure: IGError | None = None, body: bytes = b"") -> None:
+        """Give the places back, saying how the request ended.
+
+        Args:
+            failure: What went wrong, if anything.
+            body: The answer's body, which may say what is left.
+        """
+        self._throttle.leave(self, failure, body)
+
+
+def _verdict(name: str, failure: IGError | None, *, last: bool) -> Verdict:
+    """Return what a request's end says about one allowance that it counted against."""
+    if isinstance(failure, TransportError):
+        return "unsent" if failure.sent == "no" else "unknown"
+    if isinstance(failure, RateLimited):
+        if failure.allowance == "historical":
+            return "accepted"
+        # A 429 does not say which: the narrowest of those that the request counts against.
+        return "refused" if failure.allowance == name or (failure.allowance == "unknown" and last) else "unknown"
+    # A dead token or a failing server may have been noticed before the counting.
+    early = isinstance(failure, APIError) and (failure.status == 401 or failure.status >= 500)
+    return "unknown" if early else "accepted"
+
+
+def _words(name: str, limit: int | None) -> str:
+    return f"the allowance of {limit if limit is not None else 'so many'} {_WORDS.get(name, 'requests')}"
+
+
+def _spent(name: str, limit: int | None, wait_s: float, endpoint: Endpoint) -> RateLimited:
+    later = f"the next may go in {wait_s:.0f} s" if math.isfinite(wait_s) else "others are in line before it"
+    return RateLimited(
+        f"{endpoint.method} {endpoint.path} was not sent: {_words(name, limit)} is used up, {later}",
+        status=0,
+        method=endpoint.method,
+        path=endpoint.path,
+        allowance=name,
+        retry_after=wait_s if math.isfinite(wait_s) else None,
+        hint="ask less often, give the call more time, or see what ig.allowances says",
+    )

@@ -1,0 +1,189 @@
+"""The dealing desk: the broker's rules behind a lock, on a clock, with its events handed on in order."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from ig_sdk.clock import Clock
+from ig_sdk.simulator.accounts.logins import Account
+from ig_sdk.simulator.broker import AccountTerms, Broker, BrokerEvent, Figures, MarketTerms
+from ig_sdk.simulator.prices.past import PastPrices
+from ig_sdk.simulator.prices.replay import Outlet
+from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.types import Tick
+
+_log = logging.getLogger("ig_sdk.simulator.desk")
+
+# IG takes tens of milliseconds, and so do requests to it: a client that asks once, right behind its deal, mostly finds
+# the confirm there, and must on loopback as well.
+CONFIRM_DELAY_S = 0.001
+
+T = TypeVar("T")
+
+
+class Desk:
+    """A broker that many threads deal with.
+
+    Args:
+        broker: The rules.
+        clock: Time.
+
+    Threading:
+        Safe from any thread. Whoever makes something happen hands the events on, outside of the lock and one at a time:
+        every callback gets them in the order in which they happened.
+    """
+
+    def __init__(self, broker: Broker, *, clock: Clock) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._callbacks: tuple[Callable[[BrokerEvent], None], ...] = ()
+        self._events: deque[BrokerEvent] = deque()
+        self._handing_on = False
+
+    def on_event(self, callback: Callable[[BrokerEvent], None]) -> None:
+        """Call ``callback`` with every event from now on; it may deal with the desk itself."""
+        with self._lock:
+            self._callbacks += (callback,)
+
+    def act(self, action: Callable[[Broker, datetime], T]) -> T:
+        """Return what ``action`` returns, called with the broker and the time, alone.
+
+        What is due by now has happened before.
+        """
+        with self._lock:
+            now = self._clock.now()
+            self._advance(now)
+            try:
+                result = action(self._broker, now)
+            finally:
+                self._events.extend(self._broker.take_events())
+        self._hand_on()
+        return result
+
+    def on_tick(self, tick: Tick) -> None:
+        """Take a price: what it reaches is filled.
+
+        A made-up price comes when it is due, even if a clock that jumped lets it be made late; a recorded one now.
+        """
+        with self._lock:
+            now = self._clock.now()
+            if tick.source == "simulator":
+                now = min(now, tick.time)
+            self._advance(now)
+            self._broker.on_tick(tick, now)
+            self._events.extend(self._broker.take_events())
+            quiet = not self._events
+        if not quiet:
+            self._hand_on()
+
+    def set_status(self, epic: str, status: str) -> None:
+        """Open, close or suspend a market."""
+        self.act(lambda broker, _: broker.set_status(epic, status))
+
+    def status(self, epic: str) -> str:
+        """Return a market's status."""
+        with self._lock:
+            return self._broker.status(epic)
+
+    def account(self, account_id: str) -> AccountTerms:
+        """Return the terms of an account."""
+        with self._lock:
+            return self._broker.account(account_id)
+
+    def figures(self, account_id: str) -> Figures:
+        """Return the money of an account."""
+        return self.act(lambda broker, _: broker.figures(account_id))
+
+    def _advance(self, now: datetime) -> None:
+        # Called under the lock.
+        if now >= self._broker.next_at:
+            self._broker.advance(now)
+
+    def _hand_on(self) -> None:
+        while True:
+            with self._lock:
+                if self._handing_on or not self._events:
+                    # Another thread, or a callback's caller, is at it and sees what was put behind.
+                    return
+                self._handing_on = True
+                event, callbacks = self._events.popleft(), self._callbacks
+            try:
+                for callback in callbacks:
+                    self._call(callback, event)
+            finally:
+                with self._lock:
+                    self._handing_on = False
+
+    @staticmethod
+    def _call(callback: Callable[[BrokerEvent], None], event: BrokerEvent) -> None:
+        try:
+            callback(event)
+        except Exception:  # noqa: BLE001 -- one listener's fault must not stop the dealing
+            _log.exception("a listener of the desk failed")
+
+
+class PriceLine:
+    """The way of every tick: past the desk and into the candles before it reaches the stream.
+
+    So a client that answers a price by a deal never finds the desk behind it.
+
+    Args:
+        desk: Who deals at the prices.
+        past: Who keeps candles of them.
+        outlet: Who sends them out.
+
+    Threading:
+        Called from the feed's threads.
+    """
+
+    def __init__(self, desk: Desk, past: PastPrices, outlet: Outlet) -> None:
+        self._desk = desk
+        self._past = past
+        self._outlet = outlet
+
+    def publish(self, tick: Tick) -> None:
+        """Take one tick all the way."""
+        self.observe(tick)
+        self._outlet.publish(tick)
+
+    def observe(self, tick: Tick) -> None:
+        """Take one tick that is not sent to anybody."""
+        self._past.on_tick(tick)
+        self._desk.on_tick(tick)
+
+    def subscribed(self, epics: Collection[str]) -> bool:
+        """Whether anybody is subscribed to one of ``epics``."""
+        return self._outlet.subscribed(epics)
+
+    def wait_room(self, timeout: float) -> bool:
+        """Wait until every client has room for another update; return whether it has."""
+        return self._outlet.wait_room(timeout)
+
+    def wait_written(self, timeout: float) -> bool:
+        """Wait until everything published was written to its clients; return whether it was."""
+        return self._outlet.wait_written(timeout)
+
+
+def broker_of(
+    accounts: Iterable[Account], *, seed: object, start: datetime, confirm_delay_s: float = CONFIRM_DELAY_S
+) -> Broker:
+    """Return the dealing engine of these accounts."""
+    terms = [
+        AccountTerms(
+            account_id=each.account_id,
+            product="SPREADBET" if each.kind == "SPREADBET" else "CFD",
+            currency=each.currency,
+            balance=Decimal(str(each.balance)),
+        )
+        for each in accounts
+    ]
+    markets = {epic: MarketTerms.of(instrument) for epic, instrument in instruments().items()}
+    delay = timedelta(seconds=confirm_delay_s)
+    return Broker(terms, markets, start=start, seed=seed, confirm_delay=delay)

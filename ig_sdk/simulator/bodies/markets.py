@@ -1,0 +1,247 @@
+"""What REST replies say of markets: details in four versions, and one line of a list.
+
+Source:
+    wire/ig_api.json (schemas), wire/samples (recorded replies of the same endpoints).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from ig_sdk.simulator.prices.seeded import Quote
+from ig_sdk.simulator.reference.instruments import Instrument, instruments
+
+Json = dict[str, Any]
+
+# What positions and watchlists say of their markets.
+IN_A_LIST = (
+    "instrumentName",
+    "expiry",
+    "epic",
+    "instrumentType",
+    "lotSize",
+    "high",
+    "low",
+    "percentageChange",
+    "netChange",
+    "bid",
+    "offer",
+    "updateTime",
+    "updateTimeUTC",
+    "delayTime",
+    "streamingPricesAvailable",
+    "marketStatus",
+    "scalingFactor",
+)
+_SYMBOLS = {"USD": "$", "GBP": "£", "EUR": "€", "JPY": "¥", "AUD": "A$", "CAD": "C$"}
+# Static weights that IG sends beside the true rate (REST.md 6.4: do not use them); USD, AUD and GBP were captured.
+_WEIGHTS = {"USD": 0.66, "AUD": 0.45, "GBP": 1.0, "EUR": 0.81, "JPY": 0.0054, "CAD": 0.58}
+# v1 sends an internal code; "Y." and "E." are known, the others are guesses of the same kind.
+_INTERNAL = {"USD": "D.", "GBP": "P.", "EUR": "E.", "JPY": "Y.", "AUD": "A.", "CAD": "C."}
+
+
+def market(instrument: Instrument, quote: Quote | None, status: str, *, currency: str, version: int) -> Json:
+    """Return the body of ``GET /markets/{epic}`` in one of its four versions.
+
+    Args:
+        instrument: The market.
+        quote: What it shows now.
+        status: IG's market status.
+        currency: Of the account that asks.
+        version: Of the endpoint.
+    """
+    details, rules = _details(instrument.epic, currency, version)
+    snapshot = _snapshot_v4 if version == 4 else _snapshot
+    return {"instrument": details, "dealingRules": rules, "snapshot": snapshot(instrument, quote, status)}
+
+
+def bare_market(instrument: Instrument, quote: Quote | None, status: str) -> Json:
+    """Return one market of ``GET /markets?epics=&filter=SNAPSHOT_ONLY``: every key, but no details.
+
+    What is never null by the schema (epic, type) stays: without the epic nobody could tell the markets apart.
+    """
+    details, _ = _details(instrument.epic, "GBP", 3)
+    blank: Json = {name: False if isinstance(value, bool) else None for name, value in details.items()}
+    blank |= {"epic": instrument.epic, "type": instrument.kind}
+    return {"instrument": blank, "dealingRules": None, "snapshot": _snapshot(instrument, quote, status)}
+
+
+def line(instrument: Instrument, quote: Quote | None, status: str) -> Json:
+    """Return everything that a list of markets may say of one; each list picks its own keys."""
+    shown = _snapshot(instrument, quote, status)
+    return {
+        "epic": instrument.epic,
+        "instrumentName": instrument.name,
+        "instrumentType": instrument.kind,
+        "expiry": instrument.expiry,
+        "exchangeId": "FX_C_GCSI_ST" if instrument.kind == "CURRENCIES" else "IG_SIM",
+        "lotSize": instrument.facts["lotSize"],
+        "high": shown["high"],
+        "low": shown["low"],
+        "percentageChange": shown["percentageChange"],
+        "netChange": shown["netChange"],
+        "bid": shown["bid"],
+        "offer": shown["offer"],
+        "updateTime": shown["updateTime"],
+        "updateTimeUTC": shown["updateTime"],
+        "delayTime": 0,
+        "otcTradeable": True,
+        "streamingPricesAvailable": instrument.facts["streamingPricesAvailable"],
+        "marketStatus": shown["marketStatus"],
+        "scalingFactor": instrument.points,
+    }
+
+
+def picked(facts: Mapping[str, Any], *names: str) -> Json:
+    """Return some members of a mapping."""
+    return {name: facts[name] for name in names}
+
+
+def symbol_of(currency: str) -> str:
+    """Return the sign of a currency as IG shows it."""
+    return _SYMBOLS.get(currency, currency)
+
+
+@lru_cache(maxsize=2_000)
+def _details(epic: str, currency: str, version: int) -> tuple[Json, Json]:
+    # Nothing of it changes while a simulator runs; whoever gets it only reads.
+    instrument = instruments()[epic]
+    rules = dict(instrument.facts["dealingRules"])
+    if version == 4:
+        del rules["marketOrderPreference"]
+        return _instrument_v4(instrument, currency), rules
+    if version == 1:
+        del rules["trailingStopsPreference"]
+    return _instrument(instrument, currency, version), rules
+
+
+def _instrument(instrument: Instrument, currency: str, version: int) -> Json:
+    facts = instrument.facts
+    body: Json = {
+        "epic": instrument.epic,
+        "expiry": instrument.expiry,
+        "name": instrument.name,
+        **picked(facts, "forceOpenAllowed", "stopsLimitsAllowed", "lotSize", "unit"),
+        "type": instrument.kind,
+        **picked(facts, "controlledRiskAllowed", "streamingPricesAvailable", "marketId"),
+        "currencies": _currencies(instrument, currency, version),
+        "sprintMarketsMinimumExpiryTime": None,
+        "sprintMarketsMaximumExpiryTime": None,
+        "marginDepositBands": [dict(band) for band in facts["marginDepositBands"]],
+        **picked(facts, "marginFactor", "marginFactorUnit", "slippageFactor", "limitedRiskPremium", "openingHours"),
+        "expiryDetails": facts.get("expiryDetails"),
+        "rolloverDetails": facts.get("rolloverDetails"),
+        **picked(facts, "newsCode", "chartCode"),
+        "country": facts.get("country"),
+        **picked(facts, "valueOfOnePip", "onePipMeans", "contractSize"),
+        "specialInfo": [],
+    }
+    if version < 3:
+        del body["limitedRiskPremium"]
+    if version == 1:
+        body["margin"] = body.pop("marginFactor")
+        del body["marginFactorUnit"]
+        for band in body["marginDepositBands"]:
+            del band["currency"]
+    return body
+
+
+def _instrument_v4(instrument: Instrument, currency: str) -> Json:
+    facts = instrument.facts
+    return {
+        **picked(facts, "chartCode", "contractSize"),
+        "country": facts.get("country"),
+        "currencies": _currencies(instrument, currency, version=4),
+        "epic": instrument.epic,
+        "expiry": instrument.expiry,
+        **picked(facts, "limitedRiskPremium", "lotSize", "marketId"),
+        "name": instrument.name,
+        **picked(facts, "newsCode", "streamingPricesAvailable"),
+        "limitAllowed": facts["stopsLimitsAllowed"],
+        "stopAllowed": facts["stopsLimitsAllowed"],
+        "type": instrument.kind,
+        **picked(facts, "unit", "valueOfOnePip"),
+    }
+
+
+def _currencies(instrument: Instrument, own: str, version: int) -> list[Json]:
+    rows = []
+    for text in instrument.facts["currencies"]:
+        code = text.split()[0]
+        row = {
+            "code": code,
+            "symbol": symbol_of(code),
+            "baseExchangeRate": round(_usd_of(own) / _usd_of(code), 5),
+            "exchangeRate": _WEIGHTS.get(code, 1.0),
+            "isDefault": text.endswith("(default)"),
+        }
+        rows.append(row | {"code": _INTERNAL.get(code, f"{code[0]}."), "name": code} if version == 1 else row)
+    return rows
+
+
+@lru_cache(maxsize=100)
+def _usd_of(currency: str) -> float:
+    """Return about how many dollars one unit of ``currency`` is worth."""
+    for each in instruments().values():
+        if each.expiry == "-" and each.market_id == f"{currency}USD":
+            return each.mid
+        if each.expiry == "-" and each.market_id == f"USD{currency}":
+            return 1.0 / each.mid
+    return 1.0
+
+
+def _snapshot(instrument: Instrument, quote: Quote | None, status: str) -> Json:
+    shown = _figures_of(instrument, quote)
+    tick = quote.tick if quote is not None else None
+    return {
+        "marketStatus": "OFFLINE" if tick is None else status,
+        "netChange": shown["netChange"],
+        "percentageChange": shown["percentageChange"],
+        "updateTime": None if tick is None else f"{tick.time:%H:%M:%S}",
+        "delayTime": 0,
+        "bid": None if tick is None else tick.bid,
+        "offer": None if tick is None else tick.offer,
+        "high": shown["high"],
+        "low": shown["low"],
+        "binaryOdds": None,
+        "decimalPlacesFactor": instrument.decimals,
+        "scalingFactor": instrument.points,
+        "controlledRiskExtraSpread": instrument.facts["controlledRiskExtraSpread"],
+    }
+
+
+def _snapshot_v4(instrument: Instrument, quote: Quote | None, status: str) -> Json:
+    tick = quote.tick if quote is not None else None
+    ladder = None if tick is None else [{"bid": _text(instrument, tick.bid), "ask": _text(instrument, tick.offer)}]
+    sizes = [
+        {"currency": text.split()[0], "bidSizes": [1.0], "askSizes": [1.0]} for text in instrument.facts["currencies"]
+    ]
+    return {
+        "decimalPlacesFactor": instrument.decimals,
+        "delayTime": 0,
+        **_figures_of(instrument, quote),
+        "marketStatus": "OFFLINE" if tick is None else status,
+        "scalingFactor": instrument.points,
+        "updateTimestampUTC": 0 if tick is None else int(tick.time.timestamp()),
+        "priceLadder": ladder,
+        "currencyLadders": None if tick is None else sizes,
+    }
+
+
+def _text(instrument: Instrument, price: float) -> str:
+    return f"{price:.{instrument.decimals}f}"
+
+
+def _figures_of(instrument: Instrument, quote: Quote | None) -> Json:
+    if quote is None:
+        return dict.fromkeys(["high", "low", "netChange", "percentageChange"])
+    change = quote.tick.mid - quote.opened
+    return {
+        "high": quote.high,
+        "low": quote.low,
+        # Adding zero makes a plain zero of a negative one.
+        "netChange": round(change, instrument.decimals) + 0.0,
+        "percentageChange": round(change / quote.opened * 100, 2) + 0.0 if quote.opened else 0.0,
+    }

@@ -1,0 +1,285 @@
+"""What can be made to go wrong in a simulator, on demand or by a script, on both wires.
+
+Everything here takes effect at once and may be called from any thread while clients are connected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from ig_sdk.clock import Clock, SystemClock
+from ig_sdk.errors import UsageError
+from ig_sdk.simulator.accounts.logins import Sessions, TokenKind
+from ig_sdk.simulator.faults import text as faults_text
+from ig_sdk.simulator.faults.allowances import Allowance, refusal_of
+from ig_sdk.simulator.faults.later import Later
+from ig_sdk.simulator.faults.rest import RestFault, RestRule, RestRules
+from ig_sdk.simulator.faults.schedule import Schedule
+from ig_sdk.simulator.faults.stream import StreamFaults
+from ig_sdk.simulator.http_server import HttpServer
+
+_PAGE = b"<html><head><title>503</title></head><body><h1>Service Unavailable</h1></body></html>"
+
+
+class Faults(StreamFaults):
+    """Faults of one simulator.
+
+    Each happens at once. To have one happen later, name it behind what it waits for: ``faults.at(30).drop_stream()``,
+    ``faults.on_request("/markets", after=10).kill_tokens()``, ``faults.on_tick(after=500).end(32)``.
+
+    Args:
+        clock: Time.
+        seed: Seed of everything that is drawn: the same requests in the same order meet the same faults.
+
+    Attributes:
+        rest_rules: What goes wrong with REST requests, and the journal of them.
+        schedule: What happens later.
+
+    Threading:
+        Safe from any thread.
+    """
+
+    def __init__(self, clock: Clock | None = None, *, seed: int = 7) -> None:
+        super().__init__(seed)
+        self._clock = clock or SystemClock()
+        self.rest_rules = RestRules(self._clock, seed)
+        self.schedule = Schedule(self._clock)
+        self._sessions: Sessions | None = None
+        self._rest_server: HttpServer | None = None
+        self._maintenance: RestRule | None = None
+
+    def attach_rest(self, sessions: Sessions | None, server: HttpServer | None = None) -> None:
+        """Name what the REST faults act on; ``None`` when it is gone."""
+        with self._lock:
+            self._sessions, self._rest_server = sessions, server
+
+    # ---- REST requests
+
+    def rest(  # noqa: PLR0913 -- everything that can go wrong with a request, keyword-only
+        self,
+        status: int | None = 503,
+        times: int | None = 1,
+        path: str = "",
+        *,
+        method: str | None = None,
+        code: str = "error.public-api.made-up-fault",
+        after: int = 0,
+        chance: float = 1.0,
+        delay_s: float = 0.0,
+        drop: bool = False,
+        reset: bool = False,
+        body: bytes | str | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        cut_after: int | None = None,
+        cut_request: int | None = None,
+        taken: bool = False,
+    ) -> None:
+        """Spoil the next ``times`` REST requests that match.
+
+        Args:
+            status: HTTP status of a made-up reply; ``None`` gives the real reply (late, cut, with another body …).
+            times: How many matching requests; ``None`` for all.
+            path: Beginning of the path after ``/gateway/deal``; empty matches all.
+            method: HTTP method as the client meant it (``_method`` applied); ``None`` matches all.
+            code: IG's ``errorCode`` in the body of a made-up reply.
+            after: How many matching requests go well first.
+            chance: How likely the fault befalls each of them; drawn under the seed.
+            delay_s: Seconds to wait before the request is carried out; with ``taken`` afterwards.
+            drop: Close the connection in good order, without a reply or with ``cut_after`` after a part of it.
+            reset: Reset the connection without a reply.
+            body: Body of the reply instead of IG's, such as a page of HTML.
+            content_type: Type of that body.
+            headers: Header fields of the reply beside the usual ones.
+            cut_after: Bytes of the reply, head included, after which the connection is reset.
+            cut_request: Bytes of the request, head included, after which the connection is reset; the request is
+                not carried out.
+            taken: Carry the request out first, then spoil its reply.
+        """
+        fault = RestFault(
+            status=status,
+            code=code,
+            delay_s=delay_s,
+            drop=drop,
+            reset=reset,
+            body=body.encode() if isinstance(body, str) else body,
+            content_type=content_type,
+            headers=dict(headers or {}),
+            cut_after=cut_after,
+            cut_request=cut_request,
+            taken=taken,
+        )
+        if times is None or times > 0:
+            self.rest_rules.add(RestRule(fault, path, method, after=after, left=times, chance=chance))
+
+    def take_request(self, method: str, path: str, version: int) -> RestFault | None:
+        """Note a request that arrived, and return and use up the fault due to it, if any."""
+        self.rest_rules.note(method, path, version)
+        self.schedule.note("request", path, method)
+        return self.rest_rules.take(method, path)
+
+    def spend_allowance(self, allowance: Allowance = "account", for_s: float | None = 60.0) -> None:
+        """Refuse what an allowance covers, as if it were spent (403 and its code).
+
+        Args:
+            allowance: ``"account"`` and ``"api-key"`` (requests that do not deal), ``"trading"`` or ``"historical"``.
+            for_s: Seconds; ``None`` until ``clear``.
+        """
+        code, covers = refusal_of(allowance)
+        until = None if for_s is None else self._clock.monotonic() + for_s
+        self.rest_rules.add(RestRule(RestFault(403, code), matches=covers, left=None, until=until))
+
+    def refuse_connections(self) -> None:
+        """Stop listening on the REST port and break its connections: the next attempt to connect is refused."""
+        with self._lock:
+            server = self._rest_server
+        if server is None:
+            raise UsageError("no REST server is running", hint="start the simulator before using its faults")
+        server.close()
+
+    def accept_connections(self) -> None:
+        """Listen on the REST port again."""
+        with self._lock:
+            server = self._rest_server
+        if server is not None:
+            server.start()
+
+    # ---- logins
+
+    def kill_tokens(self, kind: TokenKind = "all") -> int:
+        """Let tokens be dead from now on; streams that stand go on.
+
+        Args:
+            kind: ``"all"``, ``"client"`` (CST), ``"account"`` (X-SECURITY-TOKEN), or of OAuth ``"access"`` or
+                ``"refresh"``.
+
+        Returns:
+            How many died.
+        """
+        with self._lock:
+            sessions = self._sessions
+        if sessions is None:
+            raise UsageError("nobody can be logged in", hint="start the simulator before using its faults")
+        return sessions.kill(kind)
+
+    # ---- the whole service
+
+    def stall_stream(self, seconds: float) -> int:
+        """Let the stream connections that are open now hold everything back for so long, ``PROBE`` too.
+
+        Returns:
+            How many connections stalled.
+        """
+        count = self.mute_stream()
+        self.schedule.at(seconds, self.unmute_stream)
+        return count
+
+    def start_maintenance(self, for_s: float | None = None) -> None:
+        """Take the service down as at the weekend: REST answers 503, streams end, every token is dead.
+
+        Args:
+            for_s: Seconds until ``end_maintenance`` happens by itself; ``None`` for never.
+        """
+        page = RestFault(503, body=_PAGE, content_type="text/html")
+        rule = RestRule(page, left=None)
+        with self._lock:
+            before, self._maintenance = self._maintenance, rule
+        if before is None:
+            self.rest_rules.add(rule, first=True)
+        self.kill_tokens()
+        self.block_sessions((10, "New sessions are blocked for now"))
+        self.end(32, "Closed for maintenance")
+        if for_s is not None:
+            self.schedule.at(for_s, self.end_maintenance)
+
+    def end_maintenance(self) -> None:
+        """Bring the service back; tokens stay dead."""
+        with self._lock:
+            rule, self._maintenance = self._maintenance, None
+        if rule is not None:
+            self.rest_rules.remove(rule)
+            self.block_sessions(None)
+
+    # ---- later
+
+    def at(self, seconds: float, *, every_s: float | None = None, times: int | None = None) -> Later:
+        """Return what takes a fault that happens in so many seconds, and again every so often.
+
+        Args:
+            seconds: From now.
+            every_s: Seconds between repetitions; ``None`` for once.
+            times: How often in all; ``None`` for no end, when it is repeated.
+        """
+        return Later(self, lambda deed: self.schedule.at(seconds, deed, every_s=every_s, times=times))
+
+    def on_request(self, path: str = "", *, method: str | None = None, after: int = 0, times: int | None = 1) -> Later:
+        """Return what takes a fault that happens when a REST request arrives, before it is looked at.
+
+        Args:
+            path: Beginning of its path after ``/gateway/deal``.
+            method: Its method, ``_method`` applied; ``None`` for any.
+            after: How many such requests go by first.
+            times: How many of the following cause the fault; ``None`` for all.
+        """
+        return self._on("request", path, method=method, after=after, times=times)
+
+    def on_stream_request(self, name: str = "", *, after: int = 0, times: int | None = 1) -> Later:
+        """Return what takes a fault that happens when a request of the streaming protocol arrives.
+
+        Args:
+            name: Its name, such as ``"bind_session"``; empty for any.
+            after: How many such requests go by first.
+            times: How many of the following cause the fault; ``None`` for all.
+        """
+        return self._on("stream", name, after=after, times=times)
+
+    def on_tick(self, epic: str = "", *, after: int = 0, times: int | None = 1) -> Later:
+        """Return what takes a fault that happens behind a tick of the stream.
+
+        Args:
+            epic: Market; empty for any.
+            after: How many such ticks go by first.
+            times: How many of the following cause the fault; ``None`` for all.
+        """
+        return self._on("tick", epic, after=after, times=times)
+
+    def _on(
+        self,
+        kind: Literal["request", "stream", "tick"],
+        name: str,
+        *,
+        method: str | None = None,
+        after: int,
+        times: int | None,
+    ) -> Later:
+        def arrange(deed: Callable[[], object]) -> None:
+            self.schedule.on(kind, deed, name=name, method=method, after=after, times=times)
+
+        return Later(self, arrange)
+
+    def arrange(self, text: str) -> None:
+        """Let a fault happen that is described by text, now or later.
+
+        Args:
+            text: Name and arguments, such as ``rest status=503 times=2 path=/markets``, ``end 35``; with ``at=30
+                every=60``, ``on=/markets skip=9``, ``on_stream=bind_session`` or ``on_tick=CS.D.EURUSD.MINI.IP`` it
+                happens later.
+
+        Raises:
+            ConfigError: The text describes none.
+        """
+        faults_text.arrange(self, text)
+
+    def clear(self) -> None:
+        """Forget every fault that has not happened yet, and end those that last."""
+        self.schedule.clear()
+        self.rest_rules.clear()
+        with self._lock:
+            self._maintenance = None
+        self._clear_stream()
+
+    def close(self) -> None:
+        """Forget everything; for the end of the simulator."""
+        self.attach_rest(None)
+        self.schedule.close()

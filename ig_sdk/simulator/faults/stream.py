@@ -1,0 +1,209 @@
+"""What can go wrong on the stream: with its connections, its sessions, and single lines."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Literal
+
+from ig_sdk.errors import UsageError
+from ig_sdk.simulator.faults.lines import LineFaults
+
+if TYPE_CHECKING:
+    from ig_sdk.simulator.stream.hub import StreamHub
+
+Refusal = tuple[int, str]
+
+
+class StreamFaults:
+    """The stream's half of ``Faults``.
+
+    Args:
+        seed: Seed of everything that is drawn.
+
+    Attributes:
+        refuse_upgrade: Answer every WebSocket upgrade with 404, so that clients fall back to HTTP.
+        answer_delay_s: Hold every answer to a control request back for so long.
+        reverse_answers: Answer the requests of one batch in reversed order.
+        line_delay_s: Pause before each line of a stream; see ``slow_stream``.
+        lines: Changes of single lines.
+        muted_prices: Markets whose updates reach nobody, or ``"all"``; see ``mute_prices``.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.refuse_upgrade = False
+        self.answer_delay_s = 0.0
+        self.reverse_answers = False
+        self.line_delay_s = 0.0
+        self.lines = LineFaults(seed)
+        self.muted_prices: frozenset[str] | Literal["all"] = frozenset()
+        self._lock = threading.Lock()
+        self._stream: StreamHub | None = None
+        self._refusals: list[Refusal] = []
+        self._recovery_refusals: list[Refusal] = []
+        self._blocked: Refusal | None = None
+
+    def attach(self, stream: StreamHub | None) -> None:
+        """Name the stream server that these faults act on; ``None`` when it is gone."""
+        with self._lock:
+            self._stream = stream
+
+    def _target(self) -> StreamHub:
+        with self._lock:
+            stream = self._stream
+        if stream is None:
+            raise UsageError("no stream server is running", hint="start the simulator before using its faults")
+        return stream
+
+    # ---- connections
+
+    def drop_stream(self) -> int:
+        """Break every stream connection abruptly (TCP reset); sessions stay and can be recovered.
+
+        Returns:
+            How many connections were broken.
+        """
+        return self._target().drop()
+
+    def close_stream(self, code: int = 1001, reason: str = "going away") -> int:
+        """Close every WebSocket with a close frame; sessions stay.
+
+        Returns:
+            How many connections were closed.
+        """
+        return self._target().close_connections(code, reason)
+
+    def mute_stream(self) -> int:
+        """Let the connections that are open now stay open and say nothing any more, not even ``PROBE``.
+
+        Returns:
+            How many connections went mute; new ones are not.
+        """
+        return self._target().mute(on=True)
+
+    def unmute_stream(self) -> int:
+        """Undo ``mute_stream``: what was held back is sent now.
+
+        Returns:
+            How many connections speak again.
+        """
+        return self._target().mute(on=False)
+
+    def slow_stream(self, lines_per_s: float | None = None) -> None:
+        """Write no more than so many lines a second to each stream; ``None`` for full speed again."""
+        if lines_per_s is not None and not lines_per_s > 0:
+            raise ValueError(f"lines_per_s must be a positive number, not {lines_per_s!r}")
+        self.line_delay_s = 0.0 if lines_per_s is None else 1 / lines_per_s
+
+    # ---- sessions
+
+    def loop(self, delay_ms: int = 0, *, close_socket: bool = False) -> int:
+        """Send ``LOOP`` to every bound session.
+
+        Args:
+            delay_ms: How long the client is told to wait before it binds again.
+            close_socket: Close the WebSocket afterwards, too.
+
+        Returns:
+            How many sessions were told.
+        """
+        return self._target().loop(delay_ms, close_socket=close_socket)
+
+    def end(self, code: int = 32, message: str = "Session closed by the server") -> int:
+        """End every session with ``END,code,message``.
+
+        Returns:
+            How many sessions were ended.
+        """
+        return self._target().end(code, message)
+
+    def forget_sent(self) -> int:
+        """Forget what was sent, so that a recovery is answered with ``CONERR,4``.
+
+        Returns:
+            For how many sessions.
+        """
+        return self._target().forget()
+
+    def refuse_sessions(self, code: int, message: str = "Refused by a fault", *, times: int = 1) -> None:
+        """Answer the next ``times`` session creations with ``CONERR,code,message``."""
+        with self._lock:
+            self._refusals += [(code, message)] * times
+
+    def refuse_recovery(self, code: int = 4, message: str = "Recovery refused by a fault", *, times: int = 1) -> None:
+        """Answer the next ``times`` attempts to recover a session with ``CONERR,code,message``."""
+        with self._lock:
+            self._recovery_refusals += [(code, message)] * times
+
+    def block_sessions(self, refusal: Refusal | None) -> None:
+        """Answer every session creation with this code and message; ``None`` lets them in again."""
+        with self._lock:
+            self._blocked = refusal
+
+    def take_refusal(self, *, recovery: bool = False) -> Refusal | None:
+        """Return and use up the refusal due to the session being created (or recovered) now, if any."""
+        with self._lock:
+            if recovery:
+                return self._recovery_refusals.pop(0) if self._recovery_refusals else None
+            return self._blocked or (self._refusals.pop(0) if self._refusals else None)
+
+    # ---- single lines
+
+    def inject(self, line: str) -> int:
+        """Put ``line`` as it is into every stream, beside the protocol and not counted for recovery.
+
+        Returns:
+            Into how many streams.
+        """
+        return self._target().inject(line)
+
+    def oversized_line(self, size: int = 4_000_000) -> int:
+        """Send a padding line of ``size`` characters to every stream.
+
+        Returns:
+            To how many streams.
+        """
+        return self._target().inject("NOOP," + "x" * max(size - 5, 0))
+
+    def garble(self, times: int = 1, *, beginning: str = "U,", line: str | None = None) -> None:
+        """Spoil the next ``times`` lines of any stream.
+
+        Args:
+            times: How many lines.
+            beginning: How the lines begin; updates unless given.
+            line: What is written instead; unless given, a damaged form of the line, drawn under the seed.
+        """
+        self.lines.add(times, beginning, None if line is None else lambda _: line)
+
+    def wrong_prog(self, offset: int = 1, *, times: int = 1) -> None:
+        """Let the next ``times`` recoveries name a wrong starting point in ``PROG``.
+
+        Args:
+            offset: Notifications beyond the right one; below zero before it.
+            times: How many recoveries.
+        """
+        self.lines.add(times, "PROG,", lambda line: f"PROG,{int(line.removeprefix('PROG,')) + offset}")
+
+    # ---- prices
+
+    def mute_prices(self, *epics: str) -> None:
+        """Let no price of these markets (of any, without arguments) reach a subscriber from now on.
+
+        Subscriptions are taken as ever and the stream goes on; REST still has the prices.
+        """
+        self.muted_prices = frozenset(epics) if epics else "all"
+
+    def unmute_prices(self) -> None:
+        """Let prices through again; those of the meantime are lost."""
+        self.muted_prices = frozenset()
+
+    def _clear_stream(self) -> None:
+        with self._lock:
+            self._refusals.clear()
+            self._recovery_refusals.clear()
+            self._blocked = None
+        self.lines.clear()
+        self.refuse_upgrade = False
+        self.answer_delay_s = 0.0
+        self.reverse_answers = False
+        self.line_delay_s = 0.0
+        self.muted_prices = frozenset()

@@ -1,0 +1,184 @@
+"""When markets deal: opening hours in London time, and a market's status by them. Pure.
+
+Source:
+    REST.md section 7 (FX opens Sunday 21:00 and closes Friday 22:00 London; ``EDITS_ONLY`` at the weekend).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
+
+from ig_sdk.simulator.reference.instruments import Instrument
+
+TRADEABLE = "TRADEABLE"
+
+_DAY_S = 86_400
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_THURSDAY = 3  # 1 January 1970
+_FAR_DAYS = 10
+
+
+@dataclass(frozen=True)
+class Hours:
+    """The dealing hours of a week.
+
+    Attributes:
+        spans: When the market is open, as minutes of the London week (Monday 00:00 is 0): ascending, apart.
+        closed: IG's status outside of them.
+    """
+
+    spans: tuple[tuple[int, int], ...]
+    closed: str = "EDITS_ONLY"
+
+    def status(self, time: datetime) -> str:
+        """Return IG's market status at ``time``, aware UTC."""
+        return TRADEABLE if self.is_open(time) else self.closed
+
+    def is_open(self, time: datetime) -> bool:
+        """Whether the market deals at ``time``, aware UTC."""
+        second = epoch_s(time)
+        return any(start <= second < end for start, end in self.open_s(second // _DAY_S))
+
+    def open_s(self, day: int) -> tuple[tuple[int, int], ...]:
+        """Return when the market is open on one day (UTC).
+
+        Args:
+            day: Days since 1970-01-01.
+
+        Returns:
+            Spans as seconds since 1970, ascending.
+        """
+        return _open_s(self.spans, day)
+
+    def next_open(self, time: datetime) -> datetime:
+        """Return the first instant from ``time`` on at which the market is open."""
+        second = epoch_s(time)
+        for day in range(second // _DAY_S, second // _DAY_S + _FAR_DAYS):
+            for start, end in self.open_s(day):
+                if second < end:
+                    return time if start <= second else _time_of(start)
+        return time
+
+    def last_open(self, time: datetime) -> datetime:
+        """Return the last instant up to ``time`` at which the market was open, to the millisecond."""
+        second = epoch_s(time)
+        for day in range(second // _DAY_S, second // _DAY_S - _FAR_DAYS, -1):
+            for start, end in reversed(self.open_s(day)):
+                if start <= second:
+                    return time if second < end else _time_of(end) - timedelta(milliseconds=1)
+        return time
+
+    def next_change(self, time: datetime) -> datetime:
+        """Return when the status changes next, after ``time``."""
+        if not self.is_open(time):
+            return self.next_open(time)
+        # Spans that meet at midnight are one.
+        end = time
+        while self.is_open(end):
+            end = next(_time_of(stop) for _, stop in self.open_s(epoch_s(end) // _DAY_S) if stop > epoch_s(end))
+        return end
+
+
+def _weekly(days: range, opens: int, closes: int) -> tuple[tuple[int, int], ...]:
+    """Return one span for each of these days, from hour to hour; a closing hour past 24 is of the day after."""
+    return tuple((day * 1440 + opens * 60, day * 1440 + closes * 60) for day in days)
+
+
+_WEEK_MINUTES = 7 * 1440
+# Friday 22:00 to Sunday 21:00 is the one pause of the FX week; the week begins on its Monday.
+_FX = Hours(((0, 4 * 1440 + 22 * 60), (6 * 1440 + 21 * 60, _WEEK_MINUTES)))
+# Indices, metals and oil rest for an hour each night.
+_NIGHTLY = Hours(((0, 22 * 60), *_weekly(range(4), 23, 46), (6 * 1440 + 23 * 60, _WEEK_MINUTES)))
+# New York's session; the weeks in which only one of the cities has changed its clocks are not told apart.
+_NEW_YORK = Hours(tuple((start + 30, end) for start, end in _weekly(range(5), 14, 21)), closed="CLOSED")
+_BY_KIND = {"CURRENCIES": _FX, "SHARES": _NEW_YORK}
+
+
+def hours_of(instrument: Instrument) -> Hours:
+    """Return the dealing hours of an instrument."""
+    return _BY_KIND.get(instrument.kind, _NIGHTLY)
+
+
+class Bells:
+    """Tells when markets open and close.
+
+    Args:
+        markets: Those to watch.
+
+    Attributes:
+        next_at: When it rings next; ``None`` before the first time.
+    """
+
+    def __init__(self, markets: Iterable[Instrument]) -> None:
+        self._hours = {each.epic: hours_of(each) for each in markets}
+        self._status: dict[str, str] = {}
+        self.next_at: datetime | None = None
+
+    def ring(self, now: datetime) -> list[tuple[str, str]]:
+        """Return each market whose status is not what it was at the last call, with its new one; at first all."""
+        if self.next_at is not None and now < self.next_at:
+            return []
+        statuses = {epic: hours.status(now) for epic, hours in self._hours.items()}
+        changed = [(epic, status) for epic, status in statuses.items() if self._status.get(epic) != status]
+        self._status = statuses
+        self.next_at = min((hours.next_change(now) for hours in set(self._hours.values())), default=now)
+        return changed
+
+
+def epoch_s(time: datetime) -> int:
+    """Return the whole seconds since 1970 of an aware UTC time."""
+    return (time.toordinal() - _EPOCH_DAY) * _DAY_S + time.hour * 3600 + time.minute * 60 + time.second
+
+
+def _time_of(second: int) -> datetime:
+    return datetime.fromtimestamp(second, timezone.utc)
+
+
+@lru_cache(maxsize=4096)
+def _open_s(spans: tuple[tuple[int, int], ...], day: int) -> tuple[tuple[int, int], ...]:
+    # London is at most an hour ahead of UTC, so one day of ours meets at most two of theirs.
+    first, found = day * _DAY_S, []
+    for local in (day, day + 1):
+        weekday = (local + _THURSDAY) % 7
+        for start, end in spans:
+            begin, stop = max(start, weekday * 1440), min(end, (weekday + 1) * 1440)
+            if begin < stop:
+                opens, closes = ((local - weekday) * _DAY_S + minute * 60 for minute in (begin, stop))
+                found.append((max(_utc_of(opens), first), min(_utc_of(closes), first + _DAY_S)))
+    return _joined([span for span in found if span[0] < span[1]])
+
+
+def _joined(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    whole: list[tuple[int, int]] = []
+    for start, end in spans:
+        if whole and whole[-1][1] >= start:
+            whole[-1] = (whole[-1][0], end)
+        else:
+            whole.append((start, end))
+    return tuple(whole)
+
+
+def _utc_of(local: int) -> int:
+    """Return the UTC second of a second of London's clock (the hour that is twice there in autumn: the later one)."""
+    utc = local - 3600
+    return utc if _is_summer(utc) else local
+
+
+def _is_summer(second: int) -> bool:
+    """Whether London's clocks are an hour ahead: from the last Sunday of March to that of October, 01:00 UTC."""
+    begins, ends = _summer(_time_of(second).year)
+    return begins <= second < ends
+
+
+@lru_cache(maxsize=64)
+def _summer(year: int) -> tuple[int, int]:
+    starts, ends = (_last_sunday(year, month) for month in (3, 10))
+    return starts, ends
+
+
+def _last_sunday(year: int, month: int) -> int:
+    last = date(year, month, 31)
+    return (last.toordinal() - (last.weekday() + 1) % 7 - _EPOCH_DAY) * _DAY_S + 3600

@@ -1,0 +1,103 @@
+"""Answers about markets: details, lists and the search.
+
+Source:
+    REST.md sections 5 and 10; wire/ig_api.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ig_sdk.simulator.accounts.logins import Refused
+from ig_sdk.simulator.bodies import markets as replies
+from ig_sdk.simulator.bodies.markets import picked
+from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.rest.backend import Backend, Handler
+from ig_sdk.simulator.rest.request import EPIC, Call, Reply, whole
+
+_MOST_EPICS = 50
+_FOUND = (
+    "epic",
+    "instrumentName",
+    "instrumentType",
+    "expiry",
+    "high",
+    "low",
+    "percentageChange",
+    "netChange",
+    "updateTime",
+    "updateTimeUTC",
+    "bid",
+    "offer",
+    "delayTime",
+    "streamingPricesAvailable",
+    "marketStatus",
+    "scalingFactor",
+)
+
+
+def _market(backend: Backend, call: Call) -> Reply:
+    epic = call.params[0]
+    if not EPIC.fullmatch(epic):
+        raise Refused("validation.pattern.invalid.epic")
+    if epic not in instruments():
+        raise Refused("error.public-api.epic-not-found")
+    shown = backend.shown(epic)
+    return Reply(body=replies.market(*shown, currency=call.owner.currency, version=call.version))
+
+
+def _markets(backend: Backend, call: Call) -> Reply:
+    query = call.query
+    term = query.get("searchTerm")
+    if term is not None:
+        return _search(backend, term, query, call.version)
+    epics = [epic for epic in query.get("epics", "").split(",") if epic]
+    if not epics:
+        raise Refused("validation.null-not-allowed.epics")
+    if not all(EPIC.fullmatch(epic) for epic in epics):
+        raise Refused("validation.pattern.invalid.epics")
+    if len(epics) > _MOST_EPICS:
+        raise Refused("error.public-api.too-many-epics")
+    choice = query.get("filter", "ALL") if call.version == 2 else "ALL"
+    if choice not in ("ALL", "SNAPSHOT_ONLY"):
+        raise Refused("invalid.request.filter")
+    if any(epic not in instruments() for epic in epics):
+        raise Refused("error.public-api.epic-not-found")
+    found = [backend.shown(epic) for epic in dict.fromkeys(epics)]
+    if choice == "SNAPSHOT_ONLY":
+        return Reply(body={"marketDetails": [replies.bare_market(*shown) for shown in found]})
+    # v1 has the shape of market v2, v2 that of v3 (REST.md section 5).
+    version, currency = call.version + 1, call.owner.currency
+    rows = [replies.market(*shown, currency=currency, version=version) for shown in found]
+    return Reply(body={"marketDetails": rows})
+
+
+def _search(backend: Backend, term: str, query: Mapping[str, str], version: int) -> Reply:
+    words = term.replace("/", "").lower().split()
+    hits = [
+        each.epic
+        for each in instruments().values()
+        if words and any(_holds(text, words) for text in (each.epic, each.name))
+    ]
+    if version == 2:
+        # The reference knows v1 only; v2 is paged (REST.md section 10, seen by one client).
+        size = whole(query.get("pageSize"), 50, low=1)
+        first = (whole(query.get("pageNumber"), 1, low=1) - 1) * size
+        hits = hits[first : first + size]
+    return Reply(body={"markets": [picked(replies.line(*backend.shown(epic)), *_FOUND) for epic in hits]})
+
+
+def _holds(text: str, words: Sequence[str]) -> bool:
+    bare = text.replace("/", "").lower()
+    return all(word in bare for word in words)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "markets.get.v1": _market,
+    "markets.get.v2": _market,
+    "markets.get.v3": _market,
+    "markets.get.v4": _market,
+    "markets.search.v1": _markets,
+    "markets.list.v1": _markets,
+    "markets.list.v2": _markets,
+}

@@ -1,0 +1,144 @@
+"""Answers about past prices, in three versions: what they cost is counted and told.
+
+Source:
+    REST.md sections 3 to 5 and 8; wire/ig_api.json; wire/samples (prices_v1__range_day, prices_v2__numpoints_day,
+    prices_v3__gold_minute).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ig_sdk.simulator.accounts.allowances import Points
+from ig_sdk.simulator.accounts.logins import Refused
+from ig_sdk.simulator.prices.past import PastCandle, candle_of
+from ig_sdk.simulator.prices.past_live import Row
+from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.rest.backend import Backend, Handler
+from ig_sdk.simulator.rest.paging import ISO, in_order, page_of, read_time
+from ig_sdk.simulator.rest.request import Call, Reply, whole
+from ig_sdk.types import Resolution
+
+_MALFORMED = "error.malformed.date"
+_V1 = "%Y:%m:%d-%H:%M:%S"
+_V2 = "%Y-%m-%d %H:%M:%S"
+_V2_SHOWN = "%Y/%m/%d %H:%M:%S"
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which candles are asked for: a span, or the latest few of it."""
+
+    epic: str
+    resolution: str
+    first: datetime | None = None
+    last: datetime | None = None
+    count: int | None = None
+
+
+def _points(backend: Backend, call: Call) -> Reply:
+    epic, resolution, count = call.params
+    return _whole(backend, call, _Wanted(epic, resolution, count=whole(count, 0, low=1)))
+
+
+def _range_v1(backend: Backend, call: Call) -> Reply:
+    epic, resolution = call.params
+    ends = [call.query.get(name) for name in ("startdate", "enddate")]
+    return _whole(backend, call, _Wanted(epic, resolution, *_span(ends, _V1)))
+
+
+def _range_v2(backend: Backend, call: Call) -> Reply:
+    epic, resolution, *ends = call.params
+    return _whole(backend, call, _Wanted(epic, resolution, *_span(ends, _V2)))
+
+
+def _span(ends: Sequence[str | None], form: str) -> tuple[datetime, datetime]:
+    start, end = (read_time(text or "", form, code=_MALFORMED) for text in ends)
+    return in_order(start, end, code="error.invalid.daterange")
+
+
+def _whole(backend: Backend, call: Call, wanted: _Wanted) -> Reply:
+    rows = _rows(backend, wanted)
+    points = backend.book.spend_points(call.owner.account_id, len(rows))
+    shown = _candle_v1 if call.version == 1 else _candle_v2
+    return Reply(body=_body(wanted, rows, shown) | {"allowance": _allowance(points)})
+
+
+def _prices_v3(backend: Backend, call: Call) -> Reply:
+    query = call.query
+    ends = {name: read_time(query[name], ISO, code=_MALFORMED) for name in ("from", "to") if query.get(name)}
+    first, last = ends.get("from"), ends.get("to")
+    if first is not None and last is not None:
+        in_order(first, last, code="error.invalid.daterange")
+    # A number of candles is ignored beside a beginning.
+    count = whole(query.get("max"), 10, low=1) if first is None else None
+    wanted = _Wanted(call.params[0], query.get("resolution") or "MINUTE", first, last, count)
+    shown, metadata = page_of(_rows(backend, wanted), query)
+    points = backend.book.spend_points(call.owner.account_id, len(shown))
+    return Reply(body=_body(wanted, shown, _candle_v3) | {"metadata": {"allowance": _allowance(points), **metadata}})
+
+
+def _rows(backend: Backend, wanted: _Wanted) -> list[Row]:
+    if wanted.epic not in instruments():
+        raise Refused("error.unsupported.epic")
+    if wanted.resolution not in Resolution.__members__:
+        raise Refused("invalid.input")
+    return backend.past.rows(
+        wanted.epic,
+        wanted.resolution,
+        now=backend.clock.now(),
+        first=wanted.first,
+        last=wanted.last,
+        count=wanted.count,
+    )
+
+
+def _body(wanted: _Wanted, rows: Sequence[Row], shown: Callable[[PastCandle], Any]) -> dict[str, Any]:
+    return {"prices": [shown(candle_of(each)) for each in rows], "instrumentType": instruments()[wanted.epic].kind}
+
+
+def _candle_v1(candle: PastCandle) -> dict[str, Any]:
+    return {"snapshotTime": f"{candle.opens_at:%Y:%m:%d-%H:%M:%S}", **_quotes(candle)}
+
+
+def _candle_v2(candle: PastCandle) -> dict[str, Any]:
+    return {"snapshotTime": candle.opens_at.strftime(_V2_SHOWN), **_quotes(candle)}
+
+
+def _candle_v3(candle: PastCandle) -> dict[str, Any]:
+    # The simulated client lives in UTC: both times are the same.
+    times = {"snapshotTime": candle.opens_at.strftime(_V2_SHOWN), "snapshotTimeUTC": candle.opens_at.strftime(ISO)}
+    return {**times, **_quotes(candle)}
+
+
+def _quotes(candle: PastCandle) -> dict[str, Any]:
+    opened, high, low, close = (
+        {"bid": bid, "ask": offer, "lastTraded": None} for bid, offer in zip(candle.bid, candle.offer, strict=True)
+    )
+    return {
+        "openPrice": opened,
+        "closePrice": close,
+        "highPrice": high,
+        "lowPrice": low,
+        "lastTradedVolume": candle.volume,
+    }
+
+
+def _allowance(points: Points) -> dict[str, int]:
+    return {
+        "remainingAllowance": points.left,
+        "totalAllowance": points.total,
+        "allowanceExpiry": points.expires_s,
+    }
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "prices.range.v1": _range_v1,
+    "prices.range.v2": _range_v2,
+    "prices.points.v1": _points,
+    "prices.points.v2": _points,
+    "prices.v3": _prices_v3,
+}

@@ -1,0 +1,116 @@
+"""Times and pages of queries and replies, as the history endpoints share them.
+
+Source:
+    REST.md section 4 (formats, paging).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeVar
+
+from ig_sdk.simulator.accounts.logins import Refused
+from ig_sdk.simulator.rest.request import whole
+
+T = TypeVar("T")
+
+ISO = "%Y-%m-%dT%H:%M:%S"
+_DAY = "%Y-%m-%d"
+# Some centuries: more than there is, and no further than the calendar goes.
+_LONGEST_MS = 10**13
+
+
+def read_time(text: str, *formats: str, code: str) -> datetime:
+    """Return a time (UTC) that is written in one of ``formats``.
+
+    Raises:
+        Refused: It is not, or such a time is none; with ``code``.
+    """
+    for form in formats:
+        with suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=timezone.utc)
+    raise Refused(code)
+
+
+def read_end(text: str, *, code: str) -> datetime:
+    """Return the end of a span: ISO seconds, or a bare date, which means the end of that day.
+
+    Raises:
+        Refused: It is no time; with ``code``.
+    """
+    time = read_time(text, ISO, _DAY, code=code)
+    # Times are told to the second: what happened within the last one belongs to it.
+    return time + (timedelta(days=1) if len(text) <= len("yyyy-mm-dd") else timedelta(seconds=1)) - timedelta.resolution
+
+
+def read_start(text: str, *, code: str) -> datetime:
+    """Return the beginning of a span: ISO seconds or a bare date.
+
+    Raises:
+        Refused: It is no time; with ``code``.
+    """
+    return read_time(text, ISO, _DAY, code=code)
+
+
+def span_before(now: datetime, text: str) -> tuple[datetime, datetime]:
+    """Return the span of so many milliseconds up to now (v1 paths).
+
+    Raises:
+        Refused: It is no such number.
+    """
+    return now - timedelta(milliseconds=whole(text, 0, low=1, high=_LONGEST_MS)), now
+
+
+def days(first: str, last: str) -> tuple[datetime, datetime]:
+    """Return the span of whole days, ``dd-MM-yyyy`` (v1 paths).
+
+    Raises:
+        Refused: They are no days in that order.
+    """
+    code = "error.request.invalid.date-range"
+    start, end = (read_time(text, "%d-%m-%Y", code=code) for text in (first, last))
+    return in_order(start, end + timedelta(days=1) - timedelta.resolution, code=code)
+
+
+def span_of(query: Mapping[str, str], now: datetime) -> tuple[datetime, datetime]:
+    """Return the span that a query of v2 names: ``from`` and ``to``, or ``maxSpanSeconds`` back.
+
+    Raises:
+        Refused: It names none.
+    """
+    code = "error.request.invalid.date-range"
+    end = read_end(query["to"], code=code) if query.get("to") else now
+    if query.get("from"):
+        return in_order(read_start(query["from"], code=code), end, code=code)
+    return end - timedelta(seconds=whole(query.get("maxSpanSeconds"), 600, high=10**9)), end
+
+
+def in_order(start: datetime, end: datetime, *, code: str) -> tuple[datetime, datetime]:
+    """Return both ends of a span.
+
+    Raises:
+        Refused: It ends before it begins; with ``code``.
+    """
+    if end < start:
+        raise Refused(code)
+    return start, end
+
+
+def page_of(rows: Sequence[T], query: Mapping[str, str]) -> tuple[Sequence[T], dict[str, Any]]:
+    """Return the rows of one numbered page, and the ``metadata`` that goes with it.
+
+    Pages count from 1; a ``pageSize`` of 0 is one page of everything, and is told as the number of rows.
+
+    Raises:
+        Refused: The query names no page.
+    """
+    size = whole(query.get("pageSize"), 20, code="error.request.invalid.page-size")
+    number = whole(query.get("pageNumber"), 1, low=1)
+    if size == 0:
+        shown, size, pages = rows if number == 1 else rows[:0], len(rows), 1
+    else:
+        shown, pages = rows[(number - 1) * size : number * size], -(-len(rows) // size)
+    page = {"pageSize": size, "pageNumber": number, "totalPages": pages}
+    return shown, {"size": len(rows), "pageData": page}

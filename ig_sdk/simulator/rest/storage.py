@@ -1,0 +1,183 @@
+"""What the REST API keeps for its callers beside deals: watchlists and quotes of costs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import count
+
+from ig_sdk.simulator.accounts.logins import Refused
+from ig_sdk.simulator.reference.world import WatchlistSeed, watchlists
+
+# Nobody needs more; a client that makes lists for ever must not fill the memory.
+_MOST_LISTS = 200
+_MOST_EPICS = 500
+_MOST_QUOTES = 1_000
+
+
+class Watchlists:
+    """The watchlists of every account, which begin with those of a new client.
+
+    Threading:
+        Safe from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lists: dict[str, dict[str, WatchlistSeed]] = {}
+        self._serial = count(6_000_001)
+
+    def all(self, account_id: str) -> list[WatchlistSeed]:
+        """Return the lists of an account."""
+        with self._lock:
+            return list(self._of(account_id).values())
+
+    def get(self, account_id: str, list_id: str) -> WatchlistSeed:
+        """Return one list.
+
+        Raises:
+            Refused: There is none such.
+        """
+        with self._lock:
+            return self._found(account_id, list_id)
+
+    def create(self, account_id: str, name: str, epics: Sequence[str]) -> str:
+        """Make a list and return its id.
+
+        Raises:
+            Refused: The name is taken, or there are too many.
+        """
+        with self._lock:
+            lists = self._of(account_id)
+            if any(each.name == name for each in lists.values()):
+                raise Refused("error.watchlists.management.duplicate-name")
+            if len(lists) >= _MOST_LISTS:
+                raise Refused("error.watchlists.management.error")
+            list_id = str(next(self._serial))
+            own = tuple(dict.fromkeys(epics))[:_MOST_EPICS]
+            lists[list_id] = WatchlistSeed(
+                list_id, name, editable=True, deleteable=True, default_system=False, epics=own
+            )
+            return list_id
+
+    def delete(self, account_id: str, list_id: str) -> None:
+        """Forget a list.
+
+        Raises:
+            Refused: There is none such, or it is one of IG's.
+        """
+        with self._lock:
+            found = self._of(account_id).get(list_id)
+            if found is None:
+                raise Refused("error.watchlists.management.watchlist-not-found")
+            if not found.deleteable:
+                raise Refused("error.watchlists.management.cannot-delete-watchlist")
+            del self._of(account_id)[list_id]
+
+    def add(self, account_id: str, list_id: str, epic: str) -> None:
+        """Put a market on a list; one that is there already stays once.
+
+        Raises:
+            Refused: There is no such list, or it cannot be edited.
+        """
+        with self._lock:
+            found = self._editable(account_id, list_id)
+            epics = tuple(dict.fromkeys((*found.epics, epic)))[:_MOST_EPICS]
+            self._of(account_id)[list_id] = replace(found, epics=epics)
+
+    def remove(self, account_id: str, list_id: str, epic: str) -> None:
+        """Take a market off a list; one that is not there is no fault.
+
+        Raises:
+            Refused: There is no such list, or it cannot be edited.
+        """
+        with self._lock:
+            found = self._editable(account_id, list_id)
+            epics = tuple(each for each in found.epics if each != epic)
+            self._of(account_id)[list_id] = replace(found, epics=epics)
+
+    # ---- under the lock
+
+    def _of(self, account_id: str) -> dict[str, WatchlistSeed]:
+        if account_id not in self._lists:
+            self._lists[account_id] = {each.watchlist_id: each for each in watchlists()}
+        return self._lists[account_id]
+
+    def _found(self, account_id: str, list_id: str) -> WatchlistSeed:
+        found = self._of(account_id).get(list_id)
+        if found is None:
+            raise Refused("error.invalid.watchlist")
+        return found
+
+    def _editable(self, account_id: str, list_id: str) -> WatchlistSeed:
+        found = self._found(account_id, list_id)
+        if not found.editable:
+            raise Refused("error.watchlists.management.error")
+        return found
+
+
+@dataclass(frozen=True)
+class CostQuote:
+    """One indicative quote of costs.
+
+    Attributes:
+        reference: Names it.
+        account_id: For whom.
+        at: When it was given, aware UTC.
+        kind: ``"OPEN"``, ``"CLOSE"`` or ``"EDIT"``.
+        direction: Side, if it was said.
+        market: Name of the market.
+        lines: The costs in words, for the document.
+    """
+
+    reference: str
+    account_id: str
+    at: datetime
+    kind: str
+    direction: str | None
+    market: str
+    lines: tuple[str, ...]
+
+
+class CostQuotes:
+    """The quotes that were given, the latest of them.
+
+    Threading:
+        Safe from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._quotes: dict[str, CostQuote] = {}
+        self._serial = count(1)
+
+    def next_reference(self) -> str:
+        """Return a reference that was not used yet."""
+        return f"ICQ{next(self._serial):012d}"
+
+    def keep(self, quote: CostQuote) -> None:
+        """Remember a quote; the oldest goes when there are too many."""
+        with self._lock:
+            self._quotes[quote.reference] = quote
+            while len(self._quotes) > _MOST_QUOTES:
+                del self._quotes[next(iter(self._quotes))]
+
+    def get(self, account_id: str, reference: str) -> CostQuote:
+        """Return one quote.
+
+        Raises:
+            Refused: There is none such.
+        """
+        with self._lock:
+            quote = self._quotes.get(reference)
+        if quote is None or quote.account_id != account_id:
+            raise Refused("public-api.costs-and-charges.indicative-quote-reference-not-found")
+        return quote
+
+    def between(self, account_id: str, first: datetime, last: datetime) -> list[CostQuote]:
+        """Return the quotes of an account in a span of time, newest first."""
+        with self._lock:
+            quotes = [each for each in self._quotes.values() if each.account_id == account_id]
+        return [each for each in reversed(quotes) if first <= each.at <= last]

@@ -1,0 +1,242 @@
+"""Where the dispatch thread hands in what it hears of some markets' prices."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ig_sdk.clock import Clock
+from ig_sdk.errors import StreamError, SubscriptionRefused
+from ig_sdk.logs import get_logger
+from ig_sdk.streaming.buffer import Dropped, LaneBuffer, Overflow
+from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, Stale, UpdatesLost
+from ig_sdk.streaming.prices.feeds import PriceFeed, PriceRow, TickDecoder, refusal
+from ig_sdk.streaming.prices.silence import SilenceWatch
+from ig_sdk.types import Tick
+
+_log = get_logger("prices")
+# Events and errors share one lane: they are few, and a flood of ticks must not push them out.
+_EVENTS = ""
+_EVENTS_KEPT = 1_000
+
+OnTick = Callable[[Tick], object]
+OnEvent = Callable[[PriceEvent | StreamError], object]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceCounts:
+    """What one market's stream has counted so far.
+
+    Attributes:
+        ticks: Ticks decoded.
+        lost: Ticks dropped, by IG or here, because somebody was too slow.
+        incomplete: Updates held back because bid, offer or time was absent.
+        undecodable: Updates held back because a value was no number.
+        repeated: Snapshots that told the last tick again.
+    """
+
+    ticks: int = 0
+    lost: int = 0
+    incomplete: int = 0
+    undecodable: int = 0
+    repeated: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamOptions:
+    """How a price stream treats its reader.
+
+    Attributes:
+        on_tick: Callback for each tick; without it the stream is an iterator.
+        on_event: Callback for each event and error.
+        events: Whether the iterator yields events between the ticks.
+        overflow: What a full buffer does.
+        capacity: Ticks kept of each market.
+        patience_s: How long a market may be silent before it is told.
+    """
+
+    on_tick: OnTick | None = None
+    on_event: OnEvent | None = None
+    events: bool = False
+    overflow: Overflow = "drop_oldest"
+    capacity: int = 10_000
+    patience_s: float = 30.0
+
+
+class _Market:
+    """One epic of a stream."""
+
+    __slots__ = ("accepted", "decoder", "lost", "refused", "ticks")
+
+    def __init__(self, epic: str, feed: PriceFeed) -> None:
+        self.decoder = TickDecoder(epic, feed)
+        self.accepted = False
+        self.ticks = 0
+        self.lost = 0
+        self.refused: SubscriptionRefused | None = None
+
+    def counts(self) -> PriceCounts:
+        decoder = self.decoder
+        return PriceCounts(self.ticks, self.lost, decoder.incomplete, decoder.undecodable, decoder.repeated)
+
+
+class PriceIntake:
+    """Decodes, counts, notices silence, and passes everything on in order: to the buffer or to the callbacks.
+
+    Attributes:
+        callback_errors: Exceptions that the callbacks raised; each was logged and stopped nothing.
+
+    Threading:
+        The methods that take news are called by the dispatch thread, one at a time; :meth:`take` by the readers.
+    """
+
+    def __init__(self, epics: Sequence[str], feed: PriceFeed, options: StreamOptions, clock: Clock) -> None:
+        self._options = options
+        self._clock = clock
+        self._markets = {epic: _Market(epic, feed) for epic in epics}
+        self._buffer: LaneBuffer[Tick | PriceEvent | StreamError] = LaneBuffer(
+            options.capacity, overflow=options.overflow, clock=clock
+        )
+        self._watch = SilenceWatch(options.patience_s)
+        self._closed = threading.Event()
+        self.callback_errors = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing waits to be read and nothing will come."""
+        return self._buffer.ended
+
+    def counts(self) -> dict[str, PriceCounts]:
+        """Return what was counted so far, by epic."""
+        return {epic: market.counts() for epic, market in self._markets.items()}
+
+    def refused(self) -> dict[str, SubscriptionRefused]:
+        """Return the markets that IG refused, with its error."""
+        return {epic: market.refused for epic, market in self._markets.items() if market.refused is not None}
+
+    # -- news ----------------------------------------------------------------------------------------------------
+
+    def accepted(self, epic: str) -> None:
+        """Note that IG accepted the subscription to ``epic``."""
+        self._markets[epic].accepted = True
+        self._watch.asked(epic, self._clock.monotonic())
+
+    def row(self, epic: str, row: PriceRow) -> None:
+        """Take an update of ``epic``."""
+        market = self._markets[epic]
+        now = self._clock.monotonic()
+        if now >= self._watch.due:
+            self._tell_silence(now)
+        self._watch.heard(epic, now)
+        tick = market.decoder.decode(row, self._clock.now())
+        if tick is None or self._closed.is_set():
+            return
+        market.ticks += 1
+        if self._options.on_tick is None:
+            self._buffer.put(epic, tick)
+        else:
+            self._call(self._options.on_tick, tick)
+
+    def lost(self, epic: str, count: int, *, where: str) -> None:
+        """Note that updates of ``epic`` were dropped before they came here."""
+        self._markets[epic].lost += count
+        self._tell(UpdatesLost(epic, count, self._clock.now(), where))
+
+    def refuse(self, epic: str, code: int | None, message: str) -> None:
+        """Note that IG refused ``epic``; the last market to go ends the stream."""
+        error = refusal(epic, code, message)
+        self._markets[epic].refused = error
+        self._watch.forget(epic)
+        self._tell_error(error)
+        if len(self.refused()) == len(self._markets):
+            self._buffer.end()
+
+    def stalled(self) -> None:
+        """Note that the connection itself is silent."""
+        self._tell_silence(self._clock.monotonic(), at_once=True)
+
+    def reconnected(self, continuity: str, away_s: float | None, reason: str) -> None:
+        """Note that the connection is back, with or without a gap."""
+        if continuity == "replaced":
+            for epic, market in self._markets.items():
+                if market.accepted and market.refused is None:
+                    self._tell(Gap(epic, away_s, self._clock.now(), reason))
+        self._tell(Reconnected(continuity, away_s, self._clock.now()))
+
+    def fail(self, error: StreamError) -> None:
+        """End the stream with ``error``; what waits can still be read before it."""
+        self._tell_error(error)
+        self._buffer.end()
+
+    def close(self) -> None:
+        """Discard what waits and take nothing more; wakes every reader and writer."""
+        self._closed.set()
+        self._buffer.close()
+
+    def _tell_silence(self, now: float, *, at_once: bool = False) -> None:
+        for silence in self._watch.check(now, at_once=at_once):
+            kind = Mute if silence.kind == "mute" else Stale
+            self._tell(kind(silence.epic, silence.seconds, self._clock.now()))
+
+    def _tell(self, event: PriceEvent) -> None:
+        _log.info("%s", event)
+        if self._closed.is_set():
+            return
+        if self._options.on_event is not None:
+            self._call(self._options.on_event, event)
+        elif self._options.events and self._options.on_tick is None:
+            self._buffer.put(_EVENTS, event, capacity=_EVENTS_KEPT)
+
+    def _tell_error(self, error: StreamError) -> None:
+        _log.error("%s", error)
+        if self._closed.is_set():
+            return
+        if self._options.on_event is not None:
+            self._call(self._options.on_event, error)
+        if self._options.on_tick is None:
+            self._buffer.put(_EVENTS, error, capacity=_EVENTS_KEPT)
+
+    def _call(self, callback: Callable[..., object], news: object) -> None:
+        try:
+            callback(news)
+        except Exception:  # noqa: BLE001 -- the callback is not ours
+            self.callback_errors += 1
+            _log.exception("a callback of a price stream raised; the stream goes on")
+
+    # -- for the reader ------------------------------------------------------------------------------------------
+
+    def take(self, timeout: float) -> Tick | PriceEvent | None:
+        """Return the next tick or event, or ``None`` when none came in time or the stream has ended.
+
+        Raises:
+            StreamError: A market was refused, or the stream has failed.
+        """
+        deadline = self._clock.monotonic() + timeout
+        while True:
+            now = self._clock.monotonic()
+            if now >= self._watch.due:
+                self._tell_silence(now)
+            # A market accepted meanwhile cannot be due before its patience has passed: so long is no look too late.
+            step = min(deadline - now, self._watch.due - now, self._options.patience_s)
+            entry = self._buffer.take(max(step, 0.0))
+            if entry is not None:
+                item = self._readable(*entry)
+                if item is not None:
+                    return item
+            elif self._buffer.ended or self._clock.monotonic() >= deadline:
+                return None
+
+    def _readable(self, epic: str, item: Tick | PriceEvent | StreamError | Dropped) -> Tick | PriceEvent | None:
+        if isinstance(item, StreamError):
+            raise item
+        if not isinstance(item, Dropped):
+            return item
+        if epic == _EVENTS:
+            _log.warning("%d events of a price stream were never read", item.count)
+            return None
+        self._markets[epic].lost += item.count
+        lost = UpdatesLost(epic, item.count, self._clock.now())
+        if self._options.on_event is not None:
+            self._call(self._options.on_event, lost)
+        return lost if self._options.events else None

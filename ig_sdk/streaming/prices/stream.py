@@ -1,0 +1,103 @@
+"""Prices of some markets: as an iterator with a bounded buffer, or as callbacks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+from ig_sdk.errors import SubscriptionRefused, UsageError
+from ig_sdk.streaming.events import PriceEvent
+from ig_sdk.streaming.prices.intake import PriceCounts, PriceIntake
+from ig_sdk.types import Tick
+
+
+class PriceStream:
+    """Ticks of some markets, in the order in which they arrived; ``IGStream.prices`` makes it.
+
+    Iterate it, or call :meth:`poll`; opened with ``on_tick=`` the ticks go to the callback instead. A market that IG
+    refuses raises ``SubscriptionRefused`` once from the iterator (and goes to ``on_event``); iterate on, and the other
+    markets go on. The iterator ends when the stream is closed or no market is left.
+
+    Threading:
+        Safe from any thread. Callbacks run on the stream's dispatch thread, never under a lock.
+    """
+
+    def __init__(self, intake: PriceIntake, *, iterates: bool, on_close: Callable[[PriceStream], None]) -> None:
+        self._intake = intake
+        self._iterates = iterates
+        self._on_close = on_close
+        self._closed = threading.Event()
+
+    @property
+    def epics(self) -> tuple[str, ...]:
+        """The markets, as epics, in the order asked for."""
+        return tuple(self._intake.counts())
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing waits to be read and nothing will come."""
+        return self._intake.ended
+
+    @property
+    def counts(self) -> Mapping[str, PriceCounts]:
+        """What was counted so far, by epic."""
+        return self._intake.counts()
+
+    @property
+    def refused(self) -> Mapping[str, SubscriptionRefused]:
+        """The markets that IG refused, with its error."""
+        return self._intake.refused()
+
+    @property
+    def callback_errors(self) -> int:
+        """How many exceptions the callbacks raised; each was logged and stopped nothing."""
+        return self._intake.callback_errors
+
+    def poll(self, timeout: float) -> Tick | PriceEvent | None:
+        """Return the next tick (or event, with ``events=True``), or ``None`` when none came.
+
+        Args:
+            timeout: Seconds to wait. After ``None``, :attr:`ended` tells whether anything can still come.
+
+        Raises:
+            StreamError: IG refused a market, or the stream has failed.
+            UsageError: The stream has callbacks instead.
+        """
+        if not self._iterates:
+            raise UsageError("this stream gives its ticks to on_tick; open it without on_tick to iterate")
+        return self._intake.take(timeout)
+
+    def __iter__(self) -> PriceStream:
+        return self
+
+    def __next__(self) -> Tick | PriceEvent:
+        while True:
+            item = self.poll(_LONG_S)
+            if item is not None:
+                return item
+            if self._intake.ended:
+                raise StopIteration
+
+    def close(self) -> None:
+        """Unsubscribe and end the iterator; what was not read is discarded. Idempotent, from any thread."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._intake.close()
+            self._on_close(self)
+
+    def __repr__(self) -> str:
+        ticks = sum(counts.ticks for counts in self.counts.values())
+        return f"<PriceStream {' '.join(self.epics)}: {ticks} ticks{', ended' if self.ended else ''}>"
+
+    def __enter__(self) -> PriceStream:  # noqa: PYI034 -- Self needs Python 3.11
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+# A wait that an event always ends; the figure only keeps it from being endless should one be missed.
+_LONG_S = 60.0
