@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 
 LOG_CALLS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 # Programs rather than library code: they own their process.
@@ -242,10 +241,16 @@ def test_tests_say_what_must_hold(test_files):
     assert not mute
 
 
-def test_tests_have_names_of_their_own(test_files):
-    """No two test files share a name, so that a report names one file."""
-    names = Counter(source.path.name for source in test_files if source.path.name != "conftest.py")
-    assert not [name for name, count in names.items() if count > 1]
+def test_unit_tests_mirror_the_package(root):
+    """A unit test lies where its module lies, and bears its name, with a topic behind it if need be."""
+    homeless = []
+    for path in sorted((root / "tests" / "unit").rglob("test_*.py")):
+        folder = root / "ig_sdk" / path.parent.relative_to(root / "tests" / "unit")
+        words = path.stem.removeprefix("test_").split("_")
+        names = {prefix + "_".join(words[: end + 1]) for end in range(len(words)) for prefix in ("", "_")}
+        if not any((folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file() for name in names):
+            homeless.append(str(path.relative_to(root)))
+    assert not homeless
 
 
 def test_tests_mock_none_of_ours(test_files):
