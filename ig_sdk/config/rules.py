@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
+
+from ig_sdk.hosts import is_loopback
 
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
@@ -239,19 +239,6 @@ def versions() -> Rule:
 
 def _read_versions(text_: str) -> object:
     return [part.strip() for part in text_.split(",")]
-
-
-@functools.lru_cache(maxsize=64)  # asked for each request
-def is_loopback(host: str | None) -> bool:
-    """Whether a host names this machine itself."""
-    if not host:
-        return False
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def url(*schemes: str) -> Rule:

@@ -6,13 +6,13 @@ Source:
 
 from __future__ import annotations
 
-import ipaddress
 from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ig_sdk.errors import ConfigError
+from ig_sdk.hosts import is_loopback
 
 _PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 _SECURE: Final = ("wss", "https")
@@ -56,17 +56,6 @@ class Proxy:
     host: str
     port: int
     authorization: str = field(default="", repr=False)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` is this machine by its very name: 127.0.0.0/8, ::1 or localhost."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback
 
 
 def parse_address(url: str) -> Address:

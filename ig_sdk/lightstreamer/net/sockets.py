@@ -19,7 +19,8 @@ from typing import Final, NamedTuple
 from requests.certs import where as requests_bundle  # type: ignore[attr-defined]  # the stubs lack it
 
 from ig_sdk.errors import ConfigError
-from ig_sdk.lightstreamer.net.address import Address, Proxy, is_loopback
+from ig_sdk.hosts import is_loopback
+from ig_sdk.lightstreamer.net.address import Address, Proxy
 
 _READ_BYTES: Final = 64 * 1024  # more at once leaves the processor's cache before it is dispatched (measured)
 _MAX_UNSENT_BYTES: Final = 4 * 1024 * 1024

@@ -15,7 +15,7 @@ from ig_sdk.errors import (
     RateLimited,
     SessionExpired,
 )
-from ig_sdk.logs import redact
+from ig_sdk.redaction import redact
 from ig_sdk.rest.http.error_table import HINTS, MEANINGS
 
 # A login right after another one may be refused so; trying again cures it (REST.md section 2.1, observed).

@@ -13,7 +13,7 @@ from ig_sdk import _json, logs
 from ig_sdk.clock import Clock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import DecodeError, IGError, RateLimited, RequestTimeout, TransportError, UsageError
-from ig_sdk.rest.hidden import Hidden
+from ig_sdk.redaction import Hidden, redact
 from ig_sdk.rest.http import encode as outgoing
 from ig_sdk.rest.http.deadline import Budget
 from ig_sdk.rest.http.endpoint import Endpoint
@@ -301,7 +301,7 @@ class _Echoes:
         for secret in self._secrets():
             if secret and len(secret) >= 4:
                 text = text.replace(secret, "***")
-        return logs.redact(text)
+        return redact(text)
 
     def _secrets(self) -> tuple[str | None, ...]:
         config, call, sent = self._config, self._call, self._headers.values()

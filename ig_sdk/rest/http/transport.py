@@ -17,7 +17,6 @@ import urllib3
 from requests.structures import CaseInsensitiveDict
 
 from ig_sdk.clock import Clock, SystemClock
-from ig_sdk.config.rules import is_loopback
 from ig_sdk.errors import (
     ConfigError,
     ConnectFailed,
@@ -27,7 +26,8 @@ from ig_sdk.errors import (
     RequestTimeout,
     TransportError,
 )
-from ig_sdk.rest.hidden import Hidden
+from ig_sdk.hosts import is_loopback
+from ig_sdk.redaction import Hidden
 from ig_sdk.rest.http.connections import Flight, WatchedAdapter
 
 # A year of hourly candles is under 4 MB; whatever is larger than this is not an answer of IG.

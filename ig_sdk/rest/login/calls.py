@@ -18,7 +18,7 @@ from ig_sdk.errors import (
     RateLimited,
     SessionExpired,
 )
-from ig_sdk.rest.hidden import Hidden
+from ig_sdk.redaction import Hidden
 from ig_sdk.rest.http.deadline import Budget
 from ig_sdk.rest.http.error_codes import LOGIN_AGAIN
 from ig_sdk.rest.http.requestor import Reply, Requestor

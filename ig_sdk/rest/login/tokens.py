@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ig_sdk.errors import DecodeError
-from ig_sdk.rest.hidden import Hidden
+from ig_sdk.redaction import Hidden
 
 XST = "x-security-token"
 # What IG grants (REST.md section 2.2), for an answer that does not say.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ig_sdk.config import IGConfig
-from ig_sdk.config.rules import is_loopback
+from ig_sdk.hosts import is_loopback
 from ig_sdk.rest.http.endpoint import Endpoint
 
 # "A key's own numbers" (REST.md section 3).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ig_sdk.errors import ConfigError
-from ig_sdk.lightstreamer.net.address import is_loopback, parse_address, parse_proxy
+from ig_sdk.lightstreamer.net.address import parse_address, parse_proxy
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,6 @@ def test_host_header() -> None:
     assert parse_address("https://h").host_header == "h"
     assert parse_address("https://h:80").host_header == "h:80"
     assert parse_address("http://[::1]:81").host_header == "[::1]:81"
-
-
-def test_loopback() -> None:
-    """Only names that say so are loopback."""
-    assert is_loopback("127.0.0.1")
-    assert is_loopback("::1")
-    assert not is_loopback("::ffff:10.0.0.1")
-    assert not is_loopback("example.com")
 
 
 def test_proxy() -> None:
