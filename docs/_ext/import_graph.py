@@ -54,7 +54,11 @@ def layers(root: Path = ROOT) -> list[list[str]]:
 
 
 def imports(root: Path = ROOT) -> list[Import]:
-    """Return all imports between modules of the package, those for type checkers only left out."""
+    """Return all imports between modules of the package, those for type checkers included.
+
+    A package's ``__init__`` that names its public things for type checkers imports them lazily at run time: that is a door,
+    and counts as an import from the package to its parts like any other.
+    """
     files = module_files(root)
     found = []
     for name, path in files.items():
@@ -69,9 +73,6 @@ def _import_nodes(node: ast.AST, *, lazy: bool) -> Iterator[tuple[ast.Import | a
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.Import, ast.ImportFrom)):
             yield child, lazy
-        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            for other in child.orelse:
-                yield from _import_nodes(other, lazy=lazy)
         else:
             inside = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
             yield from _import_nodes(child, lazy=lazy or inside)
