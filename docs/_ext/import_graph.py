@@ -1,6 +1,6 @@
-"""The picture of imports: read from the package and from the contract in setup.cfg, drawn as SVG.
+"""The picture of imports and the table of folders: read from the package and from the contract in setup.cfg.
 
-Sphinx draws it at every build and ``tests/architecture`` checks it, so that the picture cannot grow old.
+Sphinx draws it at every build and ``tests/architecture`` checks it, so that neither can grow old.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def layers(root: Path = ROOT) -> list[list[str]]:
 def imports(root: Path = ROOT) -> list[Import]:
     """Return all imports between modules of the package, those for type checkers included.
 
-    A package's ``__init__`` that names its public things for type checkers imports them lazily at run time: that is a door,
-    and counts as an import from the package to its parts like any other.
+    An ``__init__`` that names its package's public things for type checkers imports them at run time when they are first
+    used, so these count too.
     """
     files = module_files(root)
     found = []
@@ -103,6 +103,23 @@ def area_edges(found: Iterable[Import]) -> set[tuple[str, str]]:
     """Return who imports whom among the boxes; the package's own ``__init__`` only re-exports and has no box."""
     pairs = {(area(edge.source), area(edge.target)) for edge in found}
     return {(source, target) for source, target in pairs if source and target and source != target}
+
+
+def folders(root: Path = ROOT) -> str:
+    """Return the tree of folders as a table in Markdown, each with the first sentence of its ``__init__``."""
+    lines = ["| folder | what lives there |", "|---|---|"]
+    for path in sorted((root / PACKAGE).rglob("__init__.py")):
+        folder = path.parent.relative_to(root).as_posix()
+        if folder != PACKAGE:
+            indent = "&emsp;" * (folder.count("/") - 1)
+            lines.append(f"| {indent}`{folder.removeprefix(f'{PACKAGE}/')}/` | {purpose(path)} |")
+    return "\n".join([*lines, ""])
+
+
+def purpose(path: Path) -> str:
+    """Return the first sentence of a module's docstring, on one line."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|").replace("``", "`")
 
 
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 128, 38, 26, 52, 16
@@ -179,10 +196,10 @@ def _arrow(start: tuple[float, float], end: tuple[float, float], *, style: str) 
 def _write(app: Any) -> None:
     folder = Path(app.srcdir) / "_build"
     folder.mkdir(exist_ok=True)
-    picture = draw(layers(), area_edges(imports()))
-    target = folder / "imports.svg"
-    if not target.exists() or target.read_text(encoding="utf-8") != picture:
-        target.write_text(picture, encoding="utf-8")
+    for name, text in (("imports.svg", draw(layers(), area_edges(imports()))), ("folders.md", folders())):
+        target = folder / name
+        if not target.exists() or target.read_text(encoding="utf-8") != text:
+            target.write_text(text, encoding="utf-8")
 
 
 def setup(app: Any) -> dict[str, bool]:

@@ -49,7 +49,8 @@ CALLS: dict[str, Call] = {
     "markets.list.v2": lambda ig: ig.markets.list(["EURUSD"]),
     "markets.get.v3": lambda ig: ig.markets.get("EURUSD"),
     "markets.get.v4": lambda ig: ig.markets.ladder("EURUSD"),
-    "prices.v3": lambda ig: ig.history.prices("EURUSD", "MINUTE", points=3),
+    # By force: the allowance that one drawn reply names would refuse the next call.
+    "prices.v3": lambda ig: ig.history.prices("EURUSD", "MINUTE", points=3, force=True),
     "watchlists.list.v1": lambda ig: ig.watchlists.list(),
     "watchlists.create.v1": lambda ig: ig.watchlists.create("mine", ["EURUSD"]),
     "watchlists.get.v1": lambda ig: ig.watchlists.get("1"),
