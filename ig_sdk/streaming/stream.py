@@ -22,9 +22,8 @@ from ig_sdk.lightstreamer import (
 from ig_sdk.logs import correlation, get_logger
 from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.streaming.buffer import Overflow
-from ig_sdk.streaming.item_listener import PriceListener
 from ig_sdk.streaming.prices.feeds import FEEDS, PriceFeed, epic_of
-from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceIntake, StreamOptions
+from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceIntake, PriceListener, ReaderOptions
 from ig_sdk.streaming.prices.stream import PriceStream
 
 _log = get_logger("prices")
@@ -180,7 +179,7 @@ class IGStream:
         wanted = list(dict.fromkeys(epic_of(name) for name in names))
         if not wanted:
             raise ValueError("prices() needs at least one market")
-        options = StreamOptions(
+        options = ReaderOptions(
             on_tick=on_tick,
             on_event=on_event,
             events=events,
@@ -199,7 +198,7 @@ class IGStream:
             raise
         return stream
 
-    def _add(self, epics: list[str], options: StreamOptions) -> tuple[PriceStream, _Opened]:
+    def _add(self, epics: list[str], options: ReaderOptions) -> tuple[PriceStream, _Opened]:
         feed = FEEDS[self._config.stream.price_source]
         intake = PriceIntake(epics, feed, options, self._clock)
         opened = _Opened(intake, feed, options.overflow)

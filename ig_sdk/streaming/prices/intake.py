@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from ig_sdk.clock import Clock
 from ig_sdk.errors import StreamError, SubscriptionRefused
+from ig_sdk.lightstreamer import ItemUpdate, Subscribed, SubscriptionError, SubscriptionListener
+from ig_sdk.lightstreamer import UpdatesLost as ItemUpdatesLost
 from ig_sdk.logs import get_logger
 from ig_sdk.streaming.buffer import Dropped, LaneBuffer, Overflow
 from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, Stale, UpdatesLost
@@ -44,7 +46,7 @@ class PriceCounts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamOptions:
+class ReaderOptions:
     """How a price stream treats its reader.
 
     Attributes:
@@ -91,7 +93,7 @@ class PriceIntake:
         The methods that take news are called by the dispatch thread, one at a time; :meth:`take` by the readers.
     """
 
-    def __init__(self, epics: Sequence[str], feed: PriceFeed, options: StreamOptions, clock: Clock) -> None:
+    def __init__(self, epics: Sequence[str], feed: PriceFeed, options: ReaderOptions, clock: Clock) -> None:
         self._options = options
         self._clock = clock
         self._markets = {epic: _Market(epic, feed) for epic in epics}
@@ -240,3 +242,29 @@ class PriceIntake:
         if self._options.on_event is not None:
             self._call(self._options.on_event, lost)
         return lost if self._options.events else None
+
+
+class PriceListener(SubscriptionListener):
+    """Passes the events of one market's subscription on to the intake of its stream."""
+
+    def __init__(self, epic: str, intake: PriceIntake) -> None:
+        self._epic = epic
+        self._intake = intake
+
+    def on_subscribed(self, event: Subscribed) -> None:
+        """The market was accepted: a first price should come."""
+        del event
+        self._intake.accepted(self._epic)
+
+    def on_update(self, update: ItemUpdate) -> None:
+        """A row came."""
+        self._intake.row(self._epic, update)
+
+    def on_updates_lost(self, event: ItemUpdatesLost) -> None:
+        """Rows are missing; without a position it was our own queue that dropped them."""
+        self._intake.lost(self._epic, event.count, where="server" if event.position else "client")
+
+    def on_error(self, event: SubscriptionError) -> None:
+        """The market was refused."""
+        if event.operation == "subscribe":
+            self._intake.refuse(self._epic, event.code, event.message)

@@ -8,7 +8,7 @@ from ig_sdk.clock import ManualClock
 from ig_sdk.errors import StreamEnded, SubscriptionRefused, UsageError
 from ig_sdk.streaming.events import Gap, Mute, Reconnected, Stale, UpdatesLost
 from ig_sdk.streaming.prices.feeds import PRICE_FEED
-from ig_sdk.streaming.prices.intake import PriceIntake, StreamOptions
+from ig_sdk.streaming.prices.intake import PriceIntake, ReaderOptions
 from ig_sdk.streaming.prices.stream import PriceStream
 from ig_sdk.types import Tick
 
@@ -24,7 +24,7 @@ def row(number: int, bid: str | None = "1.1") -> Row:
 
 
 def intake(*epics: str, clock: ManualClock | None = None, **options) -> PriceIntake:
-    return PriceIntake(epics or ("A",), PRICE_FEED, StreamOptions(**options), clock or ManualClock())
+    return PriceIntake(epics or ("A",), PRICE_FEED, ReaderOptions(**options), clock or ManualClock())
 
 
 def stream(source: PriceIntake, *, iterates: bool = True) -> PriceStream:
