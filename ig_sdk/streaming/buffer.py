@@ -16,7 +16,7 @@ Overflow = Literal["drop_oldest", "block"]
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Stands where items of a lane were dropped.
+    """Takes the place of items of a lane that were dropped.
 
     Attributes:
         count: How many.
@@ -26,7 +26,7 @@ class Dropped:
 
 
 class _Lane(Generic[Item]):
-    """What waits of one market: numbered items, and how many were dropped before the first of them."""
+    """Unread items of one market, numbered, and how many were dropped before the first of them."""
 
     __slots__ = ("items", "lost")
 
@@ -36,15 +36,15 @@ class _Lane(Generic[Item]):
 
 
 class LaneBuffer(Generic[Item]):
-    """A queue that keeps the order of everything, yet bounds each market for itself.
+    """A queue that keeps the order of all items but limits each market by itself.
 
-    A busy market that overflows drops (or blocks on) its own oldest items; a quiet one loses nothing to it.
+    A busy market that overflows drops (or waits for) its own items; a quiet one loses nothing.
 
     Args:
         capacity: Items kept of each lane.
-        overflow: ``"drop_oldest"``: a full lane loses its oldest item; a ``Dropped`` stands there instead.
+        overflow: ``"drop_oldest"``: a full lane loses its oldest item; a ``Dropped`` takes its place.
             ``"block"``: :meth:`put` waits until the reader has made room, or the buffer is closed.
-        clock: Whose time the waits follow.
+        clock: Time for the waits.
 
     Threading:
         Safe from any thread; the lock is a leaf. :meth:`end` and :meth:`close` wake every wait.
@@ -56,8 +56,8 @@ class LaneBuffer(Generic[Item]):
         self._clock = clock
         self._lock = threading.Lock()
         self._lanes: dict[str, _Lane[Item]] = {}
-        # (number of the lane's first item, its name): one entry a waiting lane, so the next item is found in
-        # O(log lanes). Dropping a first item makes an entry too small; it is put right when it comes up.
+        # (number of the lane's first item, its name): one entry for each lane with items, so the next item is found in
+        # O(log lanes). Dropping a first item makes an entry too small; it is corrected when it comes up.
         self._heads: list[tuple[int, str]] = []
         self._number = 0
         self._ended = False
@@ -66,13 +66,13 @@ class LaneBuffer(Generic[Item]):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing waits and nothing will come."""
+        """Whether everything was read and nothing more will come."""
         with self._lock:
             return self._ended and not self._heads
 
     @property
     def depth(self) -> int:
-        """How many items wait."""
+        """How many items are unread."""
         with self._lock:
             return sum(len(lane.items) for lane in self._lanes.values())
 
@@ -82,7 +82,7 @@ class LaneBuffer(Generic[Item]):
         Args:
             name: The lane.
             item: What to append.
-            capacity: The lane's own, where it is larger than the buffer's.
+            capacity: The lane's own, if it is larger than the buffer's.
         """
         capacity = max(capacity, self._capacity)
         while True:
@@ -148,19 +148,19 @@ class LaneBuffer(Generic[Item]):
             heapreplace(heads, (lane.items[0][0], name))
         else:
             heappop(heads)
-        # Half empty before a blocked writer goes on: one switch of threads for many items.
+        # A blocked writer goes on when the lane is half empty: one thread switch for many items.
         if self._block and len(lane.items) <= self._capacity // 2:
             self._room.set()
         return name, item
 
     def end(self) -> None:
-        """Take nothing more; what waits can still be read."""
+        """Take nothing more; unread items can still be read."""
         with self._lock:
             self._ended = True
         self._wake()
 
     def close(self) -> None:
-        """Take nothing more and discard what waits."""
+        """Take nothing more and discard the unread items."""
         with self._lock:
             self._ended = True
             self._heads.clear()
@@ -172,5 +172,5 @@ class LaneBuffer(Generic[Item]):
         self._room.set()
 
 
-# A wait that is always ended by an event; the figure only keeps it from being endless should one be missed.
+# An event ends this wait; the limit is a safety net in case one is missed.
 _LONG_S = 60.0

@@ -1,4 +1,4 @@
-"""What a price stream tells besides ticks: one frozen event each, in order with them."""
+"""What a price stream reports besides ticks: one frozen event each, in order with them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A market that had prices has been silent for long; told once for each silence.
+    """A market that had prices has been silent for too long; reported once for each silence.
 
     Attributes:
         epic: The market.
@@ -40,11 +40,11 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """A subscription was accepted, but no first price came; told once for each subscription.
+    """A subscription was accepted, but no first price came; reported once for each subscription.
 
     Attributes:
         epic: The market.
-        seconds: How long it has been waited for.
+        seconds: How long nothing has come.
         at: When it was noticed, aware UTC.
     """
 
@@ -55,12 +55,12 @@ class Mute:
 
 @dataclass(frozen=True, slots=True)
 class UpdatesLost:
-    """Ticks of one market were dropped; the next tick follows the hole.
+    """Ticks of one market were dropped; the next tick comes after the hole.
 
     Attributes:
         epic: The market.
         count: How many.
-        at: When it was told, aware UTC.
+        at: When it was reported, aware UTC.
         where: ``"server"`` (IG dropped them) or ``"client"`` (the reader here was too slow).
     """
 
@@ -72,7 +72,7 @@ class UpdatesLost:
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """The connection is back; the subscriptions live on.
+    """The connection is back; the subscriptions go on.
 
     Attributes:
         continuity: ``"resumed"`` or ``"recovered"`` (nothing was lost) or ``"replaced"`` (a :class:`Gap` of each market

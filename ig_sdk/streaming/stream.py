@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, get_args
@@ -27,21 +27,22 @@ from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceIntake, PriceLi
 from ig_sdk.streaming.prices.stream import PriceStream
 
 _log = get_logger("prices")
-# IG-SPECIFICS.md section 5. More connections to get round it breach IG's terms, so there is one and it is counted.
+# IG-SPECIFICS.md section 5. More connections to get around the limit breach IG's terms: there is one, and its items
+# are counted.
 _ITEMS = 40
-# Keepalive that IG's servers grant (IG-SPECIFICS.md section 3), for reckoning with a configured stall time.
+# Keepalive that IG's servers grant (IG-SPECIFICS.md section 3), to subtract from a configured stall time.
 _KEEPALIVE_S = 5.0
 # Silence beyond it that means STALLED (IG-SPECIFICS.md section 10).
 _TOLERANCE_S = 2.0
-# A burst may bring so many rows in one read; a smaller queue before the buffers would drop them for no slow reader.
+# A burst may bring this many rows in one read; a smaller queue would drop them although no reader is slow.
 _SHORTEST_QUEUE = 1_000
 
 
 class Access(Protocol):
-    """Gives valid credentials, logging in when needed."""
+    """Gives valid credentials; logs in when needed."""
 
     def __call__(self, *, timeout: float | None = None, fresh: bool = False) -> StreamAccess:
-        """Return them; ``fresh`` logs in anew although there are tokens."""
+        """Return them; ``fresh`` logs in again although there are tokens."""
         ...
 
 
@@ -50,9 +51,9 @@ class StreamStatus:
     """State of the connection at one moment.
 
     Attributes:
-        status: As in ``ConnectionStatus``.
+        status: One of ``ConnectionStatus``.
         reason: Why, in one sentence.
-        since: When it became so, aware UTC.
+        since: Since when, aware UTC.
         reconnects: How often the connection came back so far.
         epics: Markets subscribed to now.
         protocol_version: TLCP version in use, or ``""`` while there is none.
@@ -66,7 +67,7 @@ class StreamStatus:
     protocol_version: str = ""
 
 
-class _Opened:
+class _OpenPrices:
     """A price stream and its subscriptions."""
 
     def __init__(self, intake: PriceIntake, feed: PriceFeed, overflow: Overflow) -> None:
@@ -76,7 +77,7 @@ class _Opened:
         self._overflow: Overflow = overflow
 
     def make(self, epic: str, account_id: str) -> Subscription:
-        """Make the subscription to a market, in the place of a former one."""
+        """Make the subscription to a market; it replaces an earlier one."""
         feed = self._feed
         # One for each market: IG refuses a whole subscription for one bad item (IG-SPECIFICS.md section 5).
         subscription = Subscription(
@@ -91,12 +92,12 @@ class _Opened:
         self.subscriptions[epic] = subscription
         return subscription
 
-    def move(self, account_id: str) -> list[tuple[Subscription, Subscription]]:
-        """Make those anew that name another account; return the old and the new ones."""
+    def switch_account(self, account_id: str) -> list[tuple[Subscription, Subscription]]:
+        """Replace the subscriptions that name another account; return each old one with its new one."""
         return [
-            (former, self.make(epic, account_id))
-            for epic, former in list(self.subscriptions.items())
-            if former.items != (self._feed.item(epic, account_id),)
+            (old, self.make(epic, account_id))
+            for epic, old in list(self.subscriptions.items())
+            if old.items != (self._feed.item(epic, account_id),)
         ]
 
     def epics(self) -> list[str]:
@@ -106,20 +107,20 @@ class _Opened:
 
 
 class _ConnectionListener(ClientListener):
-    """Hears of the connection's state for its stream."""
+    """Passes changes of the connection's status on to its stream."""
 
-    def __init__(self, heard: Callable[[StatusChanged], None]) -> None:
-        self._heard = heard
+    def __init__(self, on_status: Callable[[StatusChanged], None]) -> None:
+        self._on_status = on_status
 
     def on_status(self, event: StatusChanged) -> None:
         """Pass the change on."""
-        self._heard(event)
+        self._on_status(event)
 
 
 class IGStream:
-    """IG's stream: one connection for everything; ``IGClient.stream`` makes it.
+    """IG's stream: one connection for everything; ``IGClient.stream()`` returns it.
 
-    The connection is made by the first :meth:`prices` (or :meth:`wait_connected`) and renewed by itself until
+    The first :meth:`prices` (or :meth:`wait_connected`) connects; the connection then renews itself until
     :meth:`close`; each new session asks for valid tokens, which may log in again.
 
     Args:
@@ -138,9 +139,17 @@ class IGStream:
         self._lock = threading.Lock()
         self._client: LightstreamerClient | None = None
         self._account_id = ""
-        self._opened: dict[PriceStream, _Opened] = {}
+        self._opened: dict[PriceStream, _OpenPrices] = {}
         self._status_callbacks: tuple[Callable[[StatusChanged], object], ...] = ()
-        self._status = StreamStatus(ConnectionStatus.DISCONNECTED, "not connected yet", self._clock.now())
+        # The latest change that the dispatch thread reported; the client owns the status itself.
+        self._reported = StatusChanged(
+            ConnectionStatus.DISCONNECTED,
+            ConnectionStatus.DISCONNECTED,
+            "not connected yet",
+            self._clock.monotonic(),
+        )
+        self._since = self._clock.now()
+        self._reconnects = 0
         self._lost_because = ""
         self._closed = False
 
@@ -161,17 +170,17 @@ class IGStream:
         Args:
             epics: Markets, by epic or by the name of one of the five pairs (``"EURUSD"``).
             on_tick: Called with each tick; without it, iterate over what is returned.
-            overflow: When the reader is slower than the market: ``"drop_oldest"`` drops and tells (``UpdatesLost``);
+            overflow: When the reader is slower than the market: ``"drop_oldest"`` drops and says so (``UpdatesLost``);
                 ``"block"`` makes the server wait, for replays and research.
             events: Whether the iterator yields ``Gap``, ``Stale``, ``Mute``, ``UpdatesLost`` and ``Reconnected`` too,
                 in order with the ticks.
-            on_event: Called with each of these, and with ``SubscriptionRefused`` and what ended the stream.
+            on_event: Called with each of these, with ``SubscriptionRefused``, and with the error that ended the stream.
             timeout: Seconds for the login, if one is needed; the configured ones unless given.
 
         Raises:
-            UsageError: No such epic can exist, the limit of subscriptions is reached, or the stream is closed.
+            UsageError: An epic is malformed, the limit of subscriptions is reached, or the stream is closed.
             IGError: The login failed.
-            ValueError: ``overflow`` is none of the two, or there is no epic.
+            ValueError: ``overflow`` is neither of the two, or there is no epic.
         """
         if overflow not in get_args(Overflow):
             raise ValueError(f"overflow must be 'drop_oldest' or 'block', not {overflow!r}")
@@ -198,10 +207,10 @@ class IGStream:
             raise
         return stream
 
-    def _add(self, epics: list[str], options: ReaderOptions) -> tuple[PriceStream, _Opened]:
+    def _add(self, epics: list[str], options: ReaderOptions) -> tuple[PriceStream, _OpenPrices]:
         feed = FEEDS[self._config.stream.price_source]
         intake = PriceIntake(epics, feed, options, self._clock)
-        opened = _Opened(intake, feed, options.overflow)
+        opened = _OpenPrices(intake, feed, options.overflow)
         stream = PriceStream(intake, iterates=options.on_tick is None, on_close=self._remove)
         with self._lock:
             self._check_room_locked(len(epics))
@@ -239,19 +248,19 @@ class IGStream:
         with self._lock:
             client = self._client
         if client is None:
-            # Outside the lock: this may log in. Errors of the login are the caller's to see.
+            # Outside the lock: this may log in. The caller sees the errors of the login.
             with correlation():  # one id for the login and for the threads of the connection
                 access = self._access(timeout=timeout)
                 made = self._make_client(access.endpoint)
             with self._lock:
                 if self._client is None and not self._closed:
                     self._client, self._account_id = made, access.account_id
-                    made.add_listener(_ConnectionListener(self._heard))
+                    made.add_listener(_ConnectionListener(self._status_changed))
                 client = self._client
             if client is not made:
                 made.close()
             if client is None:
-                raise UsageError("the stream was closed meanwhile")
+                raise UsageError("the stream was closed while it connected")
         client.connect()
         return client
 
@@ -280,36 +289,34 @@ class IGStream:
         client = self._client
         # CONERR 1 means stale tokens: a new login, once (IG-SPECIFICS.md section 8).
         access = self._access(fresh=client is not None and client.credentials_refused)
-        self._move(access.account_id)
+        self._follow_account(access.account_id)
         return access.user, access.password
 
-    def _move(self, account_id: str) -> None:
+    def _follow_account(self, account_id: str) -> None:
         """Follow a switch of the account: a session serves the one it was opened with (IG-SPECIFICS.md section 2)."""
         with self._lock:
             client = self._client
             if client is None or account_id == self._account_id:
                 return
             self._account_id = account_id
-            moved = [pair for opened in self._opened.values() for pair in opened.move(account_id)]
-        for former, following in moved:
-            if former.active:
-                client.unsubscribe(former)
-                client.subscribe(following)
+            moved = [pair for opened in self._opened.values() for pair in opened.switch_account(account_id)]
+        for old, new in moved:
+            if old.active:
+                client.unsubscribe(old)
+                client.subscribe(new)
 
-    def _heard(self, event: StatusChanged) -> None:
-        """Take a change of the connection's state: on the dispatch thread, in order with the ticks."""
+    def _status_changed(self, event: StatusChanged) -> None:
+        """Take a change of the connection's status: on the dispatch thread, in order with the ticks."""
         back = event.status is ConnectionStatus.CONNECTED and event.continuity not in (None, "new")
         with self._lock:
-            before = self._status
-            self._status = StreamStatus(
-                event.status,
-                event.reason,
-                before.since if event.status is before.status else self._clock.now(),
-                before.reconnects + (back and event.previous is not ConnectionStatus.STALLED),
-                protocol_version=event.version,
-            )
-            if event.status is ConnectionStatus.RECONNECTING and before.status is not event.status:
+            changed = event.status is not self._reported.status
+            self._reported = event
+            if changed:
+                self._since = self._clock.now()
+            if changed and event.status is ConnectionStatus.RECONNECTING:
                 self._lost_because = event.reason
+            if back and event.previous is not ConnectionStatus.STALLED:
+                self._reconnects += 1
             opened = list(self._opened.items())
             callbacks = self._status_callbacks
         for stream, each in opened:
@@ -327,7 +334,7 @@ class IGStream:
                 _log.exception("a status callback raised; the stream goes on")
 
     def wait_connected(self, timeout: float = 30.0) -> bool:
-        """Connect if that was not done, and wait until the session is up; return whether it is.
+        """Connect if needed, and wait until the session is up; return whether it is.
 
         Args:
             timeout: Seconds to wait, the login included.
@@ -342,18 +349,16 @@ class IGStream:
     def status(self) -> StreamStatus:
         """Return the state of the connection now."""
         with self._lock:
-            epics = dict.fromkeys(epic for opened in self._opened.values() for epic in opened.epics())
-            told = replace(self._status, epics=tuple(epics))
-            client = self._client
-        if client is None or client.status is told.status:
-            return told
-        # The connection is ahead of the dispatch thread, which has not told the change yet.
-        return replace(
-            told, status=client.status, reason="", since=self._clock.now(), protocol_version=client.protocol_version
-        )
+            epics = tuple(dict.fromkeys(epic for opened in self._opened.values() for epic in opened.epics()))
+            client, event, since, reconnects = self._client, self._reported, self._since, self._reconnects
+        status = event.status if client is None else client.status
+        if client is None or status is event.status:
+            return StreamStatus(status, event.reason, since, reconnects, epics, event.version)
+        # The dispatch thread has not reported this change yet.
+        return StreamStatus(status, "", self._clock.now(), reconnects, epics, client.protocol_version)
 
     def on_status(self, callback: Callable[[StatusChanged], object]) -> None:
-        """Call ``callback`` with a ``StatusChanged`` whenever the connection's state changes."""
+        """Call ``callback`` with a ``StatusChanged`` at each change of the connection's status."""
         with self._lock:
             self._status_callbacks += (callback,)
 

@@ -1,4 +1,4 @@
-"""IG's two price feeds, and their rows as :class:`~ig_sdk.types.Tick`.
+"""IG's two price feeds, and how their rows become :class:`~ig_sdk.types.Tick`; no I/O.
 
 Field lists are minimal: one field that IG does not publish for a market refuses the whole subscription
 (IG-SPECIFICS.md section 5). ``MARKET:`` items are retired and are never asked for (section 6).
@@ -15,7 +15,7 @@ from ig_sdk.errors import SubscriptionRefused, UsageError
 from ig_sdk.types import Tick, epic_for
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# What may stand in an item name: a blank would split the group, "|" and "," are the protocol's own.
+# Characters of an item name: a blank would split the group, "|" and "," belong to the protocol.
 _EPIC = re.compile(r"[A-Za-z0-9_.\-]+")
 
 
@@ -24,7 +24,7 @@ class PriceRow(Protocol):
 
     @property
     def is_snapshot(self) -> bool:
-        """Whether the row tells the state at subscription instead of a change."""
+        """Whether the row is the state at subscription instead of a change."""
         ...
 
     def get(self, name: str, /) -> str | None:
@@ -58,7 +58,7 @@ class PriceFeed:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The schema."""
+        """The fields to subscribe to."""
         names = (self.bid, self.offer, self.time)
         return names if self.status is None else (*names, self.status)
 
@@ -88,7 +88,7 @@ def epic_of(market: object) -> str:
     """Return the epic that ``market`` (an epic, or the name of one of the five pairs) means.
 
     Raises:
-        UsageError: It cannot stand in an item name; sent to the server it would name another item, or several.
+        UsageError: It cannot be part of an item name: the server would read it as another item, or as several.
     """
     epic = epic_for(market) if isinstance(market, str) else ""
     if not _EPIC.fullmatch(epic):
@@ -102,9 +102,9 @@ class TickDecoder:
     """Turns the rows of one market into ticks; invents nothing.
 
     Attributes:
-        incomplete: Rows held back because bid, offer or time was absent.
-        undecodable: Rows held back because a value was no number.
-        repeated: Snapshot rows that told the last tick again (after a resubscription).
+        incomplete: Rows held back because bid, offer or time was missing.
+        undecodable: Rows held back because a value was not a number.
+        repeated: Snapshot rows that repeated the last tick (after a resubscription).
     """
 
     __slots__ = ("_bid", "_epic", "_last", "_offer", "_status", "_time", "incomplete", "repeated", "undecodable")
@@ -118,7 +118,7 @@ class TickDecoder:
         self.repeated = 0
 
     def decode(self, row: PriceRow, received_at: datetime) -> Tick | None:
-        """Return the tick that ``row`` tells, or ``None`` when it tells none (counted).
+        """Return the tick in ``row``, or ``None`` when there is none (counted).
 
         Args:
             row: An update of the market's item.
@@ -129,8 +129,8 @@ class TickDecoder:
         if not bid or not offer or not time:
             self.incomplete += 1
             return None
-        told = (bid, offer, time)
-        if row.is_snapshot and told == self._last:
+        values = (bid, offer, time)
+        if row.is_snapshot and values == self._last:
             self.repeated += 1
             return None
         try:
@@ -140,7 +140,7 @@ class TickDecoder:
         except (ValueError, OverflowError):
             self.undecodable += 1
             return None
-        self._last = told
+        self._last = values
         return tick
 
     def _state_of(self, row: PriceRow) -> str | None:
@@ -178,9 +178,9 @@ def refusal(epic: str, code: int | None, message: str) -> SubscriptionRefused:
     Source:
         IG-SPECIFICS.md section 8.
     """
-    said = message or "no reason given"
+    reason = message or "no reason given"
     return SubscriptionRefused(
-        f"IG refused the prices of {epic}: {said} (code {code})",
+        f"IG refused the prices of {epic}: {reason} (code {code})",
         code=code,
         hint=_HINTS.get(code if code is not None else 0, "the other markets of the stream go on"),
     )

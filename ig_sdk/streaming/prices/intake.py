@@ -1,4 +1,4 @@
-"""Where the dispatch thread hands in what it hears of some markets' prices."""
+"""What the dispatch thread receives for a price stream: decoded, counted, and passed on in order."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ OnEvent = Callable[[PriceEvent | StreamError], object]
 
 @dataclass(frozen=True, slots=True)
 class PriceCounts:
-    """What one market's stream has counted so far.
+    """What was counted of one market so far.
 
     Attributes:
         ticks: Ticks decoded.
-        lost: Ticks dropped, by IG or here, because somebody was too slow.
-        incomplete: Updates held back because bid, offer or time was absent.
-        undecodable: Updates held back because a value was no number.
-        repeated: Snapshots that told the last tick again.
+        lost: Ticks dropped, by IG or here, because a reader was too slow.
+        incomplete: Updates held back because bid, offer or time was missing.
+        undecodable: Updates held back because a value was not a number.
+        repeated: Snapshots that repeated the last tick.
     """
 
     ticks: int = 0
@@ -47,15 +47,15 @@ class PriceCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderOptions:
-    """How a price stream treats its reader.
+    """How the reader of a price stream wants its ticks.
 
     Attributes:
         on_tick: Callback for each tick; without it the stream is an iterator.
         on_event: Callback for each event and error.
         events: Whether the iterator yields events between the ticks.
-        overflow: What a full buffer does.
+        overflow: What happens when the buffer is full.
         capacity: Ticks kept of each market.
-        patience_s: How long a market may be silent before it is told.
+        patience_s: How long a market may be silent before that is reported.
     """
 
     on_tick: OnTick | None = None
@@ -84,13 +84,13 @@ class _Market:
 
 
 class PriceIntake:
-    """Decodes, counts, notices silence, and passes everything on in order: to the buffer or to the callbacks.
+    """Decodes rows, counts, notices silence, and passes everything on in order: to the buffer or to the callbacks.
 
     Attributes:
         callback_errors: Exceptions that the callbacks raised; each was logged and stopped nothing.
 
     Threading:
-        The methods that take news are called by the dispatch thread, one at a time; :meth:`take` by the readers.
+        The dispatch thread calls the methods that take rows and events, one at a time; readers call :meth:`take`.
     """
 
     def __init__(self, epics: Sequence[str], feed: PriceFeed, options: ReaderOptions, clock: Clock) -> None:
@@ -101,36 +101,38 @@ class PriceIntake:
             options.capacity, overflow=options.overflow, clock=clock
         )
         self._watch = SilenceWatch(options.patience_s)
+        self._watch_lock = threading.Lock()  # a leaf; an ordinary price does without it
         self._closed = threading.Event()
         self.callback_errors = 0
 
     @property
     def ended(self) -> bool:
-        """Whether nothing waits to be read and nothing will come."""
+        """Whether everything was read and nothing more will come."""
         return self._buffer.ended
 
     def counts(self) -> dict[str, PriceCounts]:
-        """Return what was counted so far, by epic."""
+        """Return the counts so far, by epic."""
         return {epic: market.counts() for epic, market in self._markets.items()}
 
     def refused(self) -> dict[str, SubscriptionRefused]:
         """Return the markets that IG refused, with its error."""
         return {epic: market.refused for epic, market in self._markets.items() if market.refused is not None}
 
-    # -- news ----------------------------------------------------------------------------------------------------
+    # -- from the dispatch thread ---------------------------------------------------------------------------------
 
     def accepted(self, epic: str) -> None:
         """Note that IG accepted the subscription to ``epic``."""
         self._markets[epic].accepted = True
-        self._watch.asked(epic, self._clock.monotonic())
+        self._expect(epic, self._clock.monotonic())
 
     def row(self, epic: str, row: PriceRow) -> None:
         """Take an update of ``epic``."""
         market = self._markets[epic]
         now = self._clock.monotonic()
         if now >= self._watch.due:
-            self._tell_silence(now)
-        self._watch.heard(epic, now)
+            self._report_silence(now)
+        if self._watch.heard(epic, now):
+            self._expect(epic, now)
         tick = market.decoder.decode(row, self._clock.now())
         if tick is None or self._closed.is_set():
             return
@@ -141,47 +143,54 @@ class PriceIntake:
             self._call(self._options.on_tick, tick)
 
     def lost(self, epic: str, count: int, *, where: str) -> None:
-        """Note that updates of ``epic`` were dropped before they came here."""
+        """Note that updates of ``epic`` were dropped on the way here."""
         self._markets[epic].lost += count
-        self._tell(UpdatesLost(epic, count, self._clock.now(), where))
+        self._report(UpdatesLost(epic, count, self._clock.now(), where))
 
     def refuse(self, epic: str, code: int | None, message: str) -> None:
-        """Note that IG refused ``epic``; the last market to go ends the stream."""
+        """Note that IG refused ``epic``; the stream ends with its last market."""
         error = refusal(epic, code, message)
         self._markets[epic].refused = error
-        self._watch.forget(epic)
-        self._tell_error(error)
+        with self._watch_lock:
+            self._watch.forget(epic)
+        self._report_error(error)
         if len(self.refused()) == len(self._markets):
             self._buffer.end()
 
     def stalled(self) -> None:
-        """Note that the connection itself is silent."""
-        self._tell_silence(self._clock.monotonic(), at_once=True)
+        """Note that the whole connection is silent."""
+        self._report_silence(self._clock.monotonic(), at_once=True)
 
     def reconnected(self, continuity: str, away_s: float | None, reason: str) -> None:
         """Note that the connection is back, with or without a gap."""
         if continuity == "replaced":
             for epic, market in self._markets.items():
                 if market.accepted and market.refused is None:
-                    self._tell(Gap(epic, away_s, self._clock.now(), reason))
-        self._tell(Reconnected(continuity, away_s, self._clock.now()))
+                    self._report(Gap(epic, away_s, self._clock.now(), reason))
+        self._report(Reconnected(continuity, away_s, self._clock.now()))
 
     def fail(self, error: StreamError) -> None:
-        """End the stream with ``error``; what waits can still be read before it."""
-        self._tell_error(error)
+        """End the stream with ``error``; what is in the buffer can still be read before it."""
+        self._report_error(error)
         self._buffer.end()
 
     def close(self) -> None:
-        """Discard what waits and take nothing more; wakes every reader and writer."""
+        """Discard what is in the buffer and take nothing more; wakes every reader and writer."""
         self._closed.set()
         self._buffer.close()
 
-    def _tell_silence(self, now: float, *, at_once: bool = False) -> None:
-        for silence in self._watch.check(now, at_once=at_once):
-            kind = Mute if silence.kind == "mute" else Stale
-            self._tell(kind(silence.epic, silence.seconds, self._clock.now()))
+    def _expect(self, epic: str, now: float) -> None:
+        with self._watch_lock:
+            self._watch.expect(epic, now)
 
-    def _tell(self, event: PriceEvent) -> None:
+    def _report_silence(self, now: float, *, at_once: bool = False) -> None:
+        with self._watch_lock:
+            silences = self._watch.check(now, at_once=at_once)
+        for silence in silences:
+            kind = Mute if silence.kind == "mute" else Stale
+            self._report(kind(silence.epic, silence.seconds, self._clock.now()))
+
+    def _report(self, event: PriceEvent) -> None:
         _log.info("%s", event)
         if self._closed.is_set():
             return
@@ -190,7 +199,7 @@ class PriceIntake:
         elif self._options.events and self._options.on_tick is None:
             self._buffer.put(_EVENTS, event, capacity=_EVENTS_KEPT)
 
-    def _tell_error(self, error: StreamError) -> None:
+    def _report_error(self, error: StreamError) -> None:
         _log.error("%s", error)
         if self._closed.is_set():
             return
@@ -199,9 +208,9 @@ class PriceIntake:
         if self._options.on_tick is None:
             self._buffer.put(_EVENTS, error, capacity=_EVENTS_KEPT)
 
-    def _call(self, callback: Callable[..., object], news: object) -> None:
+    def _call(self, callback: Callable[..., object], item: object) -> None:
         try:
-            callback(news)
+            callback(item)
         except Exception:  # noqa: BLE001 -- the callback is not ours
             self.callback_errors += 1
             _log.exception("a callback of a price stream raised; the stream goes on")
@@ -218,8 +227,8 @@ class PriceIntake:
         while True:
             now = self._clock.monotonic()
             if now >= self._watch.due:
-                self._tell_silence(now)
-            # A market accepted meanwhile cannot be due before its patience has passed: so long is no look too late.
+                self._report_silence(now)
+            # A market accepted while this waits is due after patience_s at the earliest: looking then is soon enough.
             step = min(deadline - now, self._watch.due - now, self._options.patience_s)
             entry = self._buffer.take(max(step, 0.0))
             if entry is not None:

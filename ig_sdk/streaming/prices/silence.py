@@ -1,8 +1,7 @@
-"""Which market has been silent for too long: time in, findings out."""
+"""Which market has been silent for too long: time in, findings out; no lock, no clock, no I/O."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +10,7 @@ Kind = Literal["mute", "stale"]
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A finding: ``mute`` (never a price) or ``stale`` (none for long)."""
+    """A silent market: ``mute`` (never a price) or ``stale`` (none for too long)."""
 
     epic: str
     kind: Kind
@@ -19,21 +18,21 @@ class Silence:
 
 
 class SilenceWatch:
-    """Notices markets that do not speak, each silence once.
+    """Finds the markets that send no prices; reports each silence once.
 
     Args:
         patience_s: How long a market may be silent.
 
     Threading:
-        Safe from any thread; the lock is a leaf, and the usual ``heard`` does without it.
+        Not safe: the caller holds one lock over :meth:`expect`, :meth:`forget` and :meth:`check`. :meth:`heard` and
+        :attr:`due` need none.
     """
 
     def __init__(self, patience_s: float) -> None:
         self._patience_s = patience_s
-        self._lock = threading.Lock()
         self._heard: dict[str, float] = {}
-        self._asked: dict[str, float] = {}
-        self._told: set[str] = set()
+        self._expected: dict[str, float] = {}
+        self._reported: set[str] = set()
         self._due = float("inf")
 
     @property
@@ -41,46 +40,39 @@ class SilenceWatch:
         """When :meth:`check` may find something; before that it finds nothing."""
         return self._due
 
-    def asked(self, epic: str, now: float) -> None:
-        """Note that ``epic`` was subscribed to: from now on a first price is waited for."""
-        with self._lock:
-            self._asked[epic] = now
-            self._told.discard(epic)
-            self._due = min(self._due, now + self._patience_s)
+    def expect(self, epic: str, now: float) -> None:
+        """Start to wait for prices of ``epic``: it was subscribed to, or its silence is over."""
+        self._expected[epic] = now
+        self._reported.discard(epic)
+        self._due = min(self._due, now + self._patience_s)
 
-    def heard(self, epic: str, now: float) -> None:
-        """Note a price of ``epic``."""
+    def heard(self, epic: str, now: float) -> bool:
+        """Note a price of ``epic``; return whether :meth:`expect` is due, since it is not waited for."""
         self._heard[epic] = now
-        if epic in self._told or epic not in self._asked:
-            self.asked(epic, now)
+        return epic in self._reported or epic not in self._expected
 
     def forget(self, epic: str) -> None:
         """Stop waiting for ``epic``."""
-        with self._lock:
-            self._asked.pop(epic, None)
-            self._heard.pop(epic, None)
-            self._told.discard(epic)
+        self._expected.pop(epic, None)
+        self._heard.pop(epic, None)
+        self._reported.discard(epic)
 
     def check(self, now: float, *, at_once: bool = False) -> list[Silence]:
-        """Return the silences that are due and were not told yet.
+        """Return the silences that are due and were not reported yet.
 
         Args:
             now: Monotonic seconds.
             at_once: Report every market that had a price, however short its silence: the connection itself is silent.
         """
-        with self._lock:
-            return self._check(now, at_once=at_once)
-
-    def _check(self, now: float, *, at_once: bool) -> list[Silence]:
         found: list[Silence] = []
         due = float("inf")
-        for epic, asked in self._asked.items():
-            if epic in self._told:
+        for epic, expected in self._expected.items():
+            if epic in self._reported:
                 continue
             heard = self._heard.get(epic)
-            since = asked if heard is None else heard
+            since = expected if heard is None else heard
             if now - since >= self._patience_s or (at_once and heard is not None):
-                self._told.add(epic)
+                self._reported.add(epic)
                 found.append(Silence(epic, "mute" if heard is None else "stale", now - since))
             else:
                 due = min(due, since + self._patience_s)

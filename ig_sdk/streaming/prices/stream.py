@@ -16,8 +16,8 @@ class PriceStream:
     """Ticks of some markets, in the order in which they arrived; ``IGStream.prices`` makes it.
 
     Iterate it, or call :meth:`poll`; opened with ``on_tick=`` the ticks go to the callback instead. A market that IG
-    refuses raises ``SubscriptionRefused`` once from the iterator (and goes to ``on_event``); iterate on, and the other
-    markets go on. The iterator ends when the stream is closed or no market is left.
+    refuses raises ``SubscriptionRefused`` once from the iterator (and goes to ``on_event``); keep iterating for
+    the other markets. The iterator ends when the stream is closed or no market is left.
 
     Threading:
         Safe from any thread. Callbacks run on the stream's dispatch thread, never under a lock.
@@ -31,17 +31,17 @@ class PriceStream:
 
     @property
     def epics(self) -> tuple[str, ...]:
-        """The markets, as epics, in the order asked for."""
+        """The markets, as epics, in the order of the call."""
         return tuple(self._intake.counts())
 
     @property
     def ended(self) -> bool:
-        """Whether nothing waits to be read and nothing will come."""
+        """Whether everything was read and nothing more will come."""
         return self._intake.ended
 
     @property
     def counts(self) -> Mapping[str, PriceCounts]:
-        """What was counted so far, by epic."""
+        """The counts so far, by epic."""
         return self._intake.counts()
 
     @property
@@ -58,7 +58,7 @@ class PriceStream:
         """Return the next tick (or event, with ``events=True``), or ``None`` when none came.
 
         Args:
-            timeout: Seconds to wait. After ``None``, :attr:`ended` tells whether anything can still come.
+            timeout: Seconds to wait. After ``None``, :attr:`ended` says whether anything can still come.
 
         Raises:
             StreamError: IG refused a market, or the stream has failed.
@@ -99,5 +99,5 @@ class PriceStream:
         self.close()
 
 
-# A wait that an event always ends; the figure only keeps it from being endless should one be missed.
+# An event ends this wait; the limit is a safety net in case one is missed.
 _LONG_S = 60.0
