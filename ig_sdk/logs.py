@@ -1,6 +1,6 @@
 """Loggers by component, correlation ids, and the filter that keeps secrets out of every record.
 
-The library logs under ``ig_sdk.<component>`` and sets up nothing by itself. Files are opt-in (``to_files``).
+The library logs under ``ig_sdk.<component>`` and sets up nothing by itself; files only if asked for (``to_files``).
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import logging.handlers
-import secrets
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -37,11 +36,11 @@ class RedactionFilter(logging.Filter):
         try:
             message = record.getMessage()
         except (TypeError, ValueError):
-            # A bad format string is the logging module's to report; its arguments must not slip through meanwhile.
+            # The logging module reports a bad format string; its arguments must not be shown here.
             message = f"{record.msg} (arguments do not fit)"
         record.msg, record.args = redact(message), ()
         if record.exc_info and not record.exc_text:
-            # Formatters print exc_text as it stands when there is one.
+            # Formatters print exc_text unchanged if there is one.
             record.exc_text = self._plain.formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = redact(record.exc_text)
@@ -57,7 +56,7 @@ def get_logger(component: str) -> logging.Logger:
     """
     logger = logging.getLogger(f"{ROOT}.{component}")
     for item in list(logger.filters):
-        # A reloaded module (notebooks, coverage) finds the filter of its former self, with correlation ids of its own.
+        # A reloaded module (notebooks, coverage) finds the filter of its earlier copy, with other correlation ids.
         if type(item).__name__ == RedactionFilter.__name__ and not isinstance(item, RedactionFilter):
             logger.removeFilter(item)
     if not any(isinstance(item, RedactionFilter) for item in logger.filters):
@@ -69,19 +68,19 @@ logging.getLogger(ROOT).addHandler(logging.NullHandler())
 
 
 def correlation_id() -> str:
-    """Return the id that records of this thread carry now; ``"-"`` outside any."""
+    """Return the correlation id of this thread's records; ``"-"`` if there is none."""
     return _correlation.get()
 
 
 @contextlib.contextmanager
 def correlation(identity: str | None = None) -> Iterator[str]:
-    """Give all records of this thread one id; inside another one, the outer id stays unless one is named.
+    """Give all records of this thread one id; an outer id stays in force unless ``identity`` is given.
 
     Args:
-        identity: The id; made up when absent.
+        identity: The id; a random one unless given.
     """
     outer = _correlation.get()
-    chosen = identity or (outer if outer != _NO_CORRELATION else secrets.token_hex(4))
+    chosen = identity or (outer if outer != _NO_CORRELATION else os.urandom(4).hex())
     token = _correlation.set(chosen)
     try:
         yield chosen
@@ -127,13 +126,8 @@ def _component(record: logging.LogRecord) -> str:
     return record.name.removeprefix(f"{ROOT}.")
 
 
-class _ComponentFile(logging.handlers.RotatingFileHandler):
-    """The file of one component, shared by all who asked for the same one."""
-
-    users = 1
-
-
-_files_lock = threading.Lock()  # guards handlers that several clients share; held over no I/O but opening a file
+_files_lock = threading.Lock()  # guards the next one; held over no I/O but opening a file
+_users: dict[logging.FileHandler, int] = {}  # of each file that is written: how many clients asked for it
 
 
 def to_files(
@@ -142,7 +136,7 @@ def to_files(
     """Write each component's records to a rotating file ``<directory>/<component>.log``.
 
     Args:
-        directory: Folder; made when absent.
+        directory: Folder; created if missing.
         level: Lowest level to write.
         rotation_mb: Size at which a file is rotated.
         as_json: One JSON object a line instead of text.
@@ -156,7 +150,7 @@ def to_files(
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    opened: list[tuple[logging.Logger, _ComponentFile]] = []
+    opened: list[tuple[logging.Logger, logging.FileHandler]] = []
     with _files_lock:
         for component in COMPONENTS:
             logger = get_logger(component)
@@ -169,24 +163,29 @@ def to_files(
         with _files_lock:
             while opened:
                 logger, handler = opened.pop()
-                handler.users -= 1
-                if not handler.users:
+                _users[handler] -= 1
+                if not _users[handler]:
+                    del _users[handler]
                     logger.removeHandler(handler)
                     handler.close()
 
     return stop
 
 
-def _join_file(logger: logging.Logger, path: Path, size: int, backups: int) -> _ComponentFile:
+def _join_file(logger: logging.Logger, path: Path, size: int, backups: int) -> logging.FileHandler:
     """Return the handler that already writes this file, else a new one: two would rotate it under each other."""
-    for handler in logger.handlers:
-        if isinstance(handler, _ComponentFile) and Path(handler.baseFilename) == path.absolute():
-            handler.users += 1
-            return handler
+    for shared in _users:
+        if shared in logger.handlers and Path(shared.baseFilename) == path.absolute():
+            _users[shared] += 1
+            return shared
+    # Few applications write files, and the module brings sockets and pickle.
+    from logging.handlers import RotatingFileHandler  # noqa: PLC0415
+
     # delay: a component that logs nothing leaves no empty file
-    handler = _ComponentFile(path, maxBytes=max(size, 1), backupCount=backups, encoding="utf-8", delay=True)
+    handler = RotatingFileHandler(path, maxBytes=max(size, 1), backupCount=backups, encoding="utf-8", delay=True)
     handler.addFilter(RedactionFilter())
     logger.addHandler(handler)
+    _users[handler] = 1
     return handler
 
 

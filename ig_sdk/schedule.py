@@ -1,7 +1,7 @@
-"""Delays between attempts: backoff's schedules, to be waited for on our clock.
+"""Delays between attempts: the schedules of ``backoff``, to wait for on our clock.
 
-``backoff`` itself sleeps where ``close()`` cannot wake it, so only its schedules are taken; whoever uses them waits
-with ``Clock.wait(stop, delay)``.
+``backoff`` itself sleeps where ``close()`` cannot wake it, so only its schedules are used; the caller waits with
+``Clock.wait(stop, delay)``.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import random as _random
 from collections.abc import Callable, Iterator
 
-import backoff
-
 
 def delays(
     initial_s: float, max_s: float, multiplier: float, *, random: Callable[[], float] = _random.random
 ) -> Iterator[float]:
     """Return endless exponential delays with full jitter.
 
-    The n-th delay is drawn evenly from zero to ``min(initial_s * multiplier ** n, max_s)``, so that clients which
+    The n-th delay is drawn uniformly from zero to ``min(initial_s * multiplier ** n, max_s)``, so that clients which
     failed together do not come back together.
 
     Args:
@@ -40,6 +38,8 @@ def delays(
 
 
 def _jittered(initial_s: float, max_s: float, multiplier: float, random: Callable[[], float]) -> Iterator[float]:
+    import backoff  # noqa: PLC0415 -- needed after a failure only, and it brings asyncio
+
     ceilings = backoff.expo(base=multiplier, factor=initial_s, max_value=max_s)
     next(ceilings)  # the first value only primes the generator (backoff 2.2.1)
     for ceiling in ceilings:

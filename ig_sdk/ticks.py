@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,26 +44,26 @@ def read_ticks(
 ) -> Generator[Tick, None, None]:
     """Return the ticks of one file, oldest first, reading as they are asked for.
 
-    The form is recognised by the content. A file ending in ``.gz`` or ``.zip`` is unpacked on the way.
+    The format is recognised by the content. A file ending in ``.gz`` or ``.zip`` is unpacked while it is read.
 
     Args:
         source: Path of a file, an open text file, or its lines.
-        epic: Market that the prices are said to be of.
-        received: Gives ``received_at`` of each tick; its own time unless given.
+        epic: Market of the prices.
+        received: Gives ``received_at`` of each tick; the tick's own time unless given.
 
     Returns:
-        An iterator; the file is closed when it ends, and by its ``close()``. Prices are the file's, crossed ones too.
+        An iterator; the file is closed when it ends, and by its ``close()``. Crossed quotes are passed on too.
 
     Raises:
-        DecodeError: The file cannot be opened or its form is unknown (at once); a row cannot be read, or its time goes
-            back (when that row is reached). ``path`` is ``"file:line"``.
+        DecodeError: The file cannot be opened or its format is unknown (at once); a row cannot be read, or its time
+            goes back (when that row is reached). ``path`` is ``"file:line"``.
 
     Source:
         data/INDEX.md of the recorded data (HistData is EST without daylight saving; TrueFX is UTC).
     """
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
-        # A missing file or an unknown form is told now, not when the first tick is asked for.
+        # A missing file or an unknown format raises now, not when the first tick is asked for.
         with _opened(path) as lines:
             next(_decoded(lines, path.name, epic, received))
         return _of_file(path, epic, received)
@@ -80,10 +77,10 @@ def check_ticks(source: TickSource, *, epic: str, rows: int | None = None) -> Ti
     Args:
         source: As for ``read_ticks``.
         epic: As for ``read_ticks``.
-        rows: Look at no more rows than this.
+        rows: Read at most so many rows.
 
     Raises:
-        DecodeError: As for ``read_ticks``, for any row looked at.
+        DecodeError: As for ``read_ticks``, for any row that is read.
     """
     ticks = read_ticks(source, epic=epic)
     first = next(ticks)
@@ -99,21 +96,38 @@ def _of_file(path: Path, epic: str, received: Callable[[], datetime] | None) -> 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[io.TextIOBase]:
+    unpack = {".gz": _gzip_text, ".zip": _zip_text}.get(path.suffix.lower(), _plain_text)
     try:
-        with _text(path) as lines:
+        with unpack(path) as lines:
             yield lines
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DecodeError(f"{path} cannot be read: {reason}", path=str(path)) from error
+    except (OSError, EOFError) as error:
+        raise _unreadable(path, error) from error
 
 
 @contextmanager
-def _text(path: Path) -> Iterator[io.TextIOBase]:
-    suffix = path.suffix.lower()
-    if suffix == ".gz":
-        with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as unpacked:
-            yield unpacked
-    elif suffix == ".zip":
+def _plain_text(path: Path) -> Iterator[io.TextIOBase]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        yield lines
+
+
+@contextmanager
+def _gzip_text(path: Path) -> Iterator[io.TextIOBase]:
+    import gzip  # noqa: PLC0415 -- for packed files only
+    import zlib  # noqa: PLC0415
+
+    try:
+        with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as lines:
+            yield lines
+    except zlib.error as error:
+        raise _unreadable(path, error) from error
+
+
+@contextmanager
+def _zip_text(path: Path) -> Iterator[io.TextIOBase]:
+    import zipfile  # noqa: PLC0415 -- for packed files only
+    import zlib  # noqa: PLC0415
+
+    try:
         with zipfile.ZipFile(path) as archive:
             # HistData packs a status report beside its one CSV.
             members = [name for name in archive.namelist() if name.lower().endswith(".csv")]
@@ -121,23 +135,27 @@ def _text(path: Path) -> Iterator[io.TextIOBase]:
                 raise DecodeError(f"{path} holds {len(members)} CSV files instead of one", path=str(path))
             if archive.getinfo(members[0]).flag_bits & 1:
                 raise DecodeError(f"{path} is locked with a password", path=str(path))
-            with archive.open(members[0]) as packed, io.TextIOWrapper(packed, "utf-8-sig", newline="") as unpacked:
-                yield unpacked
-    else:
-        with path.open(encoding="utf-8-sig", newline="") as plain:
-            yield plain
+            with archive.open(members[0]) as packed, io.TextIOWrapper(packed, "utf-8-sig", newline="") as lines:
+                yield lines
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> DecodeError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return DecodeError(f"{path} cannot be read: {reason}", path=str(path))
 
 
 @dataclass(frozen=True)
 class _Form:
-    """Where a row holds what.
+    """Which column of a row holds what.
 
     Attributes:
         parse_time: Turns the text of a time into an aware UTC datetime.
         time: Column of the time.
         bid: Column of the bid.
         offer: Column of the offer.
-        pair: What the first column must say in every row, or ``None``.
+        pair: What the first column must be in every row, or ``None``.
     """
 
     parse_time: Callable[[str], datetime]
@@ -218,7 +236,7 @@ def _price(text: str) -> float:
 
 
 def _recognised(row: list[str], where: str) -> tuple[_Form, bool]:
-    """Return the form of a file by its first row, and whether that row is a header."""
+    """Return the format of a file by its first row, and whether that row is a header."""
     first = row[0].strip()
     if _TRUEFX_PAIR.fullmatch(first):
         return _Form(_truefx_time, 1, 2, 3, pair=row[0]), False
