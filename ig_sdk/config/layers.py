@@ -10,8 +10,8 @@ from typing import NamedTuple
 from ig_sdk.config.rules import Rule
 
 PREFIX = "IG_"
-# The names of other clients (trading-ig, bennycode's ig-trading-api, ig-trading-lib), in the order in which they
-# count; the library's own name always counts before them. DESIGN section 4.
+# The names of other clients (trading-ig, bennycode's ig-trading-api, ig-trading-lib), in order of
+# precedence, below the library's own name. DESIGN section 4.
 OLD_NAMES: Mapping[str, tuple[str, ...]] = {
     "api_key": ("IG_SERVICE_API_KEY",),
     "identifier": ("IG_USERNAME", "IG_SERVICE_USERNAME"),
@@ -19,14 +19,14 @@ OLD_NAMES: Mapping[str, tuple[str, ...]] = {
     "account_id": ("IG_ACC_NUMBER", "IG_SERVICE_ACC_NUMBER"),
     "environment": ("IG_ACC_TYPE", "IG_SERVICE_ACC_TYPE"),
 }
-# IG_ACC_TYPE says DEMO or LIVE, and in some people's settings the kind of account (AccountType of IG's reference).
+# IG_ACC_TYPE is DEMO or LIVE; some people set it to the kind of account (AccountType of IG's reference).
 _ACCOUNT_TYPES = ("CFD", "SPREADBET", "PHYSICAL")
-# Read elsewhere (IG_LAYER) or by the project's own tests (IG_SDK_…): no configuration keys.
+# Read elsewhere (IG_LAYER) or by the project's own tests (IG_SDK_…): not configuration keys.
 _RESERVED = ("IG_LAYER",)
 _RESERVED_PREFIX = "IG_SDK_"
 
-# `config/test.json` beside a checkout says the same (a test holds them equal); who asks for the test layer where there
-# is no such file must not end up at IG.
+# Equal to `config/test.json` of a checkout (a test checks it): the test layer must never lead to IG where that file is
+# missing.
 TEST_LAYER: Mapping[str, object] = {"environment": "simulator"}
 
 
@@ -53,12 +53,12 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def unknown(key: str, source: str, known: Iterable[str]) -> str:
-    """Return the fault of a key that does not exist."""
+    """Return the fault for a key that does not exist."""
     return f"{key} ({source}): unknown key{_near(key, known) or '; config/global.json shows all keys'}"
 
 
 def flatten(tree: Mapping[str, object], source: str, rules: Rules, faults: list[str]) -> dict[str, Sourced]:
-    """Return a nested mapping as dotted keys, noting what does not fit."""
+    """Return a nested mapping as dotted keys; add what does not fit to ``faults``."""
     groups = {key.partition(".")[0] for key in rules if "." in key}
     flat: dict[str, Sourced] = {}
     for name, value in tree.items():
@@ -82,12 +82,12 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     tree = dict(pairs)
     if len(tree) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError("the key " + next(name for name in names if names.count(name) > 1) + " stands there twice")
+        raise ValueError("the key " + next(name for name in names if names.count(name) > 1) + " appears twice")
     return tree
 
 
 def read_file(path: Path, rules: Rules, faults: list[str]) -> dict[str, Sourced]:
-    """Return the values of one file; a file that is not there holds none."""
+    """Return the values of one file; none if the file is missing."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
@@ -101,7 +101,7 @@ def read_file(path: Path, rules: Rules, faults: list[str]) -> dict[str, Sourced]
     try:
         tree = json.loads(text, object_pairs_hook=_no_duplicates)
     except json.JSONDecodeError as error:
-        # Its own text only: the line itself may hold a password.
+        # The parser's text only: the line itself may hold a password.
         faults.append(f"{path}, line {error.lineno}, column {error.colno}: must be JSON: {error.msg}")
         return {}
     except (ValueError, RecursionError) as error:
@@ -139,20 +139,20 @@ def _is_account_type(name: str, value: str) -> bool:
 
 
 def refusal(key: str, rule: Rule, sourced: Sourced) -> str:
-    """Return the fault of a value that is not allowed."""
-    held = repr(sourced.value)
-    held = held if len(held) <= 60 else held[:57] + "..."
-    shown = f", not {held}" if rule.shown else ""
+    """Return the fault for a value that is not allowed."""
+    given = repr(sourced.value)
+    given = given if len(given) <= 60 else given[:57] + "..."
+    shown = f", not {given}" if rule.shown else ""
     return f"{key} ({sourced.source}): must be {rule.allowed}{shown}"
 
 
 def settle(flat: Mapping[str, Sourced], rules: Rules, faults: list[str]) -> dict[str, object]:
-    """Return the values to keep, noting each that its rule refuses."""
+    """Return the values to keep; add each one that its rule refuses to ``faults``."""
     kept: dict[str, object] = {}
     for key, sourced in flat.items():
         try:
             kept[key] = rules[key].settle(sourced.value)
-        except (ValueError, TypeError, OverflowError):  # noqa: PERF203 -- every fault is wanted, not the first
+        except (ValueError, TypeError, OverflowError):  # noqa: PERF203 -- report every fault, not only the first
             faults.append(refusal(key, rules[key], sourced))
     return kept
 

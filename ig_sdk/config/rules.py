@@ -1,4 +1,4 @@
-"""What each configuration key allows: one rule a key, as data beside the key's default."""
+"""What each configuration key allows: one rule per key, as data beside the key's default; no I/O."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Rule:
 
     Attributes:
         allowed: The allowed values in words, ready for a message.
-        check: Turns a value into the one that is kept; raises ValueError when it is not allowed.
+        check: Returns the value to keep; raises ValueError if it is not allowed.
         read: Turns the text of an environment variable into a value for ``check``.
         optional: Whether ``None`` (not set) is allowed.
         shown: Whether a refused value may appear in a message.
@@ -50,7 +50,7 @@ class Rule:
 
 
 def setting(default: Any, rule: Rule, *, secret: bool = False) -> Any:
-    """Declare a key: its default and its rule; a secret stays out of ``repr``."""
+    """Declare a key: its default and its rule; ``repr`` does not show a secret."""
     return field(default=default, repr=not secret, metadata={"rule": rule})
 
 
@@ -59,7 +59,7 @@ def _read_word(text: str) -> object:
 
 
 def choice(*options: str, optional: bool = False, upper: bool = False) -> Rule:
-    """One of some words, in any case."""
+    """One of several words, in any case."""
 
     def check(value: object) -> object:
         if not isinstance(value, str):
@@ -69,7 +69,7 @@ def choice(*options: str, optional: bool = False, upper: bool = False) -> Rule:
             raise ValueError(value)
         return word
 
-    # "none" may be one of the words themselves (stream.fallback).
+    # "none" may be one of the words (stream.fallback).
     read = _read_word if optional else str
     return Rule("one of " + ", ".join(options), check, read, optional=optional)
 
@@ -106,7 +106,7 @@ def flag_or(word: str) -> Rule:
 def number(
     low: float, high: float = math.inf, *, open_low: bool = False, optional: bool = False, whole: bool = False
 ) -> Rule:
-    """A finite number between two bounds; ``open_low`` leaves the lower one out."""
+    """A finite number between two bounds; ``open_low`` excludes the lower one."""
     kind = "a whole number" if whole else "a number"
     bounds = f"above {low:g}" if open_low else f"from {low:g}"
     bounds += f" to {high:g}" if math.isfinite(high) else ""
@@ -153,7 +153,7 @@ def number_or(word: str, low: float) -> Rule:
 
 
 def member(*options: int) -> Rule:
-    """One of some whole numbers."""
+    """One of several whole numbers."""
 
     def check(value: object) -> object:
         if isinstance(value, bool) or value not in options:
@@ -164,7 +164,7 @@ def member(*options: int) -> Rule:
 
 
 def text(*, pattern: str = r"[^\x00-\x1f\x7f]+", allowed: str = "text in one line", shown: bool = True) -> Rule:
-    """Text that a pattern describes; empty counts as not set."""
+    """Text that matches a pattern; empty counts as not set."""
     form = re.compile(pattern)
 
     def check(value: object) -> object:
@@ -174,12 +174,12 @@ def text(*, pattern: str = r"[^\x00-\x1f\x7f]+", allowed: str = "text in one lin
             raise ValueError(value)
         return value
 
-    # Environment text is taken as it stands: a password may begin or end with a space.
+    # Environment text is kept unchanged: a password may begin or end with a space.
     return Rule(allowed, check, str, optional=True, shown=shown)
 
 
 def path() -> Rule:
-    """A file or a folder; whether it exists is asked when it is used."""
+    """A file or a folder; whether it exists is checked when it is used."""
 
     def check(value: object) -> object:
         if isinstance(value, os.PathLike):
@@ -192,7 +192,7 @@ def path() -> Rule:
 
 
 def path_or(*words: str) -> Rule:
-    """A file or a folder, or one of some words in its place."""
+    """A file or a folder, or one of several words instead."""
     inner = path()
 
     def check(value: object) -> object:
@@ -206,7 +206,7 @@ def path_or(*words: str) -> Rule:
 
 
 def path_or_iterable() -> Rule:
-    """A file, or a series handed over by the program."""
+    """A file, or an iterable that the program passes."""
     inner = path()
 
     def check(value: object) -> object:
@@ -220,7 +220,7 @@ def path_or_iterable() -> Rule:
 
 
 def versions() -> Rule:
-    """TLCP versions from the newest to the oldest, the order in which they are tried."""
+    """TLCP versions, newest first: the order in which they are tried."""
     form = re.compile(r"2(\.\d{1,3}){2}")
 
     def check(value: object) -> object:
@@ -230,7 +230,7 @@ def versions() -> Rule:
         if not all(isinstance(part, str) and form.fullmatch(part) for part in parts):
             raise ValueError(value)
         numbers = [tuple(map(int, part.split("."))) for part in parts]
-        if any(later >= former for former, later in itertools.pairwise(numbers)):
+        if any(right >= left for left, right in itertools.pairwise(numbers)):
             raise ValueError(value)
         return tuple(parts)
 
@@ -242,7 +242,7 @@ def _read_versions(text_: str) -> object:
 
 
 def url(*schemes: str) -> Rule:
-    """An address; the plain schemes (http, ws) are for this machine only, since tokens travel on it."""
+    """An address; the plain schemes (http, ws) are for this machine only, since they carry tokens."""
 
     def check(value: object) -> object:
         return _address(value, schemes)
@@ -250,7 +250,7 @@ def url(*schemes: str) -> Rule:
     secure = " or ".join(f"{scheme}://" for scheme in schemes if scheme in ("https", "wss"))
     plain = " or ".join(f"{scheme}://" for scheme in schemes if scheme in ("http", "ws"))
     allowed = f"an address with {secure} ({plain} on this machine only), without user name or query"
-    # A refused address may hold a password.
+    # A refused address may contain a password.
     return Rule(allowed, check, _read_word, optional=True, shown=False)
 
 
@@ -259,8 +259,8 @@ def _address(value: object, schemes: tuple[str, ...]) -> str | None:
         return None
     if not isinstance(value, str) or re.search(r"[\s\x00-\x1f\x7f-\xff\\]", value):
         raise ValueError(value)
-    parts = urlsplit(value)  # raises ValueError itself for a broken address
-    _ = parts.port  # likewise for a port out of range
+    parts = urlsplit(value)  # raises ValueError for a malformed address
+    _ = parts.port  # raises it for a port out of range
     if parts.scheme not in schemes or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError(value)
     if parts.scheme in ("http", "ws") and not is_loopback(parts.hostname):
@@ -269,7 +269,7 @@ def _address(value: object, schemes: tuple[str, ...]) -> str | None:
 
 
 def proxy() -> Rule:
-    """The address of a proxy; it may carry the proxy's own user name and password."""
+    """The address of a proxy; it may contain the proxy's user name and password."""
 
     def check(value: object) -> object:
         if value == "":

@@ -1,9 +1,4 @@
-"""The configuration: every setting, its default, and where it may be set.
-
-Layers, each over the one before: the defaults, ``config/global.json`` (in git), ``config/local.json`` (ignored by git,
-for secrets), the environment (``IG_API_KEY``, ``IG_RECONNECT__MAX_DELAY_S``), arguments. The test layer
-(``config/test.json``) takes the place of ``local.json`` only when it is asked for.
-"""
+"""The settings as classes: every key, its default and its rule."""
 
 # ruff: noqa: RUF009 -- setting() is dataclasses.field() with the key's rule
 from __future__ import annotations
@@ -34,7 +29,7 @@ def _rules_of(kind: type) -> dict[str, rules.Rule]:
 
 
 class _Settings:
-    """A group of keys that checks itself."""
+    """A group of keys that checks its own values."""
 
     def __post_init__(self) -> None:
         own = _rules_of(type(self))
@@ -48,12 +43,12 @@ class _Settings:
 
 @dataclass(frozen=True)
 class ReconnectSettings(_Settings):
-    """How failed calls and broken connections are tried again.
+    """How failed calls and broken connections are retried.
 
     Attributes:
-        max_retries: Further attempts of a REST call; streams go on without limit.
-        initial_delay_s: Longest pause before the first of them.
-        max_delay_s: Longest pause of all.
+        max_retries: Further attempts of a REST call; streams reconnect without limit.
+        initial_delay_s: Longest pause before the first retry.
+        max_delay_s: Longest pause before any retry.
         multiplier: Growth of the pause from attempt to attempt.
     """
 
@@ -65,7 +60,7 @@ class ReconnectSettings(_Settings):
 
 @dataclass(frozen=True)
 class LimitSettings(_Settings):
-    """Allowances; ``None`` takes the account's own.
+    """Allowances; ``None`` takes those of the account.
 
     Attributes:
         non_trading_per_minute: Requests that do not deal.
@@ -89,7 +84,7 @@ class StreamSettings(_Settings):
         keepalive_s: Keepalive to ask the server for; ``None`` leaves it to the server.
         stall_s: Silence after which a connection counts as stalled; ``None`` follows the keepalive.
         price_source: ``"price"`` (PRICE items) or ``"chart"`` (CHART ticks).
-        fallback: ``"poll"`` or ``"none"``: what carries prices on while the stream is down.
+        fallback: ``"poll"`` or ``"none"``: where prices come from while the stream is down.
     """
 
     protocol_versions: tuple[str, ...] = setting(("2.4.0",), rules.versions())
@@ -104,9 +99,9 @@ class LiveSettings(_Settings):
     """Live prices.
 
     Attributes:
-        tick_buffer_size: Ticks kept for each market.
-        max_ticks_per_second: Ticks passed on for each market; ``None`` is all of them.
-        heartbeat_interval_s: Silence of a market that is worth reporting.
+        tick_buffer_size: Unread ticks kept for each market.
+        max_ticks_per_second: Ticks passed on for each market; ``None`` passes all.
+        heartbeat_interval_s: Silence of a market after which it is reported.
         data_quality_threshold: Completeness below which signals are held back.
     """
 
@@ -121,7 +116,7 @@ class HistorySettings(_Settings):
     """Price history.
 
     Attributes:
-        cache: File that keeps candles; ``"auto"`` is one in the user's cache folder for IG's own services, and memory
+        cache: File that keeps candles; ``"auto"`` is a file in the user's cache folder for IG's own services, memory
             for any other server; ``"none"`` keeps nothing.
     """
 
@@ -130,13 +125,13 @@ class HistorySettings(_Settings):
 
 @dataclass(frozen=True)
 class LoggingSettings(_Settings):
-    """Logging; nothing is set up unless asked for.
+    """Logging; nothing is set up by default.
 
     Attributes:
         level: Level of all ``ig_sdk`` loggers; ``None`` leaves them alone.
-        directory: Folder for one rotating file a component; ``None`` writes none.
+        directory: Folder for one rotating file per component; ``None`` writes none.
         rotation_mb: Size at which a file is rotated.
-        json: One JSON object a line instead of text.
+        json: One JSON object per line instead of text.
     """
 
     level: str | None = setting(
@@ -153,7 +148,7 @@ class SimulatorSettings(_Settings):
 
     Attributes:
         seed: Seed of the market.
-        ticks: File of ticks to replay, or the ticks themselves; ``None`` makes prices up.
+        ticks: File of ticks to replay, or the ticks themselves; ``None`` generates prices.
         speed: How many times faster than real time, or ``"max"``.
     """
 
@@ -175,7 +170,7 @@ class _Group(Generic[GroupT]):
         self.name = name
 
     def __get__(self, instance: object | None, owner: type | None = None) -> GroupT:
-        # Asked on the class, this is the field's default.
+        # On the class this is the field's default.
         value: GroupT = self.kind() if instance is None else instance.__dict__[self.name]
         return value
 
@@ -205,22 +200,22 @@ class IGConfig:
 
     Attributes:
         environment: ``"demo"``, ``"live"`` or ``"simulator"``.
-        allow_live_dealing: The second of the two yeses that live money needs.
+        allow_live_dealing: Must be true before anything is dealt in ``"live"``.
         api_key: IG's API key, one for each environment.
         identifier: IG user name.
         password: Password of the user.
-        account_id: Account to work on, by its id, or by its name or type where only one has it; ``None`` takes the
+        account_id: Account to work on: its id, or its name or type if only one account has it; ``None`` takes the
             preferred one.
         login_version: Version of IG's login.
         encrypt_password: True, false, or ``"auto"``: when IG demands it.
-        session_lifetime_s: Age at which a login is renewed without waiting for a refusal.
+        session_lifetime_s: Age at which a login is renewed before IG refuses it.
         base_url: Address of the REST API; follows ``environment`` unless set.
-        stream_url: Address of the stream; ``None`` takes the one that the login names.
+        stream_url: Address of the stream; ``None`` takes the one from the login.
         connect_timeout_s: Longest wait for a connection.
         read_timeout_s: Longest wait for the whole answer to one request.
         proxy: Proxy for REST and stream.
         ca_bundle: File of certificates to trust instead of the usual ones.
-        reconnect: Attempts and pauses.
+        reconnect: Retries and pauses.
         limits: Allowances.
         stream: Streaming.
         live: Live prices.
@@ -278,7 +273,7 @@ class IGConfig:
 
     def _given(self) -> dict[str, object]:
         given = {item.name: getattr(self, item.name) for item in fields(self)}
-        if callable(given["simulator"]):  # not given: the class attribute stands there
+        if callable(given["simulator"]):  # not given: this is the class attribute
             given["simulator"] = {}
         return given
 
@@ -368,16 +363,16 @@ def _flat(tree: Mapping[str, object], source: str, faults: list[str]) -> dict[st
 
 
 def _wants_test(layer: str | None, env: Mapping[str, str], faults: list[str]) -> bool:
-    asked, source = layer, "argument"
+    wanted, source = layer, "argument"
     if layer is None:
-        asked, source = env.get("IG_LAYER") or None, "environment variable IG_LAYER"
-    if asked not in (None, "test"):
-        faults.append(f"layer ({source}): must be test, or not given, not {asked!r}")
-    return asked == "test"
+        wanted, source = env.get("IG_LAYER") or None, "environment variable IG_LAYER"
+    if wanted not in (None, "test"):
+        faults.append(f"layer ({source}): must be test, or not given, not {wanted!r}")
+    return wanted == "test"
 
 
 def _conflicts(kept: Mapping[str, object], sources: Mapping[str, str] | None = None) -> Iterable[str]:
-    """Yield what is wrong with values that are fine one by one."""
+    """Yield what is wrong with values that are allowed one by one."""
 
     def named(key: str) -> str:
         return f"{key} ({(sources or {}).get(key, 'argument' if sources is None else 'default')})"

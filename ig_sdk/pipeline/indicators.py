@@ -1,7 +1,7 @@
-"""EMA, RSI and Bollinger bands, one value at a time: constant work and fixed memory, equal to TA-Lib.
+"""EMA, RSI and Bollinger bands, one value at a time: constant work, fixed memory, equal to TA-Lib; no I/O.
 
-Every indicator refuses a value that is no finite number with ``ValueError`` and stays as it was. ``state()`` gives a
-JSON-compatible dict, ``restore(state)`` continues from it bit for bit.
+A value that is not a finite number raises ``ValueError`` and changes nothing. ``state()`` gives a
+JSON-compatible dict, ``restore(state)`` continues from it exactly.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ig_sdk.pipeline.saved_state import count, number, numbers, optional, part
 EmaSeed = Literal["sma", "first"]
 RsiSmoothing = Literal["wilder", "simple"]
 
-# Squares and sums of such numbers stay finite; no price comes near. One chained comparison (written out below, where
-# a constant is cheaper than a name) also refuses NaN.
+# Squares and sums of such numbers stay finite; no price comes near. The one chained comparison below also refuses NaN
+# (with the number written out: a constant is faster than a name).
 _HUGE = 1e150
 
 
@@ -101,7 +101,7 @@ class EMA:
         """Continue from ``state``.
 
         Raises:
-            ValueError: It is no state of this indicator; nothing has changed.
+            ValueError: It is not a state of this indicator; nothing has changed.
         """
         value, start = optional(state, "value"), numbers(state, "start", self._period - 1)
         if value is not None and start:
@@ -144,7 +144,7 @@ class RSI:
 
     @property
     def flat(self) -> bool:
-        """Whether the averages hold neither gain nor loss, so that there is nothing to compare."""
+        """Whether the averages are both zero, so that there is nothing to compare."""
         return not self._gain + self._loss
 
     def update(self, x: float) -> float | None:
@@ -155,7 +155,7 @@ class RSI:
         self._previous = x
         if self._value is None or self._simple or previous is None:
             return self._begin(previous, x)
-        # Wilder's averages times ``period``: the index is their ratio, so the division can be left out.
+        # Wilder's averages times ``period``: the index is a ratio of them, so the division can be left out.
         keep = self._keep
         change = x - previous
         if change > 0.0:
@@ -165,10 +165,10 @@ class RSI:
             self._gain = gain = self._gain * keep
             self._loss = loss = self._loss * keep - change
         total = gain + loss
-        # In a market that stands still both shrink for ever without changing their ratio, until they would become
-        # denormal numbers and the ratio noise: from there on there is nothing to compare.
+        # In a market that does not move both shrink for ever and keep their ratio, until they become denormal numbers
+        # and the ratio noise: from then on there is nothing to compare.
         if total > 1e-290:
-            # A quotient of at most 1 first: 100 * gain may round to more than 100 * total.
+            # Divide first: 100 * gain may round to more than 100 * total.
             self._value = value = 100.0 * (gain / total)
             return value
         self._gain = self._loss = self._value = 0.0
@@ -197,7 +197,7 @@ class RSI:
         if gain is None or loss is None:
             return None
         self._gain, self._loss = gain, loss
-        # Sums of what is in the window, nothing subtracted: zero means that there really was no loss.
+        # Sums of the window, nothing subtracted: zero means that there was no loss at all.
         return 100.0 * (gain / (gain + loss)) if loss else 100.0
 
     def state(self) -> dict[str, Any]:
@@ -216,7 +216,7 @@ class RSI:
         """Continue from ``state``.
 
         Raises:
-            ValueError: It is no state of this indicator; nothing has changed.
+            ValueError: It is not a state of this indicator; nothing has changed.
         """
         previous, value = optional(state, "previous"), optional(state, "value")
         seen, gain, loss = count(state, "seen", self._period), number(state, "gain"), number(state, "loss")
@@ -228,7 +228,7 @@ class RSI:
 
 
 class Bands(NamedTuple):
-    """Bollinger bands of one moment.
+    """Bollinger bands at one moment.
 
     Attributes:
         upper: ``middle + deviations * deviation``.
@@ -242,7 +242,7 @@ class Bands(NamedTuple):
 
 
 _new = tuple.__new__
-# Drift stays under 1e-13 of the spread over so many wraps; a spread that fell further than this is measured anew.
+# Drift stays under 1e-13 of the spread over so many wraps; a spread that fell further than this is measured again.
 _WRAPS = 16
 _FALL = 0.001
 
@@ -257,9 +257,9 @@ class BollingerBands:
 
     # A value enters, the oldest leaves: mean (as its distance from an origin nearby, so that it keeps its digits at any
     # price level) and sum of squared differences follow by West's update, without large sums to cancel. Its rounding
-    # is relative to the largest spread it has been through. So both are measured anew from the window once in a while,
-    # and when the spread has fallen to a thousandth of the largest since (a jump of scale has left): constant work on
-    # average.
+    # is relative to the largest spread so far. So both are measured again from the window once in a while,
+    # and when the spread has fallen to a thousandth of the largest since (a jump has left the window): constant work
+    # on average.
     __slots__ = (
         "_deviations", "_factor", "_inverse", "_largest", "_least", "_mean", "_next", "_origin", "_period", "_ring",
         "_spread", "_value", "_wraps",
@@ -307,10 +307,10 @@ class BollingerBands:
         self._mean = mean = before + change * self._inverse
         self._spread = spread = self._spread + change * (x - origin - mean + (oldest - origin - before))
         if spread < self._least or spread > self._largest or place == self._period:
-            return self._look()
+            return self._check_drift()
         middle = origin + mean
         width = self._factor * sqrt(spread)
-        # What Bands(...) does, without the Python function that NamedTuple puts in front of it.
+        # As Bands(...), without the call of NamedTuple's Python function.
         self._value = value = _new(Bands, (middle + width, middle, middle - width))
         return value
 
@@ -321,7 +321,7 @@ class BollingerBands:
         self._measure()
         return self._bands()
 
-    def _look(self) -> Bands:
+    def _check_drift(self) -> Bands:
         spread = self._spread
         fallen = spread < self._least
         if self._next == self._period:
@@ -364,7 +364,7 @@ class BollingerBands:
         """Continue from ``state``.
 
         Raises:
-            ValueError: It is no state of these bands; nothing has changed.
+            ValueError: It is not a state of these bands; nothing has changed.
         """
         ring = numbers(state, "ring", self._period)
         place, wraps = count(state, "next", self._period - 1), count(state, "wraps", _WRAPS - 1)

@@ -19,10 +19,10 @@ class MarketPipeline:
     """Takes the ticks of one market: candles to the outlet, then to the strategies, their signals to the outlet.
 
     Args:
-        aggregator: Its own.
-        strategies: Its own copies.
+        aggregator: Of this market.
+        strategies: Copies for this market.
         outlet: Where records go.
-        monotonic: Gives seconds, when candles shall also close on time.
+        monotonic: Gives seconds, if candles also close on time.
     """
 
     def __init__(
@@ -57,22 +57,22 @@ class MarketPipeline:
             self._emit(closed)
 
     def advance(self, monotonic: float, grace_s: float) -> None:
-        """Close what ended more than ``grace_s`` ago by the market's own clock."""
+        """Close the candles that ended more than ``grace_s`` ago by the market's own clock."""
         if self._latest is None:
             return
         try:
             now = self._latest.time + timedelta(seconds=monotonic - self._seen_at - grace_s)
-        except OverflowError:  # a tick at the end of all time
+        except OverflowError:  # the tick's time is near the year 9999
             return
         self._emit(self._aggregator.advance(now))
 
     def flush(self) -> None:
-        """Give the open candle to the outlet; strategies see closed ones only."""
+        """Write the open candle to the outlet; strategies see closed ones only."""
         for candle in self._aggregator.flush():
             self._outlet.write(candle)
 
     def report(self) -> MarketReport:
-        """Return what was counted."""
+        """Return the counts."""
         return MarketReport(self._ticks, self._candles, self._signals, self._aggregator.late_ticks, self._refused)
 
     def _emit(self, candles: Iterable[Candle]) -> None:
@@ -90,7 +90,7 @@ class MarketPipeline:
             signal = strategy.on_candle(candle)
             if not isinstance(signal, Signal):
                 raise TypeError(f"a strategy answers with a Signal, not {signal!r:.80}")  # noqa: TRY301 -- logged below
-        except Exception:  # noqa: BLE001 -- a strategy is the user's: whatever it raises stops nothing
+        except Exception:  # noqa: BLE001 -- a strategy is the user's: no error of it stops the run
             self.strategy_errors += 1
             _log.exception("%s failed on the candle of %s at %s", type(strategy).__name__, candle.epic, candle.opens_at)
             return None

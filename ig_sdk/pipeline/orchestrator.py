@@ -22,9 +22,9 @@ from ig_sdk.types import Resolution, Tick, epic_for
 
 _log = logging.getLogger("ig_sdk.pipeline")
 
-# How long one look at a silent source takes at most, so how late a candle may close beyond its grace.
-_LOOK_S = 0.25
-# A tick of a file arrived when somebody recorded it: its latency means nothing.
+# Longest wait for a silent source, so how late a candle may close beyond its grace.
+_POLL_S = 0.25
+# A tick of a file arrived when it was recorded: its latency means nothing.
 _RECORDED = "file"
 _MS = timedelta(milliseconds=1)
 
@@ -35,7 +35,7 @@ class PolledSource(Protocol):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing waits to be read and nothing will come."""
+        """Whether everything was read and nothing more will come."""
         ...
 
     def poll(self, timeout: float) -> object | None:
@@ -46,16 +46,16 @@ class PolledSource(Protocol):
 class LiveOrchestrator:
     """Runs ticks of any source through candles and strategies into sinks.
 
-    Each market has an aggregator and copies of the strategies of its own. A closed candle goes to the sinks, then to
-    the strategies; what they signal (``HOLD`` excepted) follows to the sinks. When the source ends or the run is
+    Each market has its own aggregator and its own copies of the strategies. A closed candle goes to the sinks, then to
+    the strategies; their signals (except ``HOLD``) go to the sinks next. When the source ends or the run is
     stopped, the open candles go to the sinks with ``complete=False``, not to the strategies, and the sinks are closed.
-    A strategy or a sink that raises is logged with its traceback, counted, and stops nothing. What the source yields
-    besides ticks is counted and passed to the sinks.
+    A strategy or a sink that raises is logged with its traceback, counted, and stops nothing. Anything else
+    that the source yields is counted and passed to the sinks.
 
-    The time is that of the ticks: a candle closes when a later tick of its market comes. That is right for recorded
+    Time is that of the ticks: a candle closes when a later tick of its market comes. That is right for recorded
     ticks at any speed. With ``advance_on_time=True``, for live prices, a candle also closes without a tick, when its
     end is ``grace_s`` in the past by the market's own clock: the time of its latest tick plus what has passed since.
-    So neither the clock of this machine nor the way of a tick makes one late.
+    So neither this machine's clock nor a tick's delay makes a candle late.
 
     Args:
         source: Anything that yields ``Tick``s: a price stream, ``read_ticks(...)``, a list.
@@ -65,14 +65,14 @@ class LiveOrchestrator:
         price: Side of the candles: ``"mid"``, ``"bid"`` or ``"offer"``.
         fill_quiet: Flat candles for intervals without a tick.
         advance_on_time: Close candles on time; needs a source with ``poll(timeout)`` and ``ended``.
-        grace_s: Seconds that a tick may take longer than the one before.
+        grace_s: Seconds by which a tick may be slower than the one before.
         latency_from: What latency is measured from: ``"time"``, when IG made the price, or ``"arrival"`` here, for
             recorded ticks that a simulator replays. Ticks of a file have neither.
         clock: Measures latency and, with ``advance_on_time``, what has passed.
 
     Raises:
-        ValueError: The resolution, the price or ``latency_from`` is none of these.
-        TypeError: A strategy or a sink is none.
+        ValueError: The resolution, the price or ``latency_from`` is not one of these.
+        TypeError: A strategy or a sink has not the methods of one.
         UsageError: ``advance_on_time`` with a source that cannot be polled.
 
     Threading:
@@ -102,7 +102,7 @@ class LiveOrchestrator:
         self._strategies = _by_market(strategies)
         self._outlet = Outlet(_all_sinks(sinks))
         self._resolution, self._price, self._fill_quiet = resolution, price, fill_quiet
-        self._aggregator()  # a wrong resolution or price is told now, not at the first tick
+        self._aggregator()  # a wrong resolution or price raises now, not at the first tick
         self._on_time = advance_on_time
         self._grace_s = grace_s
         self._clock = clock or SystemClock()
@@ -124,24 +124,24 @@ class LiveOrchestrator:
         self._ended_at = 0.0
 
     def run(self) -> Report:
-        """Take the source to its end, or until ``stop()``; return the report.
+        """Read the source to its end, or until ``stop()``; return the report.
 
         Raises:
-            UsageError: It was started before.
+            UsageError: It was started already.
             IGError: The source failed; open candles were flushed and the sinks closed.
 
         Threading:
-            Blocks. Ctrl-C ends it as ``stop()`` does, then goes on as ``KeyboardInterrupt``.
+            Blocks. Ctrl-C ends the run as ``stop()`` does, then raises ``KeyboardInterrupt``.
         """
         self._claim()
         self._run()
         return self.report()
 
     def start(self) -> None:
-        """Do the same on a thread of its own; a failure of the source is logged and in ``report().failure``.
+        """Run on a thread of its own; a failure of the source is logged and is in ``report().failure``.
 
         Raises:
-            UsageError: It was started before.
+            UsageError: It was started already.
         """
         self._claim()
         self._thread = threading.Thread(target=self._run, name="ig-live", daemon=True)
@@ -155,7 +155,7 @@ class LiveOrchestrator:
         """End the run: close the source's iterator, flush, close the sinks. Idempotent, from any thread.
 
         Returns:
-            Whether it has ended. From inside a strategy or a sink it returns at once, and the run ends behind it.
+            Whether it has ended. From inside a strategy or a sink it returns at once, and the run ends afterwards.
         """
         self._stopping.set()
         with self._lock:
@@ -175,7 +175,7 @@ class LiveOrchestrator:
         return ended
 
     def report(self) -> Report:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         markets = dict(self._markets)
         by_epic = {epic: market.report() for epic, market in markets.items()}
         rows = list(by_epic.values())
@@ -203,14 +203,14 @@ class LiveOrchestrator:
         """Return the state of every market's strategies, as JSON-compatible values.
 
         Raises:
-            UsageError: The run is going on.
+            UsageError: The run has not ended.
         """
         if self._claimed and not self._done.is_set():
             raise UsageError("strategies can be saved when the run has ended: call stop() first")
         return {epic: [strategy.state() for strategy in market.strategies] for epic, market in self._markets.items()}
 
     def restore(self, state: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        """Let the strategies go on from what ``state()`` gave.
+        """Restore the strategies from what ``state()`` returned.
 
         Raises:
             UsageError: The run has begun.
@@ -250,7 +250,7 @@ class LiveOrchestrator:
             self._failure = error
             if self._thread is None:
                 raise
-            # Nobody is above the run's own thread: the log and the report tell.
+            # No caller is above the run's own thread: the log and the report say it.
             _log.exception("the source of the pipeline failed")
         finally:
             self._finish()
@@ -265,15 +265,15 @@ class LiveOrchestrator:
                     if stopping():
                         return
                 ended = True
-            except SubscriptionRefused as error:  # noqa: PERF203 -- the loop goes round once for each refusal
+            except SubscriptionRefused as error:  # noqa: PERF203 -- one round for each refusal
                 self._refused(error)
         self._check_refusal()
 
     def _poll(self, source: PolledSource) -> None:
-        monotonic, look_at = self._clock.monotonic, 0.0
+        monotonic, advance_at = self._clock.monotonic, 0.0
         while not self._stopping.is_set():
             try:
-                item = source.poll(_LOOK_S)
+                item = source.poll(_POLL_S)
             except SubscriptionRefused as error:
                 self._refused(error)
                 continue
@@ -282,8 +282,8 @@ class LiveOrchestrator:
             elif source.ended:
                 break
             now = monotonic()
-            if now >= look_at:
-                look_at = now + _LOOK_S
+            if now >= advance_at:
+                advance_at = now + _POLL_S
                 self._advance(now)
         self._check_refusal()
 
@@ -303,7 +303,7 @@ class LiveOrchestrator:
         self._outlet.write(item)
 
     def _refused(self, error: SubscriptionRefused) -> None:
-        # One market of several: the others go on (the iterator of a price stream does, a generator just ends).
+        # One market of several: the others go on (a price stream can be iterated further, a generator just ends).
         _log.warning("a market was refused: %s", error)
         self._events[SubscriptionRefused.__name__] += 1
         self._refusal = error
@@ -333,7 +333,7 @@ class LiveOrchestrator:
         try:
             close()
         except ValueError:
-            # A generator that another thread is inside of cannot be closed; the run sees the stop after its next item.
+            # A generator that another thread is running cannot be closed; the run stops after its next item.
             _log.debug("the source is busy and cannot be closed")
         except Exception:  # noqa: BLE001 -- the run ends all the same
             _log.exception("the source failed to close")
@@ -352,16 +352,16 @@ def _by_market(
 ) -> dict[str, tuple[Strategy, ...]]:
     """Return the strategies of each epic; under ``""`` those of every market."""
     if isinstance(strategies, Mapping):
-        return {epic_for(market): _several(some) for market, some in strategies.items()}
-    return {"": _several(strategies)}
+        return {epic_for(market): _as_tuple(some) for market, some in strategies.items()}
+    return {"": _as_tuple(strategies)}
 
 
-def _several(strategies: Strategy | Sequence[Strategy]) -> tuple[Strategy, ...]:
-    several = tuple(strategies) if isinstance(strategies, Sequence) else (strategies,)
-    for strategy in several:
+def _as_tuple(strategies: Strategy | Sequence[Strategy]) -> tuple[Strategy, ...]:
+    items = tuple(strategies) if isinstance(strategies, Sequence) else (strategies,)
+    for strategy in items:
         if isinstance(strategy, type) or not callable(getattr(strategy, "on_candle", None)):
             raise TypeError(f"a strategy is an object with on_candle(candle), not {strategy!r:.80}")
-    return several
+    return items
 
 
 def _checked_state(state: Any) -> Mapping[str, Sequence[Mapping[str, Any]]]:
@@ -371,8 +371,8 @@ def _checked_state(state: Any) -> Mapping[str, Sequence[Mapping[str, Any]]]:
 
 
 def _all_sinks(sinks: Sink | Sequence[Sink]) -> tuple[Sink, ...]:
-    several = tuple(sinks) if isinstance(sinks, Sequence) else (sinks,)
-    for sink in several:
+    items = tuple(sinks) if isinstance(sinks, Sequence) else (sinks,)
+    for sink in items:
         if isinstance(sink, type) or not isinstance(sink, Sink):
             raise TypeError(f"a sink is an object with write(record) and close(), not {sink!r:.80}")
-    return several
+    return items

@@ -1,4 +1,4 @@
-"""What an orchestrator counted: ticks, candles, signals, gaps and latency, in fixed memory."""
+"""What an orchestrator counts: ticks, candles, signals, gaps and latency, in fixed memory; no I/O."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Latencies:
         self._total = 0
 
     def add(self, ms: float) -> None:
-        """Count one latency; a negative one (two clocks that differ) counts as none."""
+        """Count one latency; a negative one (two clocks that differ) counts as zero."""
         place = int(log(ms / _FIRST_MS) * _PER_LOG) + 1 if ms > _FIRST_MS else 0
         self._counts[min(place, _BUCKETS - 1)] += 1
         self._total += 1
 
     def percentile(self, percent: float) -> float | None:
-        """Return the latency in milliseconds that ``percent`` of all do not exceed; ``None`` without any."""
+        """Return the latency in milliseconds that ``percent`` of all do not exceed; ``None`` if there are none."""
         wanted, seen = self._total * percent / 100.0, 0
         for place, count in enumerate(self._counts):
             seen += count
@@ -38,14 +38,14 @@ class Latencies:
 
 @dataclass(frozen=True, slots=True)
 class MarketReport:
-    """What was counted of one market.
+    """Counts of one market.
 
     Attributes:
         ticks: Ticks taken, late ones included.
         candles: Closed candles.
         signals: Signals that were not ``HOLD``.
         late_ticks: Ticks refused because their candle was already closed.
-        refused_ticks: Ticks refused because a price or the time was no proper one.
+        refused_ticks: Ticks refused because a price or the time was invalid.
     """
 
     ticks: int = 0
@@ -57,7 +57,7 @@ class MarketReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run has done so far; ``str()`` says it in one line.
+    """What a run has done so far; ``str()`` gives it in one line.
 
     Attributes:
         ticks: Ticks taken from the source, late ones included.
@@ -66,16 +66,16 @@ class Report:
         gaps: ``Gap`` events: times after which ticks may be missing.
         lost_updates: Ticks that ``UpdatesLost`` events reported as lost.
         late_ticks: Ticks refused because their candle was already closed.
-        refused_ticks: Ticks refused because a price or the time was no proper one.
+        refused_ticks: Ticks refused because a price or the time was invalid.
         strategy_errors: Exceptions of strategies; each was logged and stopped nothing.
         sink_errors: Exceptions of sinks; each was logged and stopped nothing.
-        latency_p50_ms: Median time from a tick's ``time`` (or its arrival, as the orchestrator was told) to the end of
-            its handling; ``None`` for ticks of a file, which have neither.
-        latency_p99_ms: The same, of the slowest hundredth.
+        latency_p50_ms: Median time from a tick's ``time`` (or its arrival, see ``latency_from``) to the end of its
+            handling; ``None`` for ticks of a file, which have neither.
+        latency_p99_ms: The same; one tick in a hundred is slower.
         elapsed_s: How long the run took, so far or until its end.
         failure: Why the source failed, or ``None``.
-        events: What the source told besides ticks, counted by kind.
-        by_epic: The figures of each market.
+        events: What the source yielded besides ticks, counted by kind.
+        by_epic: The counts of each market.
     """
 
     ticks: int = 0

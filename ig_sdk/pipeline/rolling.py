@@ -1,4 +1,4 @@
-"""Sums over the last values of a series, without subtracting what leaves."""
+"""Sums over the last values of a series, without subtracting the values that leave."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from ig_sdk.pipeline.saved_state import numbers
 class RollingSum:
     """Sum of the last ``period`` values.
 
-    The window is kept as two blocks: an old one, of which the oldest value leaves with each update, and a new one that
-    grows. The sums of all tails of the old block were made once, from its end; the new block has a running sum. The
-    window's sum is one of each. Nothing is subtracted, so a value that has left leaves no rounding behind however
-    large it was, and the sum of zeros is zero. Making the tails costs ``period`` steps once in ``period`` updates:
-    constant on average.
+    The window is two blocks: an old one, whose oldest value leaves with each update, and a new one that grows. The
+    sums of all tails of the old block are made once, from its end; the new block has a running sum. The window's sum
+    is one tail plus the running sum. Nothing is subtracted, so even a huge value leaves no rounding error behind, and
+    the sum of zeros is zero. The tails cost ``period`` steps once in ``period`` updates: constant on average.
 
     Args:
         period: At least 1.
@@ -51,7 +50,7 @@ class RollingSum:
         """Continue from ``state``.
 
         Raises:
-            ValueError: It is no state of a sum over as many values; nothing has changed.
+            ValueError: It is not the state of a sum over as many values; nothing has changed.
         """
         tails, recent = numbers(state, "tails", self._period), numbers(state, "recent", self._period - 1)
         if tails and len(tails) != self._period:

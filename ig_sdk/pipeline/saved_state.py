@@ -1,4 +1,4 @@
-"""Reading back what ``state()`` gave: plain JSON values, checked one by one before anything is changed."""
+"""Reads back what ``state()`` returned: plain JSON values, each checked before anything is changed."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def number(state: Mapping[str, Any], key: str) -> float:
 
 
 def optional(state: Mapping[str, Any], key: str) -> float | None:
-    """Return the finite number under ``key``, or ``None`` where null stands.
+    """Return the finite number under ``key``, or ``None`` for null.
 
     Raises:
-        ValueError: Neither stands there.
+        ValueError: There is neither.
     """
     value = _get(state, key)
     return None if value is None else _number(value, key)
@@ -64,7 +64,7 @@ def count(state: Mapping[str, Any], key: str, most: int) -> int:
 
 def _get(state: Mapping[str, Any], key: str) -> Any:
     if not isinstance(state, Mapping):
-        raise ValueError(f"a state is an object, not {state!r:.80}")  # noqa: TRY004 -- it comes from a file, not a caller
+        raise ValueError(f"a state is an object, not {state!r:.80}")  # noqa: TRY004 -- it comes from a file, not from a caller
     try:
         return state[key]
     except KeyError:

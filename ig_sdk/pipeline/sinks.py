@@ -22,10 +22,10 @@ _log = logging.getLogger("ig_sdk.pipeline")
 
 @runtime_checkable
 class Sink(Protocol):
-    """Takes what the orchestrator makes, in order: a closed ``Candle``, then its signals that are not ``HOLD``.
+    """Receives what the orchestrator produces, in order: a closed ``Candle``, then its signals that are not ``HOLD``.
 
-    What a source tells besides ticks (gaps, lost updates) is passed on as it came; the candle that was still open at
-    the end comes last, with ``complete=False``.
+    Events of the source (gaps, lost updates) are passed on as they came; a candle that is still open at the end comes
+    last, with ``complete=False``.
     """
 
     def write(self, record: object) -> None:
@@ -33,7 +33,7 @@ class Sink(Protocol):
         ...
 
     def close(self) -> None:
-        """Nothing follows; called once, also after a failure."""
+        """Called once, after the last record, also after a failure."""
         ...
 
 
@@ -81,17 +81,17 @@ class LogSink:
             self._log.log(self._level, "%s", record)
 
     def close(self) -> None:
-        """Nothing to do: the logger is not ours."""
+        """Do nothing: the logger belongs to the application."""
 
 
 class JsonLinesSink:
-    """Appends each record to a file as one JSON object on a line of its own, complete when ``write`` returns.
+    """Appends each record to a file as one line of JSON, complete when ``write`` returns.
 
     ``"type"`` names the record (``"candle"``, ``"signal"``, ``"gap"`` …); times are ISO 8601 with their offset, a
     resolution is IG's name or its length such as ``"90s"``.
 
     Args:
-        path: File to append to; made if it is absent, its folder is not.
+        path: File to append to; created if it is missing, its folder is not.
 
     Raises:
         UsageError: The file cannot be opened.
@@ -143,7 +143,7 @@ def as_json(record: object) -> dict[str, Any]:
     """Return a candle, a signal or any other dataclass as a JSON-compatible object, its kind under ``"type"``.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a dataclass.
     """
     value = _plain(record)
     if not is_dataclass(record) or not isinstance(value, dict):
@@ -184,7 +184,7 @@ class Outlet:
         self.errors = 0
 
     def write(self, record: object) -> None:
-        """Give one record to every sink."""
+        """Write one record to every sink."""
         for sink in self._sinks:
             self._guard(sink, "write", sink.write, record)
 
@@ -196,6 +196,6 @@ class Outlet:
     def _guard(self, sink: Sink, what: str, call: Callable[..., None], *arguments: object) -> None:
         try:
             call(*arguments)
-        except Exception:  # noqa: BLE001 -- a sink is the user's: whatever it raises stops nothing
+        except Exception:  # noqa: BLE001 -- a sink is the user's: no error of it stops the run
             self.errors += 1
             _log.exception("%s.%s() failed", type(sink).__name__, what)

@@ -39,15 +39,15 @@ class Action(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What a strategy says about one closed candle.
+    """What a strategy wants after one closed candle.
 
     Attributes:
-        action: What it wants done; ``HOLD`` is nothing.
+        action: What to do; ``HOLD`` is nothing.
         epic: The market.
-        time: When it could be known: the end of the candle, aware UTC.
+        time: When it was known: the end of the candle, aware UTC.
         price: Close of the candle.
         reason: In words.
-        values: The figures behind it, by name.
+        values: The indicator values behind it, by name.
     """
 
     action: Action
@@ -60,27 +60,27 @@ class Signal:
 
 @runtime_checkable
 class Strategy(Protocol):
-    """What the orchestrator asks of a strategy: one object serves one market.
+    """What the orchestrator needs of a strategy; one object serves one market.
 
     Attributes:
-        warmup: Candles it needs before it can say anything but ``HOLD``, the one it speaks about included.
+        warmup: Candles it needs for its first signal other than ``HOLD``, that signal's own candle included.
     """
 
     @property
     def warmup(self) -> int:
-        """Candles needed before anything but ``HOLD``."""
+        """Candles needed for the first signal other than ``HOLD``."""
         ...
 
     def on_candle(self, candle: Candle) -> Signal:
-        """Take the next closed candle and say what it means."""
+        """Take the next closed candle and return the signal."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """Return everything needed to go on later, as JSON-compatible values."""
+        """Return what ``restore`` needs, as JSON-compatible values."""
         ...
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from ``state``; ``ValueError`` if it is not one of this strategy with these parameters."""
+        """Continue from ``state``; ``ValueError`` if it is of another strategy or other parameters."""
         ...
 
 
@@ -88,18 +88,18 @@ def _signal(candle: Candle, action: Action, reason: str, values: Mapping[str, fl
     return Signal(action, candle.epic, candle.closes_at, candle.close, reason, values)
 
 
-def _sealed(strategy: str, parameters: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+def _state_of(strategy: str, parameters: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
     return {"strategy": strategy, "parameters": dict(parameters), **state}
 
 
-def _told(strategy: str, parameters: Mapping[str, Any]) -> str:
+def _call_text(strategy: str, parameters: Mapping[str, Any]) -> str:
     return f"{strategy}({', '.join(f'{name}={value!r}' for name, value in parameters.items())})"
 
 
-def _opened(strategy: str, parameters: Mapping[str, Any], state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return ``state`` if it was made by such a strategy."""
+def _checked(strategy: str, parameters: Mapping[str, Any], state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return ``state`` if such a strategy made it."""
     if not isinstance(state, Mapping):
-        raise ValueError(f"a state is an object, not {state!r:.80}")  # noqa: TRY004 -- it comes from a file, not a caller
+        raise ValueError(f"a state is an object, not {state!r:.80}")  # noqa: TRY004 -- it comes from a file, not from a caller
     if state.get("strategy") != strategy:
         raise ValueError(f"this is the state of {state.get('strategy')!r}, not of {strategy!r}")
     if state.get("parameters") != parameters:
@@ -108,14 +108,14 @@ def _opened(strategy: str, parameters: Mapping[str, Any], state: Mapping[str, An
 
 
 class EmaCross:
-    """Enters when the fast average crosses the slow one by more than ``threshold``, exits when it comes back.
+    """Enters when the fast average crosses the slow one by more than ``threshold``, exits when it returns to it.
 
     With d = fast - slow and p the d of the candle before, in this order: p <= 0 and d > t buys; p >= 0 and d < -t
     sells; p > t and d <= 0, or p < -t and d >= 0, exits. A slow crossing (p in (0, t], then d > t) gives no entry.
 
     Args:
         fast: Period of the fast average, at least 1.
-        slow: Period of the slow one, at least 1, not the same.
+        slow: Period of the slow one, at least 1, not equal to ``fast``.
         threshold: Price difference t, between 0 and 1 (both excluded).
         seed: ``"sma"`` as TA-Lib; ``"first"`` as the origin.
 
@@ -138,7 +138,7 @@ class EmaCross:
 
     @property
     def warmup(self) -> int:
-        """Candles needed before anything but ``HOLD``: the averages, and one difference before."""
+        """Candles needed for the first signal other than ``HOLD``: the averages, and one earlier difference."""
         return 2 if self._seed == "first" else max(self._periods) + 1
 
     @property
@@ -147,10 +147,10 @@ class EmaCross:
         return {"fast": fast, "slow": slow, "threshold": self._threshold, "seed": self._seed}
 
     def __repr__(self) -> str:
-        return _told("EmaCross", self._parameters)
+        return _call_text("EmaCross", self._parameters)
 
     def on_candle(self, candle: Candle) -> Signal:
-        """Take the next closed candle and say what it means."""
+        """Take the next closed candle and return the signal."""
         fast, slow = self._fast.update(candle.close), self._slow.update(candle.close)
         if fast is None or slow is None:
             return _signal(candle, Action.HOLD, "warming up", {})
@@ -159,10 +159,10 @@ class EmaCross:
         values = {"fast": fast, "slow": slow, "difference": difference}
         if previous is None:
             return _signal(candle, Action.HOLD, "first difference", values)
-        action, reason = self._judge(previous, difference)
+        action, reason = self._decide(previous, difference)
         return _signal(candle, action, reason, values)
 
-    def _judge(self, previous: float, difference: float) -> tuple[Action, str]:
+    def _decide(self, previous: float, difference: float) -> tuple[Action, str]:
         threshold = self._threshold
         if previous <= 0.0 and difference > threshold:
             return Action.BUY, "fast average crossed above the slow one"
@@ -175,29 +175,29 @@ class EmaCross:
         return Action.HOLD, "no crossing"
 
     def state(self) -> dict[str, Any]:
-        """Return everything needed to go on later, as JSON-compatible values."""
+        """Return what ``restore`` needs, as JSON-compatible values."""
         state = {"fast": self._fast.state(), "slow": self._slow.state(), "previous": self._previous}
-        return _sealed("EmaCross", self._parameters, state)
+        return _state_of("EmaCross", self._parameters, state)
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from ``state``.
+        """Continue from ``state``.
 
         Raises:
-            ValueError: It is of another strategy or other parameters, or damaged; nothing has changed.
+            ValueError: It is of another strategy or other parameters, or is damaged; nothing has changed.
         """
-        opened = _opened("EmaCross", self._parameters, state)
+        checked = _checked("EmaCross", self._parameters, state)
         fast, slow = (EMA(period, seed=self._seed) for period in self._periods)
-        fast.restore(part(opened, "fast"))
-        slow.restore(part(opened, "slow"))
-        self._previous = optional(opened, "previous")
+        fast.restore(part(checked, "fast"))
+        slow.restore(part(checked, "slow"))
+        self._previous = optional(checked, "previous")
         self._fast, self._slow = fast, slow
 
 
 class RsiReversion:
     """Buys when the RSI is oversold, sells when it is overbought; never exits.
 
-    It holds while no price changed: an RSI of nothing means nothing. With ``smoothing="simple"`` a window without a
-    loss reads 100, a motionless one too, as in the origin: that sells.
+    It holds while no price changes, since the RSI then means nothing. With ``smoothing="simple"`` a window without a
+    loss gives 100, also if no price changed, as in the origin: that sells.
 
     Args:
         period: 2 to 100.
@@ -226,7 +226,7 @@ class RsiReversion:
 
     @property
     def warmup(self) -> int:
-        """Candles needed before anything but ``HOLD``: ``period`` changes."""
+        """Candles needed for the first signal other than ``HOLD``: ``period`` changes."""
         return self._period + 1
 
     @property
@@ -239,10 +239,10 @@ class RsiReversion:
         }
 
     def __repr__(self) -> str:
-        return _told("RsiReversion", self._parameters)
+        return _call_text("RsiReversion", self._parameters)
 
     def on_candle(self, candle: Candle) -> Signal:
-        """Take the next closed candle and say what it means."""
+        """Take the next closed candle and return the signal."""
         rsi = self._rsi.update(candle.close)
         if rsi is None:
             return _signal(candle, Action.HOLD, "warming up", {})
@@ -256,16 +256,16 @@ class RsiReversion:
         return _signal(candle, Action.HOLD, "neither oversold nor overbought", values)
 
     def state(self) -> dict[str, Any]:
-        """Return everything needed to go on later, as JSON-compatible values."""
-        return _sealed("RsiReversion", self._parameters, {"rsi": self._rsi.state()})
+        """Return what ``restore`` needs, as JSON-compatible values."""
+        return _state_of("RsiReversion", self._parameters, {"rsi": self._rsi.state()})
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from ``state``.
+        """Continue from ``state``.
 
         Raises:
-            ValueError: It is of another strategy or other parameters, or damaged; nothing has changed.
+            ValueError: It is of another strategy or other parameters, or is damaged; nothing has changed.
         """
-        self._rsi.restore(part(_opened("RsiReversion", self._parameters, state), "rsi"))
+        self._rsi.restore(part(_checked("RsiReversion", self._parameters, state), "rsi"))
 
 
 class BollingerReversion:
@@ -290,7 +290,7 @@ class BollingerReversion:
 
     @property
     def warmup(self) -> int:
-        """Candles needed before anything but ``HOLD``: ``period`` closes."""
+        """Candles needed for the first signal other than ``HOLD``: ``period`` closes."""
         return self._period
 
     @property
@@ -298,14 +298,14 @@ class BollingerReversion:
         return {"period": self._period, "deviations": self._deviations, "min_width": self._min_width}
 
     def __repr__(self) -> str:
-        return _told("BollingerReversion", self._parameters)
+        return _call_text("BollingerReversion", self._parameters)
 
     def on_candle(self, candle: Candle) -> Signal:
-        """Take the next closed candle and say what it means."""
+        """Take the next closed candle and return the signal."""
         bands = self._bands.update(candle.close)
         if bands is None:
             return _signal(candle, Action.HOLD, "warming up", {})
-        # Not from the bands' own edges: their distance from the middle lost digits when it was added to a price.
+        # Not from the edges of the bands: adding the width to a price cost it digits.
         middle, width = bands.middle, max(self._deviations * (self._bands.deviation or 0.0), self._min_width)
         upper, lower = middle + width, middle - width
         values = {"upper": upper, "middle": middle, "lower": lower}
@@ -316,13 +316,13 @@ class BollingerReversion:
         return _signal(candle, Action.HOLD, "inside the bands", values)
 
     def state(self) -> dict[str, Any]:
-        """Return everything needed to go on later, as JSON-compatible values."""
-        return _sealed("BollingerReversion", self._parameters, {"bands": self._bands.state()})
+        """Return what ``restore`` needs, as JSON-compatible values."""
+        return _state_of("BollingerReversion", self._parameters, {"bands": self._bands.state()})
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from ``state``.
+        """Continue from ``state``.
 
         Raises:
-            ValueError: It is of another strategy or other parameters, or damaged; nothing has changed.
+            ValueError: It is of another strategy or other parameters, or is damaged; nothing has changed.
         """
-        self._bands.restore(part(_opened("BollingerReversion", self._parameters, state), "bands"))
+        self._bands.restore(part(_checked("BollingerReversion", self._parameters, state), "bands"))

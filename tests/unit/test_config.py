@@ -278,7 +278,7 @@ def test_delays_must_agree(tmp_path: Path) -> None:
     [
         ('{"password": "canary", }', "line 1"),
         ("[1]", "object"),
-        ('{"read_timeout_s": 1, "read_timeout_s": 2}', "read_timeout_s stands there twice"),
+        ('{"read_timeout_s": 1, "read_timeout_s": 2}', "read_timeout_s appears twice"),
         ('{"read_timeout_s": NaN}', "read_timeout_s"),
         ("", "line 1"),
         ("[" * 100_000, "JSON"),
