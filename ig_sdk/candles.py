@@ -1,4 +1,4 @@
-"""Ticks into candles: no thread, no clock, no I/O; text-book rules, stated where they are decided."""
+"""Ticks into candles: no thread, no clock, no I/O; textbook rules, each stated where it is applied."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ig_sdk.types import Candle, Ohlc, Resolution, Tick
 Price = Literal["mid", "bid", "offer"]
 
 QUIET_LIMIT = 100_000
-"""Flat candles that one call makes at most with ``fill_quiet=True``; a longer hole is left absent as a whole.
+"""Most flat candles that one call makes with ``fill_quiet=True``; a longer quiet time gets none at all.
 
-Enough for nine weeks of minutes or a day of seconds: a weekend of a minute series is filled, and a first tick
-after a year cannot fill the memory.
+Enough for nine weeks of minutes or a day of seconds: a weekend of minute candles is filled, and a first tick after a
+year cannot fill the memory.
 """
 
 # 1 January 1970 was a Thursday; whole weeks are counted from the first Monday so that they start on Mondays.
@@ -27,38 +27,38 @@ _NONE: tuple[Candle, ...] = ()
 
 
 class CandleAggregator:
-    """Builds the candles of one market from its ticks; each candle is given out once and never revised.
+    """Builds the candles of one market from its ticks; each candle is returned once and never revised.
 
     * **Edges.** Intervals are half-open, ``[opens_at, opens_at + resolution)``: a tick on the edge opens the next
-      candle. They are counted from 1970-01-01 00:00 UTC (so ``"7m"`` does not start anew at midnight), whole weeks from
-      Monday 1970-01-05. A month is no length and is refused.
-    * **Order.** Inside the open candle the order of arrival counts: the close is the tick that came last, whatever its
-      time. A tick older than the open candle, or of an interval that was already given out, is *late*: refused and
-      counted. A quiet interval that ``advance`` has passed without giving a candle out is still free.
+      candle. They are counted from 1970-01-01 00:00 UTC (so ``"7m"`` does not restart at midnight), whole weeks from
+      Monday 1970-01-05. A month has no fixed length and is refused.
+    * **Order.** Inside the open candle the order of arrival counts: the close is the tick that came last, even if its
+      time is earlier. A tick older than the open candle, or of an interval whose candle was already returned, is
+      *late*: refused and counted. A quiet interval that ``advance`` has passed without a candle can still get one.
     * **Quiet intervals** have no candle. With ``fill_quiet=True`` they get a flat one at the previous closes, with
       ``ticks=0``, up to ``QUIET_LIMIT`` in one call.
-    * **Prices** are taken as they come, crossed quotes too. Every candle carries its bid and its offer side; ``open``
+    * **Prices** are taken as they come, crossed quotes too. Every candle has its bid and its offer side; ``open``
       to ``close`` are those of ``price``. High and low of the mid are those of the mids, not the means of the sides.
-    * **Complete** is what a later tick or ``advance`` closed and whose beginning was seen. The first candle may have
-      begun before the first tick: unless that tick stands on its edge, it is given out with ``complete=False``.
+    * **Complete** is a candle whose beginning was seen and that a later tick or ``advance`` closed. The first candle
+      may have begun before the first tick: unless that tick is on its edge, it is returned with ``complete=False``.
 
     Args:
         resolution: A ``Resolution``, ``"90s"``, ``"7m"``, ``"2h"``, ``"1d"`` or a timedelta of whole seconds.
         price: Side of ``open`` to ``close``.
-        fill_quiet: Give out flat candles for intervals without a tick.
+        fill_quiet: Make flat candles for intervals without a tick.
 
     Raises:
-        ValueError: The resolution or the price is none of these.
+        ValueError: The resolution or the price is not one of these.
 
     Threading:
         Not safe: one thread at a time.
     """
 
-    # The hot path reads slots and compares what is there: the interval's own two datetimes (no arithmetic on the
-    # tick's time), and sums of bid and offer instead of mids (halving keeps the order and is exact, so it waits until
-    # a candle is made). Sums are not looked at while the sides imply them: when the lowest bid and the lowest offer
-    # make the lowest sum and the highest the highest, as with a steady spread, no sum can be outside while both sides
-    # are inside. An ordinary tick changes two slots: the count and the last tick.
+    # The hot path only reads slots and compares: with the interval's two datetimes (no arithmetic on the tick's time),
+    # and with sums of bid and offer instead of mids (halving keeps the order and is exact, so it can wait until a
+    # candle is made). Sums are not compared while the sides imply them: if the lowest bid and the lowest offer make the
+    # lowest sum, and the highest the highest, as with a steady spread, no sum is outside while both sides are inside.
+    # An ordinary tick changes two slots: the count and the last tick.
     __slots__ = (
         "_anchor", "_bid_high", "_bid_low", "_end", "_epic", "_fill", "_first", "_implied", "_last", "_late",
         "_length", "_offer_high", "_offer_low", "_price", "_start", "_sum_high", "_sum_low", "_ticks", "_whole",
@@ -71,7 +71,7 @@ class CandleAggregator:
             raise ValueError(f"price must be 'mid', 'bid' or 'offer', not {price!r}")
         length = Resolution.parse(resolution)
         if length is Resolution.MONTH:
-            raise ValueError("a month is no length: candles of ticks need one of seconds to weeks, such as '30d'")
+            raise ValueError("a month has no fixed length: candles of ticks need seconds to weeks, such as '30d'")
         self._length = length
         self._anchor = _EPOCH if length % _WEEK else _MONDAY
         self._price: Price = price
@@ -80,7 +80,7 @@ class CandleAggregator:
         self._epic: str | None = None
         self._first: Tick | None = None
         self._last: Tick | None = None
-        # While no candle is open start and end are equal: everything before was given out, nothing lies between.
+        # While no candle is open, start and end are equal: everything before was returned, nothing lies between.
         self._start = self._end = _NEVER
         self._ticks = 0
         self._whole = self._implied = False
@@ -98,12 +98,12 @@ class CandleAggregator:
 
     @property
     def late_ticks(self) -> int:
-        """How many ticks were refused as too late for their candle."""
+        """How many ticks were refused because they were too late for their candle."""
         return self._late
 
     @property
     def current(self) -> Candle | None:
-        """The open candle as it stands now, ``complete=False``; ``None`` when none is open."""
+        """The open candle as it is now, ``complete=False``; ``None`` when none is open."""
         return self._candle(complete=False) if self._ticks else None
 
     @property
@@ -115,11 +115,11 @@ class CandleAggregator:
         """Take one tick and return the candles that it closed, oldest first: usually none.
 
         Raises:
-            ValueError: The tick is of another market, or a price is no finite number. Nothing has changed.
+            ValueError: The tick is of another market, or a price is not a finite number. Nothing has changed.
             TypeError: The tick's time is naive. Nothing has changed.
         """
-        # By position, not by name: cheaper on a NamedTuple. In the usual case every comparison holds, and it holds for
-        # no NaN; everything else (a new extreme, an edge, a late tick, nonsense) goes the long way.
+        # By position, not by name: faster on a NamedTuple. Usually every comparison is true (none is for NaN);
+        # everything else (a new extreme, an edge, a late tick, nonsense) takes the slow path.
         if (
             self._start <= tick[3] < self._end
             and tick[0] is self._epic
@@ -133,10 +133,10 @@ class CandleAggregator:
         return self._take(tick)
 
     def advance(self, now: datetime) -> Sequence[Candle]:
-        """Close what ended at or before ``now`` and return it, oldest first.
+        """Close the candles that ended at or before ``now`` and return them, oldest first.
 
         Args:
-            now: Aware; a ``now`` that goes back changes nothing.
+            now: Aware; an earlier ``now`` than before changes nothing.
         """
         if now < self._end:
             return _NONE
@@ -156,7 +156,7 @@ class CandleAggregator:
     def _take(self, tick: Tick) -> Sequence[Candle]:
         epic, bid, offer, time = tick[:4]
         total = bid + offer
-        # One test for both: a sum with NaN or an infinity in it is not finite.
+        # One test for both: a sum that contains NaN or an infinity is not finite.
         if not isfinite(total):
             raise ValueError(f"prices must be finite numbers, not bid {bid!r} and offer {offer!r}")
         if epic != self._epic and self._epic is not None:
@@ -165,7 +165,7 @@ class CandleAggregator:
             self._late += 1
             return _NONE
         if time < self._end:
-            self._epic = epic  # the same text, perhaps another object: the fast path looks for this one from now on
+            self._epic = epic  # equal text, perhaps another object: the fast path compares with this one from now on
             self._widen(bid, offer, total)
             self._last = tick
             self._ticks += 1
@@ -228,7 +228,7 @@ class CandleAggregator:
         return self._of(self._start, main, bid, offer, complete=complete, ticks=self._ticks)
 
     def _quiet(self, until: datetime) -> list[Candle]:
-        """Give out flat candles from the end of the last one to ``until``."""
+        """Return flat candles from the end of the last one to ``until``."""
         count = (until - self._start) // self._length
         if not 0 < count <= QUIET_LIMIT:
             return []

@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What ig_sdk asks of time."""
+    """Time, as ig_sdk needs it."""
 
     def now(self) -> datetime:
         """Return the wall-clock time, aware UTC."""
@@ -41,15 +41,15 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told to: for tests and simulations.
+    """A clock that moves only by :meth:`advance`: for tests and simulations.
 
     Threading:
         Safe from any thread. :meth:`advance` wakes every :meth:`wait` whose time has come.
     """
 
-    # An Event cannot be awaited together with the clock's own condition, so a waiter looks at both this often.
-    _GLANCE_S = 0.002
-    # Digits of a second, those of now(): whoever waits for an instant that it shows must not miss it by rounding.
+    # A thread cannot wait for an Event and for the clock at once, so it checks both this often.
+    _CHECK_S = 0.002
+    # Decimal places of a second, those of now(): a wait for an instant that now() shows must not miss it by rounding.
     _PLACES = 6
 
     def __init__(self, start: datetime | None = None) -> None:
@@ -88,7 +88,7 @@ class ManualClock:
             self._waiting += 1
         try:
             while self.monotonic() < deadline:
-                if event.wait(self._GLANCE_S):
+                if event.wait(self._CHECK_S):
                     return True
             return event.is_set()
         finally:

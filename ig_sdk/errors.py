@@ -29,8 +29,8 @@
         ├─ StreamProtocolError       line
         └─ StreamOverflow
 
-``str(error)`` is safe to log: no token, password or key is ever put into a message. All of them can be copied and
-pickled: another process gets them as they are, but for what only the client that raised them can do.
+``str(error)`` is safe to log: no message contains a token, password or key. All errors can be copied and pickled;
+another process can read them, but only the client that raised one can act on it (``resolve()``).
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ class IGError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An exception is made anew by calling its class with the message alone, which few of these take.
-        return _remade, (type(self), self.args), self.__dict__
+        # Pickle would call the class with the message alone, which most of these do not accept.
+        return _rebuilt, (type(self), self.args), self.__dict__
 
 
-def _remade(kind: type[IGError], args: tuple[object, ...]) -> IGError:
-    """Return an error without its attributes, which unpickling and copying put there next."""
+def _rebuilt(kind: type[IGError], args: tuple[object, ...]) -> IGError:
+    """Return an error without its attributes; unpickling and copying set them next."""
     return kind.__new__(kind, *args)
 
 
@@ -83,11 +83,11 @@ class ConfigError(IGError, ValueError):
 
 
 class UsageError(IGError, RuntimeError):
-    """A call that can never work here, such as waiting for the stream inside its own callback."""
+    """A call that cannot work, such as waiting for the stream inside its own callback."""
 
 
 class DecodeError(IGError):
-    """An answer or a file that cannot be understood.
+    """An answer or a file that cannot be read.
 
     Attributes:
         path: Where in the document, e.g. ``"prices[3].openPrice"`` or ``"ticks.csv:17"``.
@@ -167,7 +167,7 @@ class RateLimited(APIError):
 
     Attributes:
         allowance: Which one: ``"trading"``, ``"account"``, ``"api-key"``, ``"historical"`` or ``"unknown"``.
-        retry_after: Seconds until it makes sense to ask again, or ``None`` when IG does not say.
+        retry_after: Seconds until a new attempt makes sense, or ``None`` if IG does not say.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class RateLimited(APIError):
 
 
 class NotFound(APIError):
-    """The thing asked for does not exist."""
+    """What was asked for does not exist."""
 
 
 class InvalidRequest(APIError):
@@ -200,10 +200,10 @@ class BrokerUnavailable(APIError):
 
 
 class DealError(IGError):
-    """A deal did not end as accepted.
+    """A deal was not accepted.
 
     Attributes:
-        deal_reference: Our name of the request.
+        deal_reference: Our name for the request.
     """
 
     def __init__(self, message: str, *, deal_reference: str, hint: str | None = None) -> None:
@@ -241,7 +241,7 @@ class DealUncertain(DealError):
     """The request may or may not have been taken; it was not and will not be sent again.
 
     Attributes:
-        why: What broke.
+        why: What went wrong.
     """
 
     def __init__(
@@ -258,7 +258,7 @@ class DealUncertain(DealError):
         self._resolver = resolver
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Whom to ask is a client with its connections and tokens: it stays where it is.
+        # The resolver is a client with its connections and tokens: it cannot be copied.
         *how, state = super().__reduce__()
         return *how, state | {"_resolver": None}
 
@@ -273,11 +273,11 @@ class DealUncertain(DealError):
 
         Raises:
             DealRejected: IG took the request and rejected it.
-            DealUncertain: Still unknown when ``timeout`` was over; too early to say "not placed" is unknown too.
+            DealUncertain: Still unknown after ``timeout``, or too early to be sure that it was not placed.
         """
         if self._resolver is None:
             raise UsageError(
-                "this error is not one that a client raised, or a copy of one: it has nobody to ask",
+                "no client raised this error, or it is a copy: it has no client to ask",
                 hint="look for the deal reference among positions, orders and ig.history.activity()",
             )
         return self._resolver(timeout)

@@ -1,4 +1,4 @@
-"""Names of hosts: which of them are this machine."""
+"""Host names: which of them are this machine; no I/O."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import functools
 from ipaddress import ip_address
 
 
-@functools.lru_cache(maxsize=64)  # asked for each request
+@functools.lru_cache(maxsize=64)  # called for each request
 def is_loopback(host: str | None) -> bool:
-    """Whether ``host`` is this machine by its very name: 127.0.0.0/8, ::1 or localhost."""
+    """Whether ``host`` is this machine by its name alone: 127.0.0.0/8, ::1 or localhost."""
     if not host:
         return False
     if host.lower() == "localhost":

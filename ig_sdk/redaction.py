@@ -1,4 +1,4 @@
-"""Secrets that must not be shown: in texts, and in the variables that a traceback prints."""
+"""Keeps secrets out of texts, and out of the variables that a traceback prints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAMES = (
     "proxy-authorization|access_?token|refresh_?token|identifier|client_?secret|secret|cookie|set-cookie"
 )
 _PATTERNS = (
-    # The streaming password, and its halves, wherever they stand: CST-…|XST-… (REST.md section 2.3).
+    # The streaming password, and its halves, anywhere in a text: CST-…|XST-… (REST.md section 2.3).
     (re.compile(r"\b(CST|XST)-[^\s|&'\",;)}\]%]+"), rf"\1-{_HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+(?!\*)[A-Za-z0-9\-._~+/]+=*"), rf"\1 {_HIDDEN}"),
     # name: "value", 'name': 'value', name="value" …
@@ -39,10 +39,10 @@ def redact(text: str) -> str:
 
 
 class Hidden(dict[str, Any]):
-    """A dictionary that shows its names and none of its values.
+    """A dictionary whose ``repr`` shows its names and none of its values.
 
-    Debuggers, test runners and error reporters print local variables beside a traceback: what holds a password or a
-    token there is one of these.
+    Debuggers, test runners and error reporters print local variables beside a traceback: use this for a dictionary that
+    holds a password or a token.
     """
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Words that several areas share: prices, deals, dealing rules."""
+"""Types that several areas share: prices, candles, deals."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Direction(str, Enum):
 
     @classmethod
     def parse(cls, value: Direction | str) -> Direction:
-        """Return the direction that ``value`` names, in any case."""
+        """Return the direction that ``value`` names, in upper or lower case."""
         try:
             return cls(value.upper())
         except (ValueError, AttributeError):
@@ -77,7 +77,7 @@ class Resolution(timedelta, Enum):
     MONTH = timedelta(days=30)
 
     def __new__(cls, length: timedelta) -> Resolution:  # noqa: PYI034 -- Self needs Python 3.11
-        """Build the member as a timedelta of its own length."""
+        """Build the member as a timedelta of its length."""
         member = timedelta.__new__(cls, seconds=length.total_seconds())
         member._value_ = length
         return member
@@ -93,7 +93,7 @@ class Resolution(timedelta, Enum):
 
     @classmethod
     def parse(cls, value: Resolution | str | timedelta) -> timedelta:
-        """Return the length that ``value`` names: a member where IG has one, else a plain timedelta.
+        """Return the length that ``value`` names: a member if IG has one, else a plain timedelta.
 
         Args:
             value: A member, its name (``"MINUTE_5"``, any case), a length such as ``"90s"``, ``"7m"``, ``"2h"``,
@@ -142,15 +142,15 @@ class Tick(_TickFields):
 
     Attributes:
         epic: IG's market id.
-        bid: Price at which one sells, in the market's own notation.
-        offer: Price at which one buys.
+        bid: Price at which you sell, in the market's own notation.
+        offer: Price at which you buy.
         time: When IG made the price, aware UTC.
         received_at: When it arrived here, aware UTC.
         source: ``"stream"``, ``"poll"``, ``"file"``, ``"simulator"``.
         delayed: IG marks the price as delayed.
         status: Dealing state that came with it (``"DEAL"``, ``"CLOSED"``), if any.
 
-    A crossed quote or an odd time is not judged here.
+    A crossed quote or an odd time is passed on unchanged.
     """
 
     __slots__ = ()
@@ -182,15 +182,15 @@ class Candle:
 
     Attributes:
         epic: IG's market id.
-        resolution: Length; a :class:`Resolution` where IG has a name for it.
+        resolution: Length; a :class:`Resolution` if IG has a name for it.
         opens_at: Start of the interval, aware UTC.
-        open: First price of the side that was asked for (mid unless said otherwise).
+        open: First price of the chosen side (mid by default).
         high: Highest.
         low: Lowest.
         close: Last.
         volume: IG's traded volume, or ``None``.
         ticks: Number of prices inside.
-        complete: False while the interval is still open, or when its beginning was not seen.
+        complete: False while the interval is open, or if its beginning was not seen.
         bid: The bid side, or ``None`` when it is not known.
         offer: The offer side, or ``None``.
     """
@@ -215,7 +215,7 @@ class Candle:
 
 
 class Keep(Enum):
-    """What an amendment leaves as it is; ``None`` removes it instead."""
+    """What an amendment does not change; ``None`` removes it instead."""
 
     KEEP = "keep"
 
@@ -229,10 +229,10 @@ Number = Decimal | int | float | str  # a size or a level, as callers write it; 
 
 
 def decimal_of(value: object, name: str) -> Decimal:
-    """Return ``value`` as the decimal that its text shows; money never goes through binary floats.
+    """Return ``value`` as the decimal that its text shows; money is never computed in binary floats.
 
     Raises:
-        ValueError: ``value`` is no finite number.
+        ValueError: ``value`` is not a finite number.
     """
     if not isinstance(value, bool) and isinstance(value, (int, float, str, Decimal)):
         try:
@@ -258,13 +258,13 @@ def optional_decimal_of(value: Number | None, name: str) -> Decimal | None:
 
 @dataclass(frozen=True, init=False)
 class Stop:
-    """Where a deal is given up.
+    """Where a losing deal is closed (stop loss).
 
     Args:
         level: A price. Exactly one of ``level`` and ``distance``.
         distance: Points from the price.
-        guaranteed: IG fills exactly at the level, for a premium. ``None`` is no for a new deal, and as it was for an
-            amended one.
+        guaranteed: IG fills exactly at the level, for a premium. ``None`` means no for a new deal, and
+            unchanged for an amended one.
         trailing_step: Points by which a trailing stop follows; needs ``distance``, excludes ``guaranteed``.
     """
 
@@ -292,7 +292,7 @@ class Stop:
 
 @dataclass(frozen=True, init=False)
 class Limit:
-    """Where a deal takes its profit.
+    """Where a deal takes its profit (take profit).
 
     Args:
         level: A price. Exactly one of ``level`` and ``distance``.
@@ -328,12 +328,12 @@ class Confirm:
     Attributes:
         deal_reference: Names the request (ours).
         deal_id: Names the position or order (IG's). For a close through the API it is the *opening* deal's.
-        closing_deal_id: IG's id of the close itself, where the history told it; ``None`` for every other deal.
+        closing_deal_id: IG's id of the close itself, if the history has it; ``None`` for every other deal.
         deal_status: ``ACCEPTED`` or ``REJECTED``.
         status: ``OPEN``, ``AMENDED``, ``PARTIALLY_CLOSED``, ``CLOSED``, ``DELETED``, or ``None`` when rejected.
         reason: ``SUCCESS`` or why it was rejected.
         date: Aware UTC.
-        extra: What IG sent and this class does not know.
+        extra: What IG sent besides the fields of this class.
     """
 
     deal_reference: str

@@ -86,7 +86,7 @@ def test_a_rejection_names_its_reference_and_reason() -> None:
 
 
 def test_an_uncertain_deal_is_looked_up_by_whoever_made_it() -> None:
-    """resolve() asks the client that sent it; without one there is nobody to ask."""
+    """resolve() asks the client that sent it; without a client it raises UsageError."""
     asked: list[float] = []
 
     def look(timeout: float) -> Confirm:
