@@ -46,7 +46,7 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Result:
-    """One line of the table. ``limit`` is the least ratio when ``at_least``, else the most; ``None`` is only told."""
+    """One line of the table. ``limit`` is the least ratio when ``at_least``, else the most; ``None`` is not checked."""
 
     figure: str
     ours: str
@@ -233,7 +233,7 @@ def memory(bench: Bench) -> list[Result]:
 
 
 def tls(bench: Bench) -> list[Result]:
-    """The same over TLS: many lines in a record, and, told only, one."""
+    """The same over TLS: many lines in a record, and, only reported, one."""
     count = 400_000 if bench.quick else 1_000_000
     singles = 30_000 if bench.quick else 100_000
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
 """websocket-client's own ``recv()``: argv port, server settings, updates, "read", "late" or "bare".
 
 "read" and "late" hand each message to our decoder and read the five fields on the same thread. "bare" leaves even the
-frames to nobody: it only waits on the socket and looks for the stamp, which shows what the machine itself costs.
+frames to no listener: it only waits on the socket and looks for the stamp, which shows what the machine itself costs.
 """
 
 from __future__ import annotations

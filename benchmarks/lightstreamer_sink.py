@@ -28,7 +28,7 @@ def cpu_s() -> float:
 
 
 def resident_mb() -> float:
-    """Return the memory in use now, or where the system does not tell, the most that ever was."""
+    """Return the memory in use now, or, if the system does not say, the most so far."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -54,7 +54,7 @@ class Sink:
         self._seconds = self._cpu_used = self._grown = 0.0
 
     def begin(self) -> None:
-        """The subscription stands: CPU time counts from here."""
+        """The subscription is active: CPU time counts from here."""
         self._cpu = cpu_s()
 
     def first(self) -> None:
@@ -62,7 +62,7 @@ class Sink:
         self._start = time.perf_counter()
 
     def warm(self) -> None:
-        """Whatever is allocated once is allocated: memory counts from here."""
+        """What is allocated once is allocated: memory counts from here."""
         self._memory = resident_mb()
 
     def last(self) -> None:

@@ -79,7 +79,7 @@ class Client:
         self._process = subprocess.Popen(
             [python, str(HERE / "rest_client.py"), name, url, EPIC],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            # Whatever proxy this machine needs to reach a package index, loopback is not behind it.
+            # This machine may need a proxy to reach a package index, but not to reach loopback.
             env={**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
         )  # fmt: skip
         self.jobs = self._answer()["jobs"]

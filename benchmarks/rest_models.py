@@ -1,7 +1,7 @@
 """Prices as classes of dataclasses-json, as its documentation has them.
 
 Without ``from __future__ import annotations``, which makes that library slower still (its classes' hints are worked out
-anew for each object).
+again for each object).
 """
 
 from dataclasses import dataclass, field

@@ -154,9 +154,9 @@ class Screen:
             self.line(f"candle   {record.opens_at:%Y-%m-%d %H:%M:%S} {record.epic} {ohlc} ticks {record.ticks}{cut}")
             self._show(record.epic, candle=f"{record.opens_at:%H:%M:%S}", close=f"{record.close:.5f}")
         elif isinstance(record, Signal):
-            told = f"{record.action.name} at {record.price:.5f}"
-            self.line(f"SIGNAL   {record.time:%Y-%m-%d %H:%M:%S} {record.epic} {told}: {record.reason}")
-            self._show(record.epic, signal=f"{told}, {record.time:%H:%M:%S}")
+            text = f"{record.action.name} at {record.price:.5f}"
+            self.line(f"SIGNAL   {record.time:%Y-%m-%d %H:%M:%S} {record.epic} {text}: {record.reason}")
+            self._show(record.epic, signal=f"{text}, {record.time:%H:%M:%S}")
         else:
             self.line(f"event    {record}")
 
@@ -169,13 +169,13 @@ class Screen:
             self._live.update(table)
 
     def close(self) -> None:
-        """Leave the table as it stands."""
+        """Leave the table as it is."""
         if self._live is not None:
             self._live.stop()
 
 
 class Program:
-    """One run. It has a thread of its own, so that Ctrl-C is heard whatever it waits for."""
+    """One run. It has a thread of its own, so that Ctrl-C works while it waits."""
 
     def __init__(self, options: argparse.Namespace, config: IGConfig | None, screen: Screen) -> None:
         self.options = options
@@ -197,7 +197,7 @@ class Program:
             if not STOP.is_set():
                 with ExitStack() as stack:
                     self._stream(stack)
-        except Exception as error:  # noqa: BLE001 -- main() tells it
+        except Exception as error:  # noqa: BLE001 -- main() reports it
             self.error = error
         finally:
             self.done.set()
@@ -275,19 +275,19 @@ def main() -> int:
         try:
             config = IGConfig.load(environment=options.environment)
         except ConfigError as wrong:
-            return tell(wrong.faults, 1)
+            return report_faults(wrong.faults, 1)
         try:
             config.require_credentials()
         except ConfigError as wrong:
-            return tell(wrong.faults, 2)
-    screen = Screen(table=options.speed != "max")  # a table that nobody can follow would only hold the ticks up
+            return report_faults(wrong.faults, 2)
+    screen = Screen(table=options.speed != "max")  # too fast to read, a table would only slow the ticks down
     program = Program(options, config, screen)
     program.thread.start()
     STOP.wait()
     interrupted = not program.done.is_set()
     program.thread.join(0.7)
     if program.thread.is_alive() and program.ig is not None:
-        program.ig.close(timeout=0.5)  # ends a login, or whatever call is under way
+        program.ig.close(timeout=0.5)  # ends a login or another call under way
         program.thread.join(0.3)
     screen.close()
     report, error = program.report, program.error
@@ -297,10 +297,10 @@ def main() -> int:
         return 0
     if error is not None and not isinstance(error, (IGError, OSError, ImportError)):  # the extra may be missing
         raise error
-    return tell([str(error or report.failure)], 1)
+    return report_faults([str(error or report.failure)], 1)
 
 
-def tell(faults: Sequence[str], code: int) -> int:
+def report_faults(faults: Sequence[str], code: int) -> int:
     """Print what went wrong, and return the exit code."""
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)
@@ -310,6 +310,6 @@ def tell(faults: Sequence[str], code: int) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except BrokenPipeError:  # whoever read the lines has gone
+    except BrokenPipeError:  # the reader of the lines has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
