@@ -28,23 +28,6 @@ def tick(seconds: float, price: float = 1.0, epic: str = EUR, source: str = "fil
     return Tick(epic, price, price + 0.5, time, time, source)
 
 
-class Kept:
-    """A sink that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.records: list[Any] = []
-        self.closed = 0
-
-    def write(self, record: object) -> None:
-        self.records.append(record)
-
-    def close(self) -> None:
-        self.closed += 1
-
-    def of(self, kind: type, epic: str | None = None) -> list[Any]:
-        return [record for record in self.records if isinstance(record, kind) and epic in {None, record.epic}]
-
-
 class Always:
     """A strategy that says the same about every candle and counts them."""
 
@@ -120,9 +103,9 @@ class Scripted:
         self.ended = True
 
 
-def test_a_finite_source_runs_to_its_end() -> None:
+def test_a_finite_source_runs_to_its_end(new_sink) -> None:
     """Candles to the sinks, then the strategies, their signals after each; the open candle last and not judged."""
-    sink = Kept()
+    sink = new_sink()
     report = LiveOrchestrator([tick(0), tick(30, 2.0), tick(61), tick(125)], Always(), sink, "1m").run()
     first, signal, second, _, flushed = sink.records
     assert isinstance(signal, Signal)
@@ -134,27 +117,27 @@ def test_a_finite_source_runs_to_its_end() -> None:
     assert report.failure is None
 
 
-def test_markets_do_not_meet() -> None:
+def test_markets_do_not_meet(new_sink) -> None:
     """Each market has candles and strategy copies of its own, equal to those of running it alone."""
     ticks = [
         tick(i * 7 + k / 10, 1.0 + ((i * 37) % 11) / 1000 + k, epic)
         for i in range(300)
         for k, epic in enumerate((EUR, GBP))
     ]
-    both = Kept()
+    both = new_sink()
     original = EmaCross(2, 3)
     LiveOrchestrator(ticks, original, both, "1m").run()
     for epic in (EUR, GBP):
-        alone = Kept()
+        alone = new_sink()
         report = LiveOrchestrator([item for item in ticks if item.epic == epic], EmaCross(2, 3), alone, "1m").run()
         assert [record for record in both.records if record.epic == epic] == alone.records
         assert report.signals > 0
     assert original.state() == EmaCross(2, 3).state()
 
 
-def test_strategies_by_market() -> None:
+def test_strategies_by_market(new_sink) -> None:
     """A mapping gives each market its own; the pairs by name; a market without an entry has candles only."""
-    sink = Kept()
+    sink = new_sink()
     ticks = [item for k in range(3) for item in (tick(k * 60), tick(k * 60, epic=GBP), tick(k * 60, epic="X"))]
     strategies = {"EURUSD": Always(), GBP: [Always(Action.SELL), Always(Action.HOLD)]}
     report = LiveOrchestrator(ticks, strategies, [sink], "1m").run()
@@ -165,7 +148,7 @@ def test_strategies_by_market() -> None:
     assert report.by_epic["X"].candles == 2
 
 
-def test_failures_of_strategies_and_sinks_stop_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_failures_of_strategies_and_sinks_stop_nothing(caplog: pytest.LogCaptureFixture, new_sink) -> None:
     """They are logged with traceback and counted; the neighbours get everything."""
 
     class Raises(Always):
@@ -176,11 +159,11 @@ def test_failures_of_strategies_and_sinks_stop_nothing(caplog: pytest.LogCapture
         def on_candle(self, candle: Candle) -> Signal:
             return "BUY"  # type: ignore[return-value]
 
-    class Full(Kept):
+    class Full(new_sink):
         def write(self, record: object) -> None:
             raise OSError("disk full")
 
-    sink = Kept()
+    sink = new_sink()
     ticks = [tick(k * 60) for k in range(4)]
     report = LiveOrchestrator(ticks, [Raises(), Wrong(), Always()], [Full(), sink], "1m").run()
     assert (report.candles, report.signals, report.strategy_errors, report.sink_errors) == (3, 3, 6, 7)
@@ -197,9 +180,9 @@ def test_bad_and_late_ticks_are_counted(caplog: pytest.LogCaptureFixture) -> Non
     assert len(caplog.records) == 2
 
 
-def test_events_are_counted_and_passed_on() -> None:
+def test_events_are_counted_and_passed_on(new_sink) -> None:
     """In order with the candles, whatever they are."""
-    sink = Kept()
+    sink = new_sink()
     gap, lost = Gap(EUR, 3.0, T0), UpdatesLost(EUR, 5, T0)
     report = LiveOrchestrator([tick(0), gap, lost, tick(60), "note"], (), sink, "1m").run()
     assert sink.records[:2] == [gap, lost]
@@ -224,10 +207,10 @@ def test_latency_from_something_else_is_refused() -> None:
         LiveOrchestrator([], (), (), "1m", latency_from="departure")  # type: ignore[arg-type]
 
 
-def test_candles_close_on_time() -> None:
+def test_candles_close_on_time(new_sink) -> None:
     """Without a tick, when the end is grace_s past by the market's own clock; later ticks of it are late."""
     clock = ManualClock(T0 + timedelta(days=400))
-    sink = Kept()
+    sink = new_sink()
     source = Scripted(clock, tick(58), tick(10, epic=GBP), 2.9, 0.2, tick(59.5), tick(61), 30.0)
     assert isinstance(source, PolledSource)
     written: list[tuple[float, str]] = []
@@ -240,20 +223,20 @@ def test_candles_close_on_time() -> None:
     assert (report.candles, report.late_ticks) == (1, 1)
 
 
-def test_time_goes_on_while_other_markets_tick() -> None:
+def test_time_goes_on_while_other_markets_tick(new_sink) -> None:
     """A busy market does not keep a silent one's candle open."""
     clock = ManualClock(T0)
     script = [tick(0, epic=GBP)]
     for k in range(200):
         script += [tick(k / 2), 0.5]  # type: ignore[list-item]
-    sink = Kept()
+    sink = new_sink()
     LiveOrchestrator(Scripted(clock, *script), (), sink, "1m", advance_on_time=True, clock=clock).run()
     assert [candle.complete for candle in sink.of(Candle, GBP)] == [True]
 
 
-def test_odd_markets_do_not_disturb_the_clock() -> None:
+def test_odd_markets_do_not_disturb_the_clock(new_sink) -> None:
     """One that was restored and is silent, one whose tick lies at the end of all time."""
-    clock, sink = ManualClock(T0), Kept()
+    clock, sink = ManualClock(T0), new_sink()
     end = datetime.max.replace(tzinfo=timezone.utc)
     last = tick(0, epic="LAST")._replace(time=end - timedelta(minutes=2))
     source = Scripted(clock, last, tick(0), 300.0)
@@ -315,14 +298,14 @@ def test_one_refused_market_does_not_end_the_others(polled: bool) -> None:
         orchestrator.run()
 
 
-def test_a_failing_source_flushes_closes_and_raises() -> None:
+def test_a_failing_source_flushes_closes_and_raises(new_sink) -> None:
     """What came before is kept, and the report says why it ended."""
 
     def source() -> Iterator[Tick]:
         yield tick(0)
         raise StreamError("gone")
 
-    sink = Kept()
+    sink = new_sink()
     orchestrator = LiveOrchestrator(source(), Always(), sink, "1m")
     with pytest.raises(StreamError, match="gone"):
         orchestrator.run()
@@ -331,14 +314,14 @@ def test_a_failing_source_flushes_closes_and_raises() -> None:
     assert orchestrator.report().failure == "StreamError: gone"
 
 
-def test_a_failing_source_on_its_own_thread_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_source_on_its_own_thread_is_logged(caplog: pytest.LogCaptureFixture, new_sink) -> None:
     """Nobody is there to catch it: the log and the report tell."""
 
     def source() -> Iterator[Tick]:
         yield tick(0)
         raise StreamError("gone")
 
-    orchestrator = LiveOrchestrator(source(), Always(), Kept(), "1m")
+    orchestrator = LiveOrchestrator(source(), Always(), new_sink(), "1m")
     orchestrator.start()
     assert orchestrator.wait(10.0)
     assert orchestrator.stop()
@@ -346,9 +329,9 @@ def test_a_failing_source_on_its_own_thread_is_logged(caplog: pytest.LogCaptureF
     assert "source of the pipeline failed" in caplog.text
 
 
-def test_stop_wakes_a_blocked_source() -> None:
+def test_stop_wakes_a_blocked_source(new_sink) -> None:
     """It closes the iterator, flushes, closes the sinks, joins the thread; twice is fine."""
-    source, sink = Blocked(tick(0)), Kept()
+    source, sink = Blocked(tick(0)), new_sink()
     orchestrator = LiveOrchestrator(source, Always(), sink, "1m")
     orchestrator.start()
     assert source.entered.wait(10.0)
@@ -360,7 +343,7 @@ def test_stop_wakes_a_blocked_source() -> None:
     assert orchestrator.report().ticks == 1
 
 
-def test_stop_from_inside_returns_at_once() -> None:
+def test_stop_from_inside_returns_at_once(new_sink) -> None:
     """A strategy may end the run that it is part of; no further tick is taken."""
 
     class Stops(Always):
@@ -371,7 +354,7 @@ def test_stop_from_inside_returns_at_once() -> None:
         def __deepcopy__(self, memo: object) -> Stops:
             return self
 
-    sink = Kept()
+    sink = new_sink()
     orchestrator = LiveOrchestrator((tick(k * 60) for k in range(100)), Stops(), sink, "1m")
     report = orchestrator.run()
     assert report.ticks == 2
@@ -400,14 +383,14 @@ def test_stop_says_when_the_source_does_not_yield(caplog: pytest.LogCaptureFixtu
     assert orchestrator.stop()
 
 
-def test_an_orchestrator_runs_once() -> None:
+def test_an_orchestrator_runs_once(new_sink) -> None:
     """A second run, a run after stop, a start after a run: each is told."""
     orchestrator = LiveOrchestrator([tick(0)], (), (), "1m")
     orchestrator.run()
     for again in (orchestrator.run, orchestrator.start):
         with pytest.raises(UsageError, match="once"):
             again()
-    sink = Kept()
+    sink = new_sink()
     stopped = LiveOrchestrator([tick(0)], (), sink, "1m")
     assert stopped.report().elapsed_s == 0.0
     assert stopped.stop()
@@ -416,14 +399,14 @@ def test_an_orchestrator_runs_once() -> None:
         stopped.run()
 
 
-def test_ctrl_c_flushes_and_goes_on() -> None:
+def test_ctrl_c_flushes_and_goes_on(new_sink) -> None:
     """KeyboardInterrupt leaves everything closed and the report whole."""
 
     def source() -> Iterator[Tick]:
         yield tick(0)
         raise KeyboardInterrupt
 
-    sink = Kept()
+    sink = new_sink()
     orchestrator = LiveOrchestrator(source(), Always(), sink, "1m")
     with pytest.raises(KeyboardInterrupt):
         orchestrator.run()
@@ -432,7 +415,7 @@ def test_ctrl_c_flushes_and_goes_on() -> None:
     assert (orchestrator.report().ticks, orchestrator.report().failure) == (1, None)
 
 
-def test_a_generator_is_closed_when_the_run_ends() -> None:
+def test_a_generator_is_closed_when_the_run_ends(new_sink) -> None:
     """Whatever it holds open is released, also when the run ends early."""
     closed = []
 
@@ -443,7 +426,7 @@ def test_a_generator_is_closed_when_the_run_ends() -> None:
         finally:
             closed.append(True)
 
-    class Stops(Kept):
+    class Stops(new_sink):
         def write(self, record: object) -> None:
             super().write(record)
 
@@ -454,10 +437,10 @@ def test_a_generator_is_closed_when_the_run_ends() -> None:
     assert closed in ([True], [])  # a run stopped before its first tick never entered the generator
 
 
-def test_state_goes_over_a_restart() -> None:
+def test_state_goes_over_a_restart(new_sink) -> None:
     """Strategies of every market go on exactly where another run ended."""
     ticks = [tick(k * 60, 1.0 + ((k * 37) % 11) / 1000, epic) for k in range(60) for epic in (EUR, GBP)]
-    whole, first, second = Kept(), Kept(), Kept()
+    whole, first, second = new_sink(), new_sink(), new_sink()
     LiveOrchestrator(ticks, EmaCross(2, 5), whole, "1m").run()
     before = LiveOrchestrator(ticks[:60], EmaCross(2, 5), first, "1m")
     before.run()
@@ -488,7 +471,7 @@ def test_states_are_checked() -> None:
     assert set(orchestrator.state()) <= {EUR}
 
 
-def test_misuse_is_told_at_once() -> None:
+def test_misuse_is_told_at_once(new_sink) -> None:
     """Resolution, price and strategies are looked at when it is made."""
     with pytest.raises(ValueError, match="resolution"):
         LiveOrchestrator([], (), (), "soon")
@@ -498,7 +481,7 @@ def test_misuse_is_told_at_once() -> None:
         LiveOrchestrator([], object(), ())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="an object with on_candle"):
         LiveOrchestrator([], EmaCross, ())  # type: ignore[arg-type]
-    for no_sink in (None, 5, [Kept(), "a"], Kept):
+    for no_sink in (None, 5, [new_sink(), "a"], new_sink):
         with pytest.raises(TypeError, match=r"write\(record\) and close\(\)"):
             LiveOrchestrator([], (), no_sink)  # type: ignore[arg-type]
 
