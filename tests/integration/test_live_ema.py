@@ -308,7 +308,7 @@ def test_unknown_market_is_one_clear_line(tmp_path, market):
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("lines", "message"),
     [
         (None, "No such file"),
         ("time,bid,offer\n2025-01-06T09:00:01Z,1,2\n2025-01-06T09:00:00Z,1,2\n", "ticks.csv:3"),
@@ -318,7 +318,7 @@ def test_unknown_market_is_one_clear_line(tmp_path, market):
     ],
     ids=["absent", "unordered", "short row", "no ticks", "empty"],
 )
-def test_bad_tick_file_is_one_clear_line(tmp_path, lines, told):
+def test_bad_tick_file_is_one_clear_line(tmp_path, lines, message):
     """A file that cannot be read or goes back in time is named with its line; nothing is served."""
     path = tmp_path / "ticks.csv"
     if lines is not None:
@@ -326,11 +326,11 @@ def test_bad_tick_file_is_one_clear_line(tmp_path, lines, told):
     _, err = run(tmp_path, "--ticks", str(path), "--speed", "max", code=1)
     (line,) = err.splitlines()
     assert line.startswith("error: ")
-    assert told in line
+    assert message in line
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--ticks", "x", "--environment", "demo"), "--environment simulator"),
         (("--fast", "5", "--slow", "5"), "differ"),
@@ -348,15 +348,15 @@ def test_bad_tick_file_is_one_clear_line(tmp_path, lines, told):
         (("--environment", "paper"), "paper"),
     ],
 )
-def test_wrong_option_is_refused_before_anything_happens(tmp_path, options, told):
+def test_wrong_option_is_refused_before_anything_happens(tmp_path, options, message):
     """Usage errors end with argparse's exit code 2 and name what is allowed."""
     out, err = run(tmp_path, *options, code=2)
     assert out == ""
-    assert told in err
+    assert message in err
 
 
 def test_unwritable_output_is_one_clear_line(tmp_path):
-    """A file that cannot be written is told before the login."""
+    """A file that cannot be written is reported before the login."""
     out, err = run(tmp_path, "--json", str(tmp_path / "absent" / "out.jsonl"), code=1)
     assert "login" not in out
     assert "out.jsonl" in err

@@ -63,7 +63,7 @@ def test_the_next_session_is_the_new_accounts(sim: Simulator, version: int) -> N
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_weekend(sim: Simulator, version: int) -> None:
-    """The stream is ended, every token is dead, nobody gets in; then the prices go on by themselves."""
+    """The stream is ended, every token is dead, logins fail; then the prices go on by themselves."""
     with (
         sim.client(
             login_version=version,

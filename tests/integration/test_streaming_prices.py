@@ -31,7 +31,7 @@ def recorded(count: int) -> list[Tick]:
     return [Tick(EURUSD, 1.0 + n / 1e5, 1.0001 + n / 1e5, time, time) for n, time in enumerate(times)]
 
 
-def told(ticks: list[Tick]) -> list[tuple[float, float, datetime]]:
+def fields(ticks: list[Tick]) -> list[tuple[float, float, datetime]]:
     return [(tick.bid, tick.offer, tick.time) for tick in ticks]
 
 
@@ -120,7 +120,7 @@ def test_chart_feed_by_configuration(sim):
 
 @pytest.mark.parametrize("source", ["price", "chart"])
 def test_replayed_ticks_arrive_once_and_in_order(source):
-    """Every recorded tick passes the wire with its own values and time, whatever the feed."""
+    """Every recorded tick passes the wire with its own values and time, on both feeds."""
     ticks = recorded(500)
     with (
         Simulator(ticks=ticks, speed="max") as sim,
@@ -128,7 +128,7 @@ def test_replayed_ticks_arrive_once_and_in_order(source):
         ig.stream() as stream,
     ):
         prices = stream.prices(["EURUSD"], overflow="block")
-        assert told(list(islice(prices, 500))) == told(ticks)
+        assert fields(list(islice(prices, 500))) == fields(ticks)
         assert prices.poll(0.0) is None
         assert prices.counts[EURUSD].ticks == 500
 
@@ -173,7 +173,7 @@ def test_stream_of_a_refused_market_only_ends(ig):
 
 
 def test_foreign_account_is_refused_with_its_remedy(sim):
-    """A market that this account may not stream is told as such (code -1), once."""
+    """A market that this account may not stream is reported as such (code -1), once."""
     with sim.client() as ig:
 
         def access(**options):
@@ -184,7 +184,7 @@ def test_foreign_account_is_refused_with_its_remedy(sim):
 
 
 def test_prices_go_on_after_a_broken_connection(sim, ig):
-    """The iterator survives; Reconnected stands between the ticks, without a gap when nothing was lost."""
+    """The iterator survives; Reconnected comes between the ticks, without a gap when nothing was lost."""
     with ig.stream() as stream, stream.prices(["EURUSD"], events=True) as prices:
         take(prices, Tick)
         assert sim.faults.drop_stream() == 1
@@ -242,7 +242,7 @@ def test_slow_reader_is_told_what_it_lost():
             items.append(item)
         first, *rest = items
         assert isinstance(first, UpdatesLost)
-        assert told(rest) == told(ticks[-10:])
+        assert fields(rest) == fields(ticks[-10:])
         assert first.count == prices.counts[EURUSD].lost == prices.counts[EURUSD].ticks - 10
 
 
@@ -270,7 +270,7 @@ def test_slow_callback_is_told_what_it_lost():
         losses = [event for event in lost.wait() if isinstance(event, UpdatesLost)]
         assert len(got) + sum(loss.count for loss in losses) == 6_000
         assert prices.counts[EURUSD].lost == 6_000 - len(got)
-    assert told(got) == sorted(told(got), key=lambda row: row[2])
+    assert fields(got) == sorted(fields(got), key=lambda row: row[2])
 
 
 def test_blocked_server_loses_nothing():
@@ -282,7 +282,7 @@ def test_blocked_server_loses_nothing():
         ig.stream() as stream,
     ):
         prices = stream.prices("EURUSD", overflow="block", events=True)
-        assert told(list(islice(prices, 5_000))) == told(ticks)
+        assert fields(list(islice(prices, 5_000))) == fields(ticks)
         assert sim.replay.wait_finished(WAIT_S)
         assert sim.replay.served == 5_000
 
@@ -390,7 +390,7 @@ def test_session_refused_for_good_is_raised_from_the_iterator(sim, ig):
 
 
 def test_login_refused_later_ends_the_stream_with_the_reason(sim, ig):
-    """Tokens that died and a login that is refused meanwhile: the reader is told both."""
+    """Tokens that died and a login that is then refused: the reader gets both errors."""
     with ig.stream() as stream:
         ig.login()
         sim.faults.refuse_sessions(1, "User/password check failed")
@@ -451,7 +451,7 @@ def test_stream_that_was_never_used_closes(ig):
 
 @pytest.mark.parametrize("closer", ["prices", "stream", "client"])
 def test_close_ends_a_waiting_iterator(closer):
-    """Whoever is closed, and by whatever thread: a reader that waits comes back."""
+    """Closing stream or client, from any thread, wakes a waiting reader."""
     with Simulator(ticks=iter(()), market="EURUSD") as sim, sim.client() as ig, ig.stream() as stream:
         prices = stream.prices(["EURUSD"])
         assert stream.wait_connected(WAIT_S)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ig_sdk.pipeline.indicators import EMA, RSI, BollingerBands
+from ig_sdk.pipeline import EMA, RSI, BollingerBands
 from ig_sdk.pipeline.rolling import RollingSum
 
 numbers = st.floats(-1e12, 1e12, allow_nan=False, allow_subnormal=False).map(lambda x: 0.0 if abs(x) < 1e-9 else x)

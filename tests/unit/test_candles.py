@@ -124,7 +124,7 @@ def test_advance_closes_on_time_and_later_ticks_of_it_are_late() -> None:
 
 
 def test_a_candle_whose_beginning_was_not_seen_is_incomplete() -> None:
-    """Only the first one, and only when its first tick does not stand on its edge."""
+    """Only the first one, and only when its first tick is not on its edge."""
     joined_late = fed(CandleAggregator("1m"), at(5), at(65), at(125))
     assert [candle.complete for candle in joined_late] == [False, True]
     on_the_edge = fed(CandleAggregator("1m"), at(0), at(65))

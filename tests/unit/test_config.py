@@ -68,7 +68,7 @@ def test_layers_lie_over_each_other(tmp_path: Path) -> None:
 
 
 def test_missing_folder_is_no_fault(tmp_path: Path) -> None:
-    """Without files the defaults stand."""
+    """Without files the defaults apply."""
     assert IGConfig.load(tmp_path / "nowhere", {}) == IGConfig()
 
 
@@ -97,7 +97,7 @@ def test_test_layer_does_not_count_unasked(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_test_layer_without_a_file_is_the_simulator(tmp_path: Path) -> None:
-    """Who asks for the test layer never ends up at IG because a file is not there."""
+    """The test layer never leads to IG because a file is missing."""
     assert IGConfig.load(tmp_path, {}, layer="test").environment == "simulator"
 
 
@@ -136,7 +136,7 @@ def test_account_type_names_the_environment(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["IG_ACC_TYPE", "IG_SERVICE_ACC_TYPE"])
 def test_account_type_may_name_an_account(tmp_path: Path, name: str) -> None:
-    """IG_ACC_TYPE=SPREADBET asks for that kind of account, beside whatever names the environment."""
+    """IG_ACC_TYPE=SPREADBET asks for that kind of account, beside the variable that names the environment."""
     config = IGConfig.load(tmp_path, {name: "SPREADBET", "IG_ENVIRONMENT": "live"})
     assert (config.environment, config.account_id) == ("live", "SPREADBET")
     assert IGConfig.load(tmp_path, {name: "cfd"}).environment == "demo"
@@ -294,7 +294,7 @@ def test_broken_files_are_named_and_not_quoted(tmp_path: Path, text: str, word: 
 
 
 def test_file_in_another_encoding_is_a_fault(tmp_path: Path) -> None:
-    """Not UTF-8 is told as such; a byte order mark is fine."""
+    """Not UTF-8 is reported as such; a byte order mark is fine."""
     (tmp_path / "local.json").write_bytes(b'{"password": "\xff"}')
     with pytest.raises(ConfigError, match="UTF-8"):
         IGConfig.load(tmp_path, {})

@@ -38,7 +38,7 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 
 
 def test_the_hint_is_part_of_the_text() -> None:
-    """What to do stands behind what went wrong."""
+    """What to do follows what went wrong."""
     assert str(IGError("it broke")) == "it broke"
     error = IGError("it broke", hint="mend it")
     assert (str(error), error.message, error.hint) == ("it broke (mend it)", "it broke", "mend it")
@@ -85,7 +85,7 @@ def test_a_rejection_names_its_reference_and_reason() -> None:
     assert (error.deal_reference, error.reason, error.confirm.accepted) == ("REF", "MARKET_CLOSED", False)
 
 
-def test_an_uncertain_deal_is_looked_up_by_whoever_made_it() -> None:
+def test_an_uncertain_deal_is_looked_up_by_its_client() -> None:
     """resolve() asks the client that sent it; without a client it raises UsageError."""
     asked: list[float] = []
 

@@ -15,5 +15,5 @@ def test_loopback(host: str) -> None:
 
 @pytest.mark.parametrize("host", [None, "", "::ffff:10.0.0.1", "10.0.0.1", "example.com", "localhost.example.com"])
 def test_elsewhere(host: str | None) -> None:
-    """Whatever may be another machine is none, however much its name looks like this one's."""
+    """A name that may be another machine is not loopback, however similar it looks."""
     assert not is_loopback(host)

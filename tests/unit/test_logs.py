@@ -91,7 +91,7 @@ def loud() -> Iterator[None]:
 
 @pytest.mark.usefixtures("loud")
 def test_files_by_component(tmp_path: Path) -> None:
-    """Each component writes its own file, redacted, until told to stop."""
+    """Each component writes its own file, redacted, until it is stopped."""
     stop = logs.to_files(tmp_path / "log", level="DEBUG")
     with logs.correlation("abcd"):
         logs.get_logger("rest").info("password=%s", CANARY)

@@ -33,7 +33,7 @@ CANARY = "canary7f3a"
     ],
 )
 def test_secrets_are_redacted(text: str) -> None:
-    """Whatever form a secret comes in, it does not come out."""
+    """A secret of any form is hidden."""
     assert CANARY not in redact(text)
 
 
@@ -47,6 +47,6 @@ def test_harmless_text_stays(text: str) -> None:
 
 
 def test_hidden_mappings_show_their_names_only() -> None:
-    """Whoever prints the variables of a frame sees which secrets there were, and none of them."""
+    """The printed variables of a frame show the names of the secrets and none of the values."""
     shown = repr(Hidden(password=CANARY, token=CANARY))
     assert shown == "<password, token>"

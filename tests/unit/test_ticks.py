@@ -186,7 +186,7 @@ def test_reading_is_lazy():
 
 
 def test_an_open_file_is_named_in_errors(tmp_path):
-    """An open file is read where it stands, and errors name it."""
+    """An open file is read from its position, and errors name it."""
     path = tmp_path / "open.csv"
     path.write_text("1735768814647,1.1,1.2\nx,1.1,1.2\n")
     with path.open() as file, pytest.raises(DecodeError) as caught:
@@ -243,7 +243,7 @@ def test_what_was_written_is_read(form, rows):
 
 @given(st.lists(st.text(max_size=60), max_size=8))
 def test_any_text_is_read_or_refused(lines):
-    """Whatever a file holds, nothing but a DecodeError comes out."""
+    """For any content of a file, only a DecodeError is raised."""
     try:
         ticks = list(read_ticks(lines, epic=EPIC))
     except DecodeError:

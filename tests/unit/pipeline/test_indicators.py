@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import talib
 
-from ig_sdk.pipeline.indicators import EMA, RSI, BollingerBands
+from ig_sdk.pipeline import EMA, RSI, BollingerBands
 from ig_sdk.pipeline.rolling import RollingSum
 
 NAMES = ["ema", "ema first", "rsi", "rsi simple", "bands"]
@@ -200,7 +200,7 @@ def test_restored_state_goes_on_bit_for_bit(name: str, cut: int) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_damaged_state_is_refused(name: str) -> None:
-    """Whatever is missing or no number is told, and nothing has changed."""
+    """A missing value or one that is not a number raises, and nothing has changed."""
     indicator = make(name)
     for x in walk(40).tolist():
         indicator.update(x)
@@ -249,7 +249,7 @@ def test_other_parameters_are_checked() -> None:
 
 
 def test_damaged_states_of_windows_are_refused() -> None:
-    """Contradictions between the parts of a state are told."""
+    """Contradictions between the parts of a state raise."""
     ema = EMA(3)
     with pytest.raises(ValueError, match="either"):
         ema.restore({"value": 1.0, "start": [1.0]})

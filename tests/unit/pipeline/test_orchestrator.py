@@ -12,11 +12,10 @@ from typing import Any, Literal
 
 import pytest
 
-from ig_sdk.candles import CandleAggregator
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import StreamError, SubscriptionRefused, UsageError
-from ig_sdk.pipeline import Action, EmaCross, JsonLinesSink, LiveOrchestrator, PolledSource, Signal
-from ig_sdk.streaming.events import Gap, UpdatesLost
+from ig_sdk.pipeline import Action, CandleAggregator, EmaCross, JsonLinesSink, LiveOrchestrator, PolledSource, Signal
+from ig_sdk.streaming import Gap, UpdatesLost
 from ig_sdk.types import Candle, Tick, epic_for
 
 T0 = datetime(2025, 1, 6, 10, 0, tzinfo=timezone.utc)
@@ -181,7 +180,7 @@ def test_bad_and_late_ticks_are_counted(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_events_are_counted_and_passed_on(new_sink) -> None:
-    """In order with the candles, whatever they are."""
+    """Events of any kind come in order with the candles."""
     sink = new_sink()
     gap, lost = Gap(EUR, 3.0, T0), UpdatesLost(EUR, 5, T0)
     report = LiveOrchestrator([tick(0), gap, lost, tick(60), "note"], (), sink, "1m").run()
@@ -263,7 +262,7 @@ def test_a_source_that_cannot_close_is_logged(caplog: pytest.LogCaptureFixture) 
 
 
 def test_advance_on_time_needs_a_source_that_can_be_polled() -> None:
-    """Told when it is made."""
+    """It raises when it is made."""
     with pytest.raises(UsageError, match="poll"):
         LiveOrchestrator([tick(0)], (), (), "1m", advance_on_time=True)
 
@@ -315,7 +314,7 @@ def test_a_failing_source_flushes_closes_and_raises(new_sink) -> None:
 
 
 def test_a_failing_source_on_its_own_thread_is_logged(caplog: pytest.LogCaptureFixture, new_sink) -> None:
-    """Nobody is there to catch it: the log and the report tell."""
+    """No caller can catch it: it is in the log and in the report."""
 
     def source() -> Iterator[Tick]:
         yield tick(0)
@@ -384,7 +383,7 @@ def test_stop_says_when_the_source_does_not_yield(caplog: pytest.LogCaptureFixtu
 
 
 def test_an_orchestrator_runs_once(new_sink) -> None:
-    """A second run, a run after stop, a start after a run: each is told."""
+    """A second run, a run after stop, a start after a run: each raises."""
     orchestrator = LiveOrchestrator([tick(0)], (), (), "1m")
     orchestrator.run()
     for again in (orchestrator.run, orchestrator.start):
@@ -416,7 +415,7 @@ def test_ctrl_c_flushes_and_goes_on(new_sink) -> None:
 
 
 def test_a_generator_is_closed_when_the_run_ends(new_sink) -> None:
-    """Whatever it holds open is released, also when the run ends early."""
+    """What it holds open is released, also when the run ends early."""
     closed = []
 
     def source() -> Iterator[Tick]:
@@ -447,14 +446,14 @@ def test_state_goes_over_a_restart(new_sink) -> None:
     after = LiveOrchestrator(ticks[58:], EmaCross(2, 5), second, "1m")
     after.restore(json.loads(json.dumps(before.state())))
     after.run()
-    # The candles that were open at the end of the first run are built anew by the second from the same ticks.
+    # The candles that were open at the end of the first run are built again by the second from the same ticks.
     for epic in (EUR, GBP):
         assert first.of(Signal, epic) + second.of(Signal, epic) == whole.of(Signal, epic)
     assert whole.of(Signal)
 
 
 def test_states_are_checked() -> None:
-    """Wrong strategies, wrong moment: told."""
+    """Wrong strategies or a wrong moment raise."""
     orchestrator = LiveOrchestrator(Blocked(tick(0)), EmaCross(2, 5), (), "1m")
     with pytest.raises(ValueError, match="2 states for 1"):
         orchestrator.restore({EUR: [EmaCross(2, 5).state()] * 2})
@@ -471,7 +470,7 @@ def test_states_are_checked() -> None:
     assert set(orchestrator.state()) <= {EUR}
 
 
-def test_misuse_is_told_at_once(new_sink) -> None:
+def test_misuse_raises_at_once(new_sink) -> None:
     """Resolution, price and strategies are looked at when it is made."""
     with pytest.raises(ValueError, match="resolution"):
         LiveOrchestrator([], (), (), "soon")

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from ig_sdk.pipeline.report import Latencies, Report
+from ig_sdk.pipeline import Report
+from ig_sdk.pipeline.report import Latencies
 
 
 def test_percentiles_are_right_to_a_bucket() -> None:

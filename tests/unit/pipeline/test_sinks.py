@@ -13,7 +13,7 @@ import pytest
 from ig_sdk.errors import UsageError
 from ig_sdk.pipeline import Action, JsonLinesSink, LogSink, Signal, Sink
 from ig_sdk.pipeline.sinks import Outlet, as_json, resolution_name
-from ig_sdk.streaming.events import Gap
+from ig_sdk.streaming import Gap
 from ig_sdk.types import Candle, Ohlc, Resolution
 
 T0 = datetime(2025, 1, 6, 10, 0, tzinfo=timezone.utc)

@@ -1,4 +1,4 @@
-"""The origin's rules, told again as prose turned into the plainest code, against the strategies."""
+"""The origin's rules, written again in the plainest code, against the strategies."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_restored_strategy_goes_on_exactly(make: Callable[[], Strategy], cut: in
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_foreign_states_are_refused(make: Callable[[], Strategy]) -> None:
-    """Another strategy's, other parameters', damaged: told which, and nothing has changed."""
+    """Another strategy's, other parameters', damaged: the error says which, and nothing has changed."""
     strategy = make()
     signals(strategy, walk(50, 2))
     good = strategy.state()

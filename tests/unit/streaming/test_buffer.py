@@ -1,4 +1,4 @@
-"""The buffer keeps order, bounds each market, tells what it dropped, and never holds anybody for ever."""
+"""The buffer keeps order, bounds each market, reports what it dropped, and blocks no thread for ever."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def drain(buffer: LaneBuffer[int]) -> list[tuple[str, int | Dropped]]:
 
 
 def test_order_across_markets_is_kept():
-    """Items come out in the order in which they went in, whatever their lane."""
+    """Items come out in the order in which they went in, across lanes."""
     buffer: LaneBuffer[int] = LaneBuffer(10, overflow="drop_oldest", clock=ManualClock())
     for number, name in enumerate("ABACBA"):
         buffer.put(name, number)
@@ -28,7 +28,7 @@ def test_order_across_markets_is_kept():
 
 
 def test_busy_market_drops_its_own_oldest_and_says_where():
-    """The mark stands before the first item after the hole; the quiet market keeps its own."""
+    """The mark comes before the first item after the hole; the quiet market keeps its own."""
     buffer: LaneBuffer[int] = LaneBuffer(2, overflow="drop_oldest", clock=ManualClock())
     buffer.put("quiet", 0)
     for number in range(1, 6):
@@ -96,7 +96,7 @@ def test_blocked_writer_loses_nothing():
 
 @pytest.mark.parametrize("finish", ["end", "close"])
 def test_end_and_close_wake_a_blocked_writer_and_a_waiting_reader(finish):
-    """Nobody waits for a stream that is over."""
+    """No thread waits for a stream that is over."""
     full: LaneBuffer[int] = LaneBuffer(1, overflow="block", clock=SystemClock())
     full.put("A", 0)
     empty: LaneBuffer[int] = LaneBuffer(1, overflow="block", clock=SystemClock())

@@ -101,7 +101,7 @@ def test_crossed_quote_is_passed_on():
 
 
 def test_snapshot_that_repeats_the_last_tick_is_no_new_tick():
-    """After a resubscription the server tells the last price again; a changed one is a tick."""
+    """After a resubscription the server sends the last price again; a changed one is a tick."""
     decoder = TickDecoder(EPIC, PRICE_FEED)
     assert decoder.decode(price("1.1", "1.2", "1000"), NOW)
     assert decoder.decode(price("1.1", "1.2", "1000", kind=Snapshot), NOW) is None
@@ -132,7 +132,7 @@ def test_any_decimal_text_is_read_exactly(bid, offer, time_ms):
 
 @given(st.none() | st.text(), st.none() | st.text(), st.none() | st.text(), st.none() | st.text())
 def test_no_text_breaks_the_decoder(bid, offer, time, state):
-    """Whatever the server sends, a row is a finite tick or exactly one count."""
+    """For any input, a row is a finite tick or exactly one count."""
     decoder = TickDecoder(EPIC, PRICE_FEED)
     tick = decoder.decode(price(bid, offer, time, state), NOW)
     assert (tick is None) == (decoder.incomplete + decoder.undecodable == 1)

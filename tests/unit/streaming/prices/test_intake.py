@@ -1,4 +1,4 @@
-"""What the dispatch thread hears reaches the reader or the callbacks: in order, counted, told."""
+"""What the dispatch thread receives reaches the reader or the callbacks: in order and counted."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import pytest
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import StreamEnded, SubscriptionRefused, UsageError
-from ig_sdk.streaming.events import Gap, Mute, Reconnected, Stale, UpdatesLost
+from ig_sdk.streaming import Gap, Mute, PriceStream, Reconnected, Stale, UpdatesLost
 from ig_sdk.streaming.prices.feeds import PRICE_FEED
 from ig_sdk.streaming.prices.intake import PriceIntake, ReaderOptions
-from ig_sdk.streaming.prices.stream import PriceStream
 from ig_sdk.types import Tick
 
 
@@ -38,8 +37,8 @@ def drain(source: PriceIntake) -> list[object]:
     return taken
 
 
-def test_slow_reader_loses_the_oldest_and_is_told_in_place():
-    """UpdatesLost stands where the hole is, and the counts agree."""
+def test_slow_reader_loses_the_oldest_and_learns_it_in_place():
+    """UpdatesLost comes where the hole is, and the counts agree."""
     source = intake(capacity=2, events=True)
     for number in range(5):
         source.row("A", row(number))
@@ -51,7 +50,7 @@ def test_slow_reader_loses_the_oldest_and_is_told_in_place():
 
 
 def test_without_events_the_iterator_yields_ticks_only():
-    """Who did not ask for events gets none, but the counts still tell."""
+    """Without events=True the iterator yields none, but the counts still show the loss."""
     source = intake(capacity=2)
     for number in range(5):
         source.row("A", row(number))
@@ -85,7 +84,7 @@ def test_recovered_session_has_no_gap():
     assert (event.continuity, event.seconds) == ("recovered", 1.0)
 
 
-def test_mute_market_is_told_to_a_waiting_reader():
+def test_mute_market_is_reported_to_a_waiting_reader():
     """Accepted, then silence: the reader learns it after the patience."""
     clock = ManualClock()
     source = intake(clock=clock, events=True, patience_s=30.0)
@@ -96,7 +95,7 @@ def test_mute_market_is_told_to_a_waiting_reader():
     assert (event.epic, event.seconds) == ("A", 30.0)
 
 
-def test_stale_market_is_told_with_how_long():
+def test_stale_market_is_reported_with_its_length():
     """A market that had prices and stopped is stale."""
     clock = ManualClock()
     source = intake(clock=clock, events=True, patience_s=30.0)
@@ -109,8 +108,8 @@ def test_stale_market_is_told_with_how_long():
     assert event.seconds == 31.0
 
 
-def test_stalled_connection_is_told_at_once():
-    """When the connection says nothing at all, patience is not awaited."""
+def test_stalled_connection_is_reported_at_once():
+    """When the connection is silent, the patience is not waited for."""
     clock = ManualClock()
     heard: list[object] = []
     source = intake("A", "B", clock=clock, on_tick=lambda tick: None, on_event=heard.append)
@@ -228,7 +227,7 @@ def test_partial_rows_are_counted_by_market():
 
 
 def test_unread_events_are_bounded():
-    """Events that nobody reads do not grow for ever."""
+    """Unread events do not grow for ever."""
     source = intake(events=True, capacity=3)
     for _ in range(5_000):
         source.reconnected("recovered", 1.0, "")
