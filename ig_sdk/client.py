@@ -25,6 +25,7 @@ from ig_sdk.rest.http.limits.throttle import Allowances, Throttle
 from ig_sdk.rest.http.requestor import Requestor
 from ig_sdk.rest.http.transport import RequestsTransport, Transport
 from ig_sdk.rest.login.auth import Auth
+from ig_sdk.rest.login.session_info import Login
 from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.rest.market import Market
 from ig_sdk.rest.markets import MarketsResource
@@ -32,7 +33,7 @@ from ig_sdk.rest.orders import OrdersResource
 from ig_sdk.rest.positions import PositionsResource
 from ig_sdk.rest.prices.reader import PriceReader
 from ig_sdk.rest.sentiment import SentimentResource
-from ig_sdk.rest.session import Login, SessionResource
+from ig_sdk.rest.session import SessionResource
 from ig_sdk.rest.watchlists import WatchlistsResource
 from ig_sdk.streaming import IGStream
 from ig_sdk.types import epic_for

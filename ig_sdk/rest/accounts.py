@@ -11,7 +11,7 @@ from ig_sdk.errors import NotFound
 from ig_sdk.rest.arguments import said, text_of
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
-from ig_sdk.rest.session import ACCOUNTS, AccountFigures
+from ig_sdk.rest.login.session_info import ACCOUNTS, AccountFigures
 
 PREFERENCES = Endpoint("GET", "/accounts/preferences", version=1)
 UPDATE_PREFERENCES = Endpoint("PUT", "/accounts/preferences", version=1, mutating=True)

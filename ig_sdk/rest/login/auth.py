@@ -23,8 +23,7 @@ from ig_sdk.rest.http.deadline import Budget
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.requestor import Reply, Requestor, Stamp
 from ig_sdk.rest.login.calls import LoginCalls, account_id_of, again, is_verdict, read_accounts
-from ig_sdk.rest.login.tokens import XST, OAuthTokens, SessionTokens, StreamAccess, Tokens
-from ig_sdk.rest.session import (
+from ig_sdk.rest.login.session_info import (
     ACCOUNTS,
     DETAILS,
     LOGIN,
@@ -34,6 +33,7 @@ from ig_sdk.rest.session import (
     Login,
     SessionAccount,
 )
+from ig_sdk.rest.login.tokens import XST, OAuthTokens, SessionTokens, StreamAccess, Tokens
 
 _log = logs.get_logger("auth")
 

@@ -23,8 +23,7 @@ from ig_sdk.rest.http.deadline import Budget
 from ig_sdk.rest.http.error_codes import LOGIN_AGAIN
 from ig_sdk.rest.http.requestor import Reply, Requestor
 from ig_sdk.rest.login.encryption import encrypted
-from ig_sdk.rest.login.tokens import XST, OAuthTokens, SessionTokens, Tokens
-from ig_sdk.rest.session import (
+from ig_sdk.rest.login.session_info import (
     ACCOUNTS,
     ENCRYPTION_KEY,
     LOGIN,
@@ -36,6 +35,7 @@ from ig_sdk.rest.session import (
     Login,
     SessionAccount,
 )
+from ig_sdk.rest.login.tokens import XST, OAuthTokens, SessionTokens, Tokens
 
 _log = logs.get_logger("auth")
 _ENCRYPTION_REQUIRED = "error.public-api.failure.encryption.required"
