@@ -13,8 +13,7 @@ from ig_sdk.rest.deals.new import currency_for
 from ig_sdk.rest.http.deadline import Budget
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
-from ig_sdk.rest.market_data.details import MarketDetails
-from ig_sdk.rest.markets import GET
+from ig_sdk.rest.market_data.details import GET, MarketDetails
 from ig_sdk.rest.times import Moment, parse_moment
 from ig_sdk.types import Direction, Limit, Number, Stop, decimal_of
 

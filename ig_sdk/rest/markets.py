@@ -12,13 +12,11 @@ from ig_sdk.rest.arguments import epic_of, several_of, text_of
 from ig_sdk.rest.http.deadline import Budget
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
-from ig_sdk.rest.market_data.details import MarketDetails
+from ig_sdk.rest.market_data.details import GET, MarketDetails
 from ig_sdk.rest.market_data.ladder import MarketLadder
 from ig_sdk.rest.market_data.lists import Category, CategoryPage, MarketSummary, Navigation
 from ig_sdk.types import Tick
 
-# Version 4 has a ladder of prices, and neither bid and offer nor margins, opening hours and expiry: both serve.
-GET = Endpoint("GET", "/markets/{epic}", version=3)
 LADDER = Endpoint("GET", "/markets/{epic}", version=4)
 LIST = Endpoint("GET", "/markets", version=2)
 SEARCH = Endpoint("GET", "/markets", version=1)

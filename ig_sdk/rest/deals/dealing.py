@@ -24,7 +24,7 @@ from ig_sdk.errors import (
     TransportError,
     UsageError,
 )
-from ig_sdk.rest.account_history.activity import PAGE_SIZE
+from ig_sdk.rest.account_history.pages import PAGE_SIZE
 from ig_sdk.rest.deals.changes import Cancelling, Closing
 from ig_sdk.rest.deals.checks import exact, order_faults, position_faults
 from ig_sdk.rest.deals.confirm_reader import GET as CONFIRM

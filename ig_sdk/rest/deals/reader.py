@@ -8,7 +8,8 @@ from itertools import islice
 
 from ig_sdk import _json
 from ig_sdk.errors import IGError
-from ig_sdk.rest.account_history.activity import PAGE_SIZE, Activity, iterate_activities
+from ig_sdk.rest.account_history.activity import Activity
+from ig_sdk.rest.account_history.pages import PAGE_SIZE, iterate_activities
 from ig_sdk.rest.deals.changes import Cancelling
 from ig_sdk.rest.deals.checks import order_faults, position_faults
 from ig_sdk.rest.deals.new import NewDeal, NewOrder, NewPosition
@@ -19,8 +20,8 @@ from ig_sdk.rest.deals.verdicts import CLOCKS_DIFFER, DealRequest
 from ig_sdk.rest.http.deadline import Budget
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
+from ig_sdk.rest.market_data.details import GET as DETAILS
 from ig_sdk.rest.market_data.details import MarketDetails
-from ig_sdk.rest.markets import GET as DETAILS
 from ig_sdk.rest.times import iso_seconds
 
 # A deal waits for these: it must not be in line behind other reads.

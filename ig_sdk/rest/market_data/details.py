@@ -10,8 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from ig_sdk import _json
+from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.types import Tick
 
+# Version 4 has a ladder of prices, and neither bid and offer nor margins, opening hours and expiry: both serve.
+GET = Endpoint("GET", "/markets/{epic}", version=3)
 # How far IG's clock may be ahead of this machine's before a time of day must be yesterday's.
 _AHEAD = timedelta(seconds=60)
 # The price of a market that trades is not that old; if it looks so, IG's time zone is not what the login said.
