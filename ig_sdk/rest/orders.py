@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ig_sdk.errors import NotFound
 from ig_sdk.rest.arguments import deal_id_of, epic_of, good_till_of, limit_of, one_of, reference_of, stop_of
-from ig_sdk.rest.deals.changes import Cancelling, OrderChange
+from ig_sdk.rest.deals.changes import OrderCancel, OrderChange
 from ig_sdk.rest.deals.checks import order_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
 from ig_sdk.rest.deals.new import KINDS, NewOrder
@@ -174,7 +174,7 @@ class OrdersResource:
         """
         deal_id = deal_id_of(deal_id)
         budget = self._dealing.begin(timeout)
-        return self._dealing.send(CANCEL, Cancelling(deal_id), budget, parts={"dealId": deal_id})
+        return self._dealing.send(CANCEL, OrderCancel(deal_id), budget, parts={"dealId": deal_id})
 
     def _order(self, deal_id: str, budget: Budget) -> Order:
         found = next((each for each in self._dealing.reader.orders(budget) if each.deal_id == deal_id), None)

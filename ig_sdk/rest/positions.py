@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from ig_sdk.errors import DecodeError, IGError
 from ig_sdk.rest.arguments import deal_id_of, epic_of, limit_of, one_of, reference_of, stop_of
-from ig_sdk.rest.deals.changes import Closing, PositionChange
+from ig_sdk.rest.deals.changes import PositionChange, PositionClose
 from ig_sdk.rest.deals.checks import close_faults, position_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
 from ig_sdk.rest.deals.new import ORDER_TYPES, TIMES_IN_FORCE, NewPosition
@@ -230,9 +230,9 @@ class PositionsResource:
         worst = optional_decimal_of(level, "level")
         in_force = None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force")
         budget = self._dealing.begin(timeout)
-        closing = _closing(self._dealing.reader.position(deal_id, budget), part)
-        closing = dataclasses.replace(closing, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
-        return self._dealing.with_closing_ids([(closing, self._close(closing, budget))], budget)[0]
+        close = _position_close(self._dealing.reader.position(deal_id, budget), part)
+        close = dataclasses.replace(close, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
+        return self._dealing.with_closing_ids([(close, self._close(close, budget))], budget)[0]
 
     def close_all(self, *, epic: str | None = None, timeout: float | None = None) -> list[CloseOutcome]:
         """Close all positions, or all of one market, one after the other, and tell what became of each.
@@ -279,16 +279,16 @@ class PositionsResource:
         wanted = None if epic is None else epic_of(epic)
         return self._dealing.reader.repeat_dealing(wanted, self._dealing.budget(timeout))
 
-    def _attempt(self, position: Position, budget: Budget) -> tuple[Closing, Confirm] | IGError:
+    def _attempt(self, position: Position, budget: Budget) -> tuple[PositionClose, Confirm] | IGError:
         try:
-            closing = _closing(position, None)
-            return closing, self._close(closing, budget)
+            close = _position_close(position, None)
+            return close, self._close(close, budget)
         except IGError as error:
             return error
 
-    def _close(self, closing: Closing, budget: Budget) -> Confirm:
-        refuse(close_faults(closing), closing.before.deal_reference)
-        return self._dealing.send(CLOSE, closing, budget, body=closing.body())
+    def _close(self, close: PositionClose, budget: Budget) -> Confirm:
+        refuse(close_faults(close), close.before.deal_reference)
+        return self._dealing.send(CLOSE, close, budget, body=close.body())
 
     # Last in the class: below it, "list" would no longer be the type.
     def list(self, *, timeout: float | None = None) -> list[Position]:
@@ -306,8 +306,8 @@ class PositionsResource:
         return self._dealing.reader.positions(self._dealing.budget(timeout))
 
 
-def _closing(position: Position, size: Decimal | None) -> Closing:
+def _position_close(position: Position, size: Decimal | None) -> PositionClose:
     wanted = position.size if size is None else size
     if wanted is None or position.direction is None or position.deal_id is None:
         raise DecodeError("IG shows no size, side or id of the position", path="position")
-    return Closing(position, wanted)
+    return PositionClose(position, wanted)

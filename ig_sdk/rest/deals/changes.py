@@ -137,7 +137,7 @@ def _away(base: Decimal | None, points: Decimal, before: Position, name: str) ->
 
 
 @dataclass(frozen=True)
-class Closing:
+class PositionClose:
     """The end of a position, or of a part of it.
 
     Attributes:
@@ -300,7 +300,7 @@ def _shown_end(order: Order) -> str | None:
 
 
 @dataclass(frozen=True)
-class Cancelling:
+class OrderCancel:
     """The end of an order.
 
     Attributes:

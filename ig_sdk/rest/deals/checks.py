@@ -15,7 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from ig_sdk.rest.deals.changes import Closing, OrderChange, PositionChange
+from ig_sdk.rest.deals.changes import OrderChange, PositionChange, PositionClose
 from ig_sdk.rest.deals.new import KINDS, NewDeal, NewOrder, NewPosition
 from ig_sdk.rest.deals.open_deals import DealMarket
 from ig_sdk.rest.market_data.details import DealingRules, Instrument, MarketDetails, Rule
@@ -100,7 +100,7 @@ def order_faults(deal: NewOrder, market: MarketDetails, now: datetime) -> tuple[
     )
 
 
-def close_faults(closing: Closing) -> tuple[str, ...]:
+def close_faults(closing: PositionClose) -> tuple[str, ...]:
     """Return everything that IG would reject about closing a position or a part of it."""
     held, quote = closing.before.size, Quote.of_deal(closing.before.market)
     faults = [*_state_faults(quote.status, _NO_DEALS), *_size_faults(closing.size, None)]

@@ -25,7 +25,7 @@ from ig_sdk.errors import (
     UsageError,
 )
 from ig_sdk.rest.account_history.pages import PAGE_SIZE
-from ig_sdk.rest.deals.changes import Cancelling, Closing
+from ig_sdk.rest.deals.changes import OrderCancel, PositionClose
 from ig_sdk.rest.deals.checks import exact, order_faults, position_faults
 from ig_sdk.rest.deals.confirm_reader import GET as CONFIRM
 from ig_sdk.rest.deals.confirm_reader import WAIT_S, ConfirmReader
@@ -34,13 +34,13 @@ from ig_sdk.rest.deals.reader import DealReader
 from ig_sdk.rest.deals.reasons import hint_for, message_for
 from ig_sdk.rest.deals.verdicts import (
     DealRequest,
-    Evidence,
-    Fate,
+    Outcome,
     SentDeal,
+    Snapshot,
     closing_deal_id,
+    infer_outcome,
     is_had_already,
     is_verdict,
-    judge,
     may_look_done,
 )
 from ig_sdk.rest.http.deadline import Budget
@@ -258,13 +258,13 @@ class Dealing:
             found, why = self._look(sent, budget, settled=settles_in <= 0)
             if isinstance(found, Confirm):
                 return self._settle(sent, found, budget)
-            if found is Fate.NOT_PLACED:
+            if found is Outcome.NOT_PLACED:
                 return None
             pause = min(_LOOK_PAUSE_S, settles_in) if settles_in > 0 else _LATER_PAUSE_S
             if pause >= budget.left_s or self._clock.wait(self._closing, pause):
                 raise self._uncertain(sent, why, ended_at)
 
-    def _look(self, sent: SentDeal, budget: Budget, *, settled: bool) -> tuple[Confirm | Fate, str]:
+    def _look(self, sent: SentDeal, budget: Budget, *, settled: bool) -> tuple[Confirm | Outcome, str]:
         """Look once: in the confirms, then among positions and orders, then in the history."""
         why = "IG shows nothing of it, which may be too early to say" if not settled else "IG shows nothing certain"
         failures: list[str] = []
@@ -280,19 +280,19 @@ class Dealing:
             confirm = read(partial(self._confirms.find, sent.deal_reference, budget))
             if confirm is not None and is_verdict(sent, confirm) and not is_had_already(sent, confirm):
                 return confirm, ""
-        evidence = Evidence(
+        snapshot = Snapshot(
             read(partial(self.reader.positions, budget)),
             read(partial(self.reader.orders, budget)),
-            read(partial(self.reader.deeds, sent.sent_at, budget)),
+            read(partial(self.reader.activities, sent.sent_at, budget)),
             settled and not failures,
         )
         if sent.account_id is None or sent.account_id != self._auth.account_id:
             # What is absent from one account may be on another.
-            evidence = replace(evidence, settled=False)
+            snapshot = replace(snapshot, settled=False)
             failures.append(f"it was sent on account {sent.account_id or '(not certain)'}, which is not the one in use")
-        return judge(sent, evidence), "; ".join(failures) or why
+        return infer_outcome(sent, snapshot), "; ".join(failures) or why
 
-    def with_closing_ids(self, closed: Sequence[tuple[Closing, Confirm]], budget: Budget) -> list[Confirm]:
+    def with_closing_ids(self, closed: Sequence[tuple[PositionClose, Confirm]], budget: Budget) -> list[Confirm]:
         """Return the confirms of closes with IG's ids of the closes themselves, where the history tells them soon.
 
         A confirm names the opening deal; the id of the close is in the history only (REST.md section 6.1).
@@ -303,14 +303,16 @@ class Dealing:
             if all(confirm.closing_deal_id for confirm in confirms):
                 break
             try:
-                deeds = self.reader.deeds(_moment_of(confirms, self._clock.now()), brief, most=PAGE_SIZE)  # one request
+                activities = self.reader.activities(
+                    _moment_of(confirms, self._clock.now()), brief, most=PAGE_SIZE
+                )  # one request
             except IGError as error:
                 _log.info("the ids of closes are not known: %s", error)
                 break
             confirms = [
                 confirm
                 if confirm.closing_deal_id
-                else replace(confirm, closing_deal_id=closing_deal_id(deeds, confirm, closing))
+                else replace(confirm, closing_deal_id=closing_deal_id(activities, confirm, closing))
                 for (closing, _), confirm in zip(closed, confirms, strict=True)
             ]
             missing = not all(confirm.closing_deal_id for confirm in confirms)
@@ -345,7 +347,7 @@ def _moment_of(confirms: Sequence[Confirm], otherwise: datetime) -> datetime:
     return min((confirm.date for confirm in confirms if confirm.date), default=otherwise)
 
 
-def _own_closing_id(closing: Closing, confirm: Confirm) -> Confirm:
+def _own_closing_id(closing: PositionClose, confirm: Confirm) -> Confirm:
     """Return the confirm with what it says itself: one that names another deal than the opening names the close."""
     if confirm.closing_deal_id is not None or confirm.deal_id in (None, closing.before.deal_id):
         return confirm
@@ -356,7 +358,7 @@ def _reference(request: DealRequest) -> tuple[str | None, bool]:
     """Return under which reference a verdict is to be expected, and whether it was made for this request alone."""
     if isinstance(request, NewDeal):
         return request.deal_reference, True
-    return None if isinstance(request, Cancelling) else _usable(request.before.deal_reference), False
+    return None if isinstance(request, OrderCancel) else _usable(request.before.deal_reference), False
 
 
 def _usable(reference: object) -> str | None:
@@ -372,7 +374,7 @@ def _usable(reference: object) -> str | None:
 
 def _was_closed_before(sent: SentDeal, error: IGError) -> bool:
     """Whether a close that was sent again may have found nothing to close because it had been taken the first time."""
-    return sent.repeated and isinstance(sent.request, Closing) and getattr(error, "code", "") == _NO_POSITION
+    return sent.repeated and isinstance(sent.request, PositionClose) and getattr(error, "code", "") == _NO_POSITION
 
 
 def _may_be_taken(error: IGError, path: str, pattern: str) -> bool:

@@ -10,7 +10,7 @@ from ig_sdk import _json
 from ig_sdk.errors import IGError
 from ig_sdk.rest.account_history.activity import Activity
 from ig_sdk.rest.account_history.pages import PAGE_SIZE, iterate_activities
-from ig_sdk.rest.deals.changes import Cancelling
+from ig_sdk.rest.deals.changes import OrderCancel
 from ig_sdk.rest.deals.checks import order_faults, position_faults
 from ig_sdk.rest.deals.new import NewDeal, NewOrder, NewPosition
 from ig_sdk.rest.deals.open_deals import Order, Position, entries, order_of, position_of
@@ -67,7 +67,7 @@ class DealReader:
         reply = self._auth.call(WINDOW, budget, query=None if epic is None else {"epic": epic})
         return _json.decode(RepeatDealingWindow, reply.data, path="repeat-dealing-window")
 
-    def deeds(self, moment: datetime, budget: Budget, *, most: int | None = None) -> list[Activity]:
+    def activities(self, moment: datetime, budget: Budget, *, most: int | None = None) -> list[Activity]:
         """Return what was done on the account since shortly before a moment, the latest first.
 
         Args:
@@ -82,7 +82,7 @@ class DealReader:
     def circumstances(self, request: DealRequest, now: datetime, budget: Budget) -> Circumstances:
         """Return what may explain a rejection, as far as it can be read."""
         deal = request if isinstance(request, NewDeal) else None
-        if isinstance(request, Cancelling):
+        if isinstance(request, OrderCancel):
             epic = None
         else:
             epic = request.epic if isinstance(request, NewDeal) else request.before.epic

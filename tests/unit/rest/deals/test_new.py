@@ -13,7 +13,7 @@ import pytest
 from ig_sdk import _json
 from ig_sdk.errors import DecodeError
 from ig_sdk.rest.arguments import good_till_of, limit_of, one_of, reference_of, stop_of
-from ig_sdk.rest.deals.changes import Closing, OrderChange, PositionChange
+from ig_sdk.rest.deals.changes import OrderChange, PositionChange, PositionClose
 from ig_sdk.rest.deals.new import NewOrder, NewPosition, completed
 from ig_sdk.rest.deals.open_deals import Order, Position, order_of, position_of
 from ig_sdk.rest.market_data.details import Instrument
@@ -251,7 +251,7 @@ def test_distances_of_an_amendment() -> None:
 
 def test_a_close_names_the_deal_alone() -> None:
     """Deal id, opposite side, neither epic nor expiry."""
-    assert Closing(position(), D("0.5")).body() == {
+    assert PositionClose(position(), D("0.5")).body() == {
         "dealId": "D1",
         "direction": "SELL",
         "orderType": "MARKET",
