@@ -202,4 +202,4 @@ class OrdersResource:
         Source:
             ``GET /workingorders`` version 2 (REST.md section 5); samples ``workingorders_v2``.
         """
-        return self._dealing.reader.orders(self._dealing.budget(timeout))
+        return self._dealing.reader.orders(self._dealing.reader.budget(timeout))

@@ -72,7 +72,7 @@ class PositionsResource:
         Source:
             ``GET /positions/{dealId}`` version 2 (REST.md section 5); sample ``position_v2``.
         """
-        return self._dealing.reader.position(deal_id_of(deal_id), self._dealing.budget(timeout))
+        return self._dealing.reader.position(deal_id_of(deal_id), self._dealing.reader.budget(timeout))
 
     def open(  # noqa: PLR0913 -- IG's own options, all but three by name
         self,
@@ -211,8 +211,8 @@ class PositionsResource:
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
         Returns:
-            The confirm of the close, with ``profit``, ``close_level`` and, when the history shows it in time,
-            ``closing_deal_id``; its ``deal_id`` is the position's.
+            The confirm of the close, with ``profit`` and ``close_level``. Its ``deal_id`` is the position's; its
+            ``closing_deal_id`` is read from the history when it is asked for.
 
         Raises:
             InvalidDeal: IG would reject it, and why; nothing was sent.
@@ -232,7 +232,7 @@ class PositionsResource:
         budget = self._dealing.begin(timeout)
         close = _position_close(self._dealing.reader.position(deal_id, budget), part)
         close = dataclasses.replace(close, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
-        return self._dealing.with_closing_ids([(close, self._close(close, budget))], budget)[0]
+        return self._close(close, budget)
 
     def close_all(self, *, epic: str | None = None, timeout: float | None = None) -> list[CloseOutcome]:
         """Close all positions, or all of one market, one after the other, and tell what became of each.
@@ -253,15 +253,7 @@ class PositionsResource:
         budget = self._dealing.begin(timeout)
         wanted = None if epic is None else epic_of(epic)
         positions = [each for each in self._dealing.reader.positions(budget) if wanted in (None, each.epic)]
-        tried = [(position, self._attempt(position, budget)) for position in positions]
-        done = [result for _, result in tried if isinstance(result, tuple)]
-        confirms = iter(self._dealing.with_closing_ids(done, budget))
-        return [
-            CloseOutcome(position, error=result)
-            if isinstance(result, IGError)
-            else CloseOutcome(position, next(confirms))
-            for position, result in tried
-        ]
+        return [self._attempt(position, budget) for position in positions]
 
     def repeat_dealing_window(self, *, epic: str | None = None, timeout: float | None = None) -> RepeatDealingWindow:
         """Return what was dealt a moment ago, by which IG prices the next deals.
@@ -277,14 +269,13 @@ class PositionsResource:
             ``GET /repeat-dealing-window`` version 1 (REST.md section 6.3, tiered pricing); never captured.
         """
         wanted = None if epic is None else epic_of(epic)
-        return self._dealing.reader.repeat_dealing(wanted, self._dealing.budget(timeout))
+        return self._dealing.reader.repeat_dealing(wanted, self._dealing.reader.budget(timeout))
 
-    def _attempt(self, position: Position, budget: Budget) -> tuple[PositionClose, Confirm] | IGError:
+    def _attempt(self, position: Position, budget: Budget) -> CloseOutcome:
         try:
-            close = _position_close(position, None)
-            return close, self._close(close, budget)
+            return CloseOutcome(position, self._close(_position_close(position, None), budget))
         except IGError as error:
-            return error
+            return CloseOutcome(position, error=error)
 
     def _close(self, close: PositionClose, budget: Budget) -> Confirm:
         refuse(close_faults(close), close.before.deal_reference)
@@ -303,7 +294,7 @@ class PositionsResource:
         Source:
             ``GET /positions`` version 2 (REST.md section 5); samples ``positions_v2``.
         """
-        return self._dealing.reader.positions(self._dealing.budget(timeout))
+        return self._dealing.reader.positions(self._dealing.reader.budget(timeout))
 
 
 def _position_close(position: Position, size: Decimal | None) -> PositionClose:

@@ -7,7 +7,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -24,9 +23,9 @@ from ig_sdk.errors import (
     TransportError,
     UsageError,
 )
-from ig_sdk.rest.account_history.pages import PAGE_SIZE
 from ig_sdk.rest.deals.changes import OrderCancel, PositionClose
 from ig_sdk.rest.deals.checks import exact, order_faults, position_faults
+from ig_sdk.rest.deals.closing_id import ClosingId
 from ig_sdk.rest.deals.confirm_reader import GET as CONFIRM
 from ig_sdk.rest.deals.confirm_reader import WAIT_S, ConfirmReader
 from ig_sdk.rest.deals.new import DealT, NewDeal, NewOrder, NewPosition, completed
@@ -37,7 +36,6 @@ from ig_sdk.rest.deals.verdicts import (
     Outcome,
     SentDeal,
     Snapshot,
-    closing_deal_id,
     infer_outcome,
     is_had_already,
     is_verdict,
@@ -53,9 +51,8 @@ from ig_sdk.types import Confirm
 # still on its way when the connection broke has arrived by then.
 _SETTLED_S = 4.0
 _LOOK_PAUSE_S, _LATER_PAUSE_S = 2.0, 4.0
-# What may be spent on an explanation, or on the id of a close: the outcome itself is known.
-_EXTRAS_S = 5.0
-_HISTORY_PAUSE_S = 0.5
+# What may be spent on an explanation: the outcome itself is known.
+_EXPLANATION_S = 5.0
 _REMEMBERED = 1000
 # What is spent on a confirm that stands before a deal is sent: the deal does not wait for it for long.
 _BEFORE_S = 2.0
@@ -92,10 +89,6 @@ class Dealing:
         self._lock = threading.Lock()
         self._verdicts: OrderedDict[str, Confirm] = OrderedDict()  # the last one of each reference
         self._under_way: set[str] = set()  # references of new deals
-
-    def budget(self, timeout: float | None) -> Budget:
-        """Return the time of a new call that only reads."""
-        return self._auth.budget(timeout)
 
     def begin(self, timeout: float | None) -> Budget:
         """Return the time of a new dealing call, if this client may deal at all.
@@ -235,8 +228,8 @@ class Dealing:
         verdict = "accepted" if confirm.accepted else f"rejected, {confirm.reason}"
         _log.info("deal %s: %s, deal id %s", sent.deal_reference, verdict, confirm.deal_id)
         if confirm.accepted:
-            return confirm
-        around = self.reader.circumstances(sent.request, self._clock.now(), budget.part(_EXTRAS_S))
+            return self._with_closing_id(sent.request, confirm)
+        around = self.reader.circumstances(sent.request, self._clock.now(), budget.part(_EXPLANATION_S))
         raise DealRejected(message_for(confirm), confirm=confirm, hint=hint_for(confirm, around))
 
     def _uncertain(self, sent: SentDeal, why: str, ended_at: float | None = None) -> DealUncertain:
@@ -292,33 +285,18 @@ class Dealing:
             failures.append(f"it was sent on account {sent.account_id or '(not certain)'}, which is not the one in use")
         return infer_outcome(sent, snapshot), "; ".join(failures) or why
 
-    def with_closing_ids(self, closed: Sequence[tuple[PositionClose, Confirm]], budget: Budget) -> list[Confirm]:
-        """Return the confirms of closes with IG's ids of the closes themselves, where the history tells them soon.
+    def _with_closing_id(self, request: DealRequest, confirm: Confirm) -> Confirm:
+        """Return the confirm of a close so that it can be asked for the deal id of the close itself.
 
         A confirm names the opening deal; the id of the close is in the history only (REST.md section 6.1).
         """
-        confirms = [_own_closing_id(closing, confirm) for closing, confirm in closed]
-        brief = budget.part(_EXTRAS_S)
-        for pause in (_HISTORY_PAUSE_S, 0.0):
-            if all(confirm.closing_deal_id for confirm in confirms):
-                break
-            try:
-                activities = self.reader.activities(
-                    _moment_of(confirms, self._clock.now()), brief, most=PAGE_SIZE
-                )  # one request
-            except IGError as error:
-                _log.info("the ids of closes are not known: %s", error)
-                break
-            confirms = [
-                confirm
-                if confirm.closing_deal_id
-                else replace(confirm, closing_deal_id=closing_deal_id(activities, confirm, closing))
-                for (closing, _), confirm in zip(closed, confirms, strict=True)
-            ]
-            missing = not all(confirm.closing_deal_id for confirm in confirms)
-            if missing and pause and (pause >= brief.left_s or self._clock.wait(self._closing, pause)):
-                break
-        return confirms
+        if not isinstance(request, PositionClose) or confirm.closing_deal_id is not None:
+            return confirm
+        if confirm.deal_id not in (None, request.before.deal_id):
+            # Another deal than the opening: the confirm names the close itself.
+            return replace(confirm, _closing_id=confirm.deal_id)
+        found = ClosingId(self.reader, request, confirm, clock=self._clock, closing=self._closing)
+        return replace(confirm, _closing_id=found)
 
     def _remembered(self, reference: str | None) -> Confirm | None:
         with self._lock:
@@ -340,18 +318,6 @@ def refuse(faults: Sequence[str], deal_reference: str | None) -> None:
     """
     if faults:
         raise InvalidDeal(faults, deal_reference=deal_reference or "")
-
-
-def _moment_of(confirms: Sequence[Confirm], otherwise: datetime) -> datetime:
-    """Return when IG confirmed the first of some deals, by IG's clock where it tells."""
-    return min((confirm.date for confirm in confirms if confirm.date), default=otherwise)
-
-
-def _own_closing_id(closing: PositionClose, confirm: Confirm) -> Confirm:
-    """Return the confirm with what it says itself: one that names another deal than the opening names the close."""
-    if confirm.closing_deal_id is not None or confirm.deal_id in (None, closing.before.deal_id):
-        return confirm
-    return replace(confirm, closing_deal_id=confirm.deal_id)
 
 
 def _reference(request: DealRequest) -> tuple[str | None, bool]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timezone
-from itertools import islice
 
 from ig_sdk import _json
 from ig_sdk.errors import IGError
@@ -46,6 +45,10 @@ class DealReader:
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
 
+    def budget(self, timeout: float | None) -> Budget:
+        """Return the time of a new call that only reads."""
+        return self._auth.budget(timeout)
+
     def market(self, epic: str, budget: Budget) -> MarketDetails:
         """Return everything about one market."""
         return _json.decode(MarketDetails, self._auth.call(MARKET, budget, parts={"epic": epic}).data, path="market")
@@ -67,20 +70,25 @@ class DealReader:
         reply = self._auth.call(WINDOW, budget, query=None if epic is None else {"epic": epic})
         return _json.decode(RepeatDealingWindow, reply.data, path="repeat-dealing-window")
 
-    def activities(self, moment: datetime, budget: Budget, *, most: int | None = None) -> list[Activity]:
+    def activities(self, moment: datetime, budget: Budget, *, until: datetime | None = None) -> list[Activity]:
         """Return what was done on the account since shortly before a moment, the latest first.
 
         Args:
             moment: When.
             budget: Time for it.
-            most: Only so many of the latest; all unless given.
+            until: Nothing later than this; up to now unless given.
         """
-        since = iso_seconds(max(moment, _EARLIEST) - CLOCKS_DIFFER)
-        query = {"from": since, "detailed": "true", "pageSize": str(PAGE_SIZE)}
-        return list(islice(iterate_activities(self._auth, lambda: budget, query), most))
+        query = {"from": iso_seconds(max(moment, _EARLIEST) - CLOCKS_DIFFER), "detailed": "true"}
+        if until is not None:
+            query["to"] = iso_seconds(max(until, _EARLIEST))
+        return list(iterate_activities(self._auth, lambda: budget, query | {"pageSize": str(PAGE_SIZE)}))
 
     def circumstances(self, request: DealRequest, now: datetime, budget: Budget) -> Circumstances:
-        """Return what may explain a rejection, as far as it can be read."""
+        """Return what may explain a rejection, as far as it can be read.
+
+        Accounts and market are read now, even where the caller's details of the market are fresh: what counts is the
+        price and the state of the market at the rejection.
+        """
         deal = request if isinstance(request, NewDeal) else None
         if isinstance(request, OrderCancel):
             epic = None

@@ -252,18 +252,44 @@ def test_what_became_of_a_cancellation() -> None:
     assert infer_outcome(CANCEL, dataclasses.replace(NOTHING, orders=None)) is Outcome.UNKNOWN
 
 
-def test_the_id_of_a_close_is_that_of_the_latest_that_fits() -> None:
+def part_closed(deal_id: str, seconds: int = 0, action: str = "POSITION_PARTIALLY_CLOSED", **changes: Any) -> Activity:
+    date = (NOW + timedelta(seconds=seconds)).isoformat()
+    values = {"dealId": deal_id, "date": date, "level": D("1.2"), "size": D("-0.5"), **changes}
+    return activity(action, "D1", **values)
+
+
+HALF = PositionClose(position(), D("0.5"))
+HALF_CLOSED = dataclasses.replace(PART, level=D("1.2"), size=D("0.5"))
+
+
+def test_the_id_of_a_close_is_that_of_the_one_that_fits() -> None:
     """An earlier close may be all that the history shows yet: level and size must agree."""
-    closing, done = PositionClose(position(), D("0.5")), dataclasses.replace(PART, level=D("1.2"), size=D("0.5"))
-    rows = [
-        activity("POSITION_PARTIALLY_CLOSED", "D1", dealId="C2", level=D("1.2"), size=D("-0.5")),
-        activity("POSITION_PARTIALLY_CLOSED", "D1", dealId="C1", level=D("1.2"), size=D("0.5")),
-        activity("POSITION_OPENED", "D1", dealId="D1"),
-    ]
-    assert closing_deal_id(rows, done, closing) == "C2"
-    assert closing_deal_id(rows[2:], done, closing) is None
-    assert closing_deal_id(rows, dataclasses.replace(done, level=D("1.3")), closing) is None
-    assert closing_deal_id(rows, done, PositionClose(position(), D(1))) is None
+    rows = [part_closed("C1"), activity("POSITION_OPENED", "D1", dealId="D1")]
+    assert closing_deal_id(rows, HALF_CLOSED, HALF) == "C1"
+    assert closing_deal_id(rows[1:], HALF_CLOSED, HALF) is None
+    assert closing_deal_id(rows, dataclasses.replace(HALF_CLOSED, level=D("1.3")), HALF) is None
+    assert closing_deal_id(rows, HALF_CLOSED, PositionClose(position(), D(1))) is None
+
+
+def test_of_closes_alike_the_size_that_was_left_tells() -> None:
+    """Two parts of one size at one level in one second are told apart, whenever the id is asked for."""
+    rows = [part_closed("C2"), part_closed("C1"), activity("POSITION_OPENED", "D1", dealId="D1", size=D(2))]
+    second = PositionClose(position(size=D("1.5")), D("0.5"))
+    assert closing_deal_id(rows, HALF_CLOSED, HALF) == "C1"
+    assert closing_deal_id(rows, HALF_CLOSED, second) == "C2"
+    last = part_closed("C3", action="POSITION_CLOSED", size=D(1))
+    assert closing_deal_id([last, *rows[:2]], HALF_CLOSED, HALF) == "C1"
+    assert closing_deal_id([last, *rows[:2]], HALF_CLOSED, second) == "C2"
+
+
+def test_of_closes_alike_the_time_tells_or_nothing() -> None:
+    """A history that does not go back to the opening has their times only; a guess is never made."""
+    assert closing_deal_id([part_closed("C2", 90), part_closed("C1")], HALF_CLOSED, HALF) == "C1"
+    assert closing_deal_id([part_closed("C2"), part_closed("C1")], HALF_CLOSED, HALF) is None
+    undated = dataclasses.replace(HALF_CLOSED, date=None)
+    assert closing_deal_id([part_closed("C2", 90), part_closed("C1")], undated, HALF) is None
+    unsized = [part_closed("C2", 90, size=None), part_closed("C1", size=None)]
+    assert closing_deal_id(unsized, HALF_CLOSED, HALF) == "C1"
 
 
 SNAPSHOTS = st.builds(
