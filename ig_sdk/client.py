@@ -20,6 +20,7 @@ from ig_sdk.rest.confirms import ConfirmsResource
 from ig_sdk.rest.costs import CostsResource
 from ig_sdk.rest.deals.confirm_reader import ConfirmReader
 from ig_sdk.rest.deals.dealing import Dealing
+from ig_sdk.rest.deals.new import KnownMarket
 from ig_sdk.rest.history import HistoryResource
 from ig_sdk.rest.http.limits.throttle import Allowances, Throttle
 from ig_sdk.rest.http.requestor import Requestor
@@ -106,9 +107,9 @@ class IGClient:
         self.markets = MarketsResource(self._auth, self._clock)
         confirms = ConfirmReader(self._auth, self._clock, self._closing)
         self.confirms = ConfirmsResource(self._auth, confirms)
-        dealing = Dealing(self._auth, confirms, config, clock=self._clock, closing=self._closing)
-        self.positions = PositionsResource(dealing)
-        self.orders = OrdersResource(dealing)
+        self._dealing = Dealing(self._auth, confirms, config, clock=self._clock, closing=self._closing)
+        self.positions = PositionsResource(self._dealing)
+        self.orders = OrdersResource(self._dealing)
         self._prices = PriceReader(self._auth, config, self._clock)
         self.history = HistoryResource(self._auth, self._prices, self._clock)
         self.watchlists = WatchlistsResource(self._auth)
@@ -170,8 +171,17 @@ class IGClient:
             NotFound: IG knows no such market.
             IGError: The call failed.
         """
-        details = self.markets.get(market, timeout=timeout)
-        return Market(details, epic_for(market), markets=self.markets, positions=self.positions, orders=self.orders)
+        asked_at = self._clock.monotonic()
+        known = KnownMarket(
+            epic_for(market), self.markets.get(market, timeout=timeout), self._auth.account_id, asked_at
+        )
+        return Market(
+            known.details,
+            known.epic,
+            markets=self.markets,
+            positions=PositionsResource(self._dealing, known),
+            orders=OrdersResource(self._dealing, known),
+        )
 
     def stream(self) -> IGStream:
         """Return a stream; it connects when it is first used, and ends with this client at the latest.

@@ -14,8 +14,13 @@ from ig_sdk.types import Confirm, Direction, Limit, Number, Stop, Tick
 class Market:
     """One market: its details, its price on demand, and deals on it. ``ig.market(...)`` makes it.
 
+    For five minutes a deal is checked against the rules in ``details``, without a request. Prices and state of the
+    market are not checked then, since they may have changed: IG rejects what does not fit them. After that each deal
+    reads the details again, as ``ig.positions.open`` and ``ig.orders.create`` always do. A rejected deal reads them in
+    any case, to say why.
+
     Args:
-        details: What IG told about it.
+        details: What IG sent about it.
         epic: IG's market id.
         markets: Asks for prices.
         positions: Opens positions.
@@ -23,7 +28,7 @@ class Market:
 
     Attributes:
         epic: IG's market id.
-        details: Everything that IG told about it when this was made.
+        details: Everything that IG sent about it when this was made.
 
     Threading:
         Safe from any thread.

@@ -9,7 +9,7 @@ from ig_sdk.rest.arguments import deal_id_of, epic_of, good_till_of, limit_of, o
 from ig_sdk.rest.deals.changes import OrderCancel, OrderChange
 from ig_sdk.rest.deals.checks import order_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
-from ig_sdk.rest.deals.new import KINDS, NewOrder
+from ig_sdk.rest.deals.new import KINDS, KnownMarket, NewOrder
 from ig_sdk.rest.deals.open_deals import Order
 from ig_sdk.rest.deals.reader import ORDERS
 from ig_sdk.rest.http.deadline import Budget
@@ -27,12 +27,17 @@ class OrdersResource:
     Every deal is sent once. It ends in the ``Confirm`` of its acceptance, or in an error: ``DealRejected`` when IG
     rejected it, ``DealUncertain`` when it may have been taken, any other when it was not.
 
+    Args:
+        dealing: Checks and sends.
+        known: A market whose details were read already: a deal on it does not read them again while they are fresh.
+
     Threading:
         Safe from any thread.
     """
 
-    def __init__(self, dealing: Dealing) -> None:
+    def __init__(self, dealing: Dealing, known: KnownMarket | None = None) -> None:
         self._dealing = dealing
+        self._known = known
 
     def create(  # noqa: PLR0913 -- IG's own options, all but three by name
         self,
@@ -98,7 +103,7 @@ class OrdersResource:
             good_till=good_till_of(good_till),
         )
         budget = self._dealing.begin(timeout)
-        deal = self._dealing.checked_order(deal, budget)
+        deal = self._dealing.checked_order(deal, budget, self._known)
         return self._dealing.send(CREATE, deal, budget, body=deal.body())
 
     def amend(

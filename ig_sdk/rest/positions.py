@@ -11,7 +11,7 @@ from ig_sdk.rest.arguments import deal_id_of, epic_of, limit_of, one_of, referen
 from ig_sdk.rest.deals.changes import PositionChange, PositionClose
 from ig_sdk.rest.deals.checks import close_faults, position_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
-from ig_sdk.rest.deals.new import ORDER_TYPES, TIMES_IN_FORCE, NewPosition
+from ig_sdk.rest.deals.new import ORDER_TYPES, TIMES_IN_FORCE, KnownMarket, NewPosition
 from ig_sdk.rest.deals.open_deals import Position
 from ig_sdk.rest.deals.repeat_dealing import RepeatDealingWindow
 from ig_sdk.rest.http.deadline import Budget
@@ -51,12 +51,17 @@ class PositionsResource:
 
     Sizes and levels are ``Decimal``, ``int``, text, or ``float`` (which counts by its text).
 
+    Args:
+        dealing: Checks and sends.
+        known: A market whose details were read already: a deal on it does not read them again while they are fresh.
+
     Threading:
         Safe from any thread.
     """
 
-    def __init__(self, dealing: Dealing) -> None:
+    def __init__(self, dealing: Dealing, known: KnownMarket | None = None) -> None:
         self._dealing = dealing
+        self._known = known
 
     def get(self, deal_id: str | None, *, timeout: float | None = None) -> Position:
         """Return one position.
@@ -141,7 +146,7 @@ class PositionsResource:
             time_in_force=None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force"),
         )
         budget = self._dealing.begin(timeout)
-        deal = self._dealing.checked_position(deal, budget)
+        deal = self._dealing.checked_position(deal, budget, self._known)
         return self._dealing.send(OPEN, deal, budget, body=deal.body())
 
     def amend(

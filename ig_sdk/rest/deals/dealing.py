@@ -28,7 +28,7 @@ from ig_sdk.rest.deals.checks import exact, order_faults, position_faults
 from ig_sdk.rest.deals.closing_id import ClosingId
 from ig_sdk.rest.deals.confirm_reader import GET as CONFIRM
 from ig_sdk.rest.deals.confirm_reader import WAIT_S, ConfirmReader
-from ig_sdk.rest.deals.new import DealT, NewDeal, NewOrder, NewPosition, completed
+from ig_sdk.rest.deals.new import DealT, KnownMarket, NewDeal, NewOrder, NewPosition, completed
 from ig_sdk.rest.deals.reader import DealReader
 from ig_sdk.rest.deals.reasons import hint_for, message_for
 from ig_sdk.rest.deals.verdicts import (
@@ -104,26 +104,33 @@ class Dealing:
             )
         return self._auth.budget(timeout)
 
-    def checked_position(self, deal: NewPosition, budget: Budget) -> NewPosition:
+    def checked_position(self, deal: NewPosition, budget: Budget, known: KnownMarket | None = None) -> NewPosition:
         """Return a deal completed from the market's details, if IG would take it.
+
+        Args:
+            deal: The deal.
+            budget: Time for it.
+            known: The market's details where the caller has them; they are read unless they are fresh.
 
         Raises:
             InvalidDeal: IG would not; every fault is named.
             IGError: The details could not be read.
         """
-        deal, market = self._completed(deal, budget)
+        deal, market = self._completed(deal, budget, known)
         refuse(position_faults(deal, market), deal.deal_reference)
         return deal
 
-    def checked_order(self, deal: NewOrder, budget: Budget) -> NewOrder:
+    def checked_order(self, deal: NewOrder, budget: Budget, known: KnownMarket | None = None) -> NewOrder:
         """Return an order completed from the market's details, if IG would take it; see ``checked_position``."""
-        deal, market = self._completed(deal, budget)
+        deal, market = self._completed(deal, budget, known)
         refuse(order_faults(deal, market, self._clock.now()), deal.deal_reference)
         return deal.in_points(exact(market.snapshot.scaling_factor))
 
-    def _completed(self, deal: DealT, budget: Budget) -> tuple[DealT, MarketDetails]:
-        market = self.reader.market(deal.epic, budget)
-        return completed(deal, market.instrument, self._auth.login(budget).currency_iso_code), market
+    def _completed(self, deal: DealT, budget: Budget, known: KnownMarket | None) -> tuple[DealT, MarketDetails]:
+        currency = self._auth.login(budget).currency_iso_code
+        market = known and known.rules(deal.epic, self._auth.account_id, self._clock.monotonic())
+        market = market or self.reader.market(deal.epic, budget)
+        return completed(deal, market.instrument, currency), market
 
     @logs.correlation()  # one id for the request and for the search for its verdict
     def send(

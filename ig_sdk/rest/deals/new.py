@@ -9,13 +9,15 @@ from decimal import Decimal
 from typing import TypeVar
 
 from ig_sdk.rest.arguments import said
-from ig_sdk.rest.market_data.details import Instrument
+from ig_sdk.rest.market_data.details import Instrument, MarketDetails, Snapshot
 from ig_sdk.types import Direction, Limit, Stop
 
 DealT = TypeVar("DealT", bound="NewDeal")
 ORDER_TYPES = ("MARKET", "LIMIT", "QUOTE")
 TIMES_IN_FORCE = ("EXECUTE_AND_ELIMINATE", "FILL_OR_KILL")
 KINDS = ("LIMIT", "STOP")
+# Dealing rules change seldom, but when they do, an old rule refuses what IG would take.
+RULES_HOLD_S = 300.0
 
 
 def good_till_text(moment: datetime) -> str:
@@ -175,3 +177,31 @@ def completed(deal: DealT, instrument: Instrument, account_currency: str | None)
         expiry=deal.expiry or instrument.expiry or "-",
         force_open=force_open,
     )
+
+
+@dataclass(frozen=True)
+class KnownMarket:
+    """A market's details that were read before the deal.
+
+    Attributes:
+        epic: The market.
+        details: Its details.
+        account_id: The account in use when they were read; rules may differ between accounts.
+        read_at: When that was, in seconds of the clock's ``monotonic``.
+    """
+
+    epic: str
+    details: MarketDetails
+    account_id: str | None
+    read_at: float
+
+    def rules(self, epic: str, account_id: str | None, now: float) -> MarketDetails | None:
+        """Return the details that a deal can still be checked against, or ``None`` when they must be read again.
+
+        Prices and state of the market are left out, however young they are: they may be others by now, so they must
+        not refuse a deal. IG checks the deal against the price at which it deals.
+        """
+        if (epic, account_id) != (self.epic, self.account_id) or now - self.read_at > RULES_HOLD_S:
+            return None
+        snapshot = Snapshot(scaling_factor=self.details.snapshot.scaling_factor)
+        return dataclasses.replace(self.details, snapshot=snapshot)

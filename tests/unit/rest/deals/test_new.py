@@ -14,9 +14,9 @@ from ig_sdk import _json
 from ig_sdk.errors import DecodeError
 from ig_sdk.rest.arguments import good_till_of, limit_of, one_of, reference_of, stop_of
 from ig_sdk.rest.deals.changes import OrderChange, PositionChange, PositionClose
-from ig_sdk.rest.deals.new import NewOrder, NewPosition, completed
+from ig_sdk.rest.deals.new import RULES_HOLD_S, KnownMarket, NewOrder, NewPosition, completed
 from ig_sdk.rest.deals.open_deals import Order, Position, order_of, position_of
-from ig_sdk.rest.market_data.details import Instrument
+from ig_sdk.rest.market_data.details import Instrument, MarketDetails, Snapshot
 from ig_sdk.types import KEEP, Direction, Limit, Stop
 
 D = Decimal
@@ -348,3 +348,20 @@ def test_a_leg_of_no_distance_is_none() -> None:
     before = order_of({"workingOrderData": data | {"stopDistance": 0, "limitDistance": 0}, "marketData": {}})
     change = OrderChange.of(before, level=2, stop=KEEP, limit=KEEP, good_till=KEEP)
     assert (change.stop, change.limit) == (None, None)
+
+
+def test_known_details_hold_for_minutes_without_their_price() -> None:
+    """Rules and the size of a point are kept; price and state of the market would be guesses."""
+    data = {
+        "instrument": {"epic": "E"},
+        "dealingRules": {"minDealSize": {"unit": "POINTS", "value": 2}},
+        "snapshot": {"bid": 1.1, "offer": 1.2, "marketStatus": "CLOSED", "scalingFactor": 10000, "delayTime": 0},
+    }
+    known = KnownMarket("E", _json.decode(MarketDetails, data), "A1", 1000.0)
+    rules = known.rules("E", "A1", 1000.0 + RULES_HOLD_S)
+    assert rules is not None
+    assert (rules.instrument, rules.dealing_rules) == (known.details.instrument, known.details.dealing_rules)
+    assert rules.snapshot == Snapshot(scaling_factor=10000)
+    assert known.rules("E", "A1", 1000.1 + RULES_HOLD_S) is None
+    assert known.rules("E", "A2", 1000.0) is None
+    assert known.rules("F", "A1", 1000.0) is None
