@@ -20,7 +20,7 @@ from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import error_for
 from ig_sdk.rest.http.limits.numbers import APPLICATION, Limits, of_application
 from ig_sdk.rest.http.limits.throttle import ASK_S, Permit, Throttle
-from ig_sdk.rest.http.retry import Strategy, decide
+from ig_sdk.rest.http.retry import Remedy, decide
 from ig_sdk.rest.http.transport import Response, Transport
 from ig_sdk.schedule import delays
 
@@ -193,14 +193,14 @@ class Requestor:
                 able = call.authorizer is not None and not renewed
                 limit = call.max_retries + renewed  # the attempt that found the token dead is not counted
                 decision = decide(call.endpoint, error, attempt, sent, max_retries=limit, can_renew=able)
-                if decision.strategy is Strategy.STOP:
+                if decision.remedy is Remedy.STOP:
                     raise
-                _log.info("%s %s: %s; %s", call.endpoint.method, call.endpoint.path, error, decision.strategy.value)
-                if decision.strategy is Strategy.REAUTHENTICATE and call.authorizer is not None:
+                _log.info("%s %s: %s; %s", call.endpoint.method, call.endpoint.path, error, decision.remedy.value)
+                if decision.remedy is Remedy.REAUTHENTICATE and call.authorizer is not None:
                     renewed = True
                     call.authorizer.renew(stamp.generation)
                 else:
-                    pause_s = next(pauses) if decision.strategy is Strategy.BACKOFF else decision.pause_s
+                    pause_s = next(pauses) if decision.remedy is Remedy.BACKOFF else decision.pause_s
                     self._pause(pause_s, call.deadline, error)
 
     def _admit(self, call: _Call, failure: IGError | None) -> tuple[Stamp, Permit]:
