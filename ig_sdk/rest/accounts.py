@@ -19,7 +19,7 @@ UPDATE_PREFERENCES = Endpoint("PUT", "/accounts/preferences", version=1, mutatin
 
 @_json.model
 @dataclass(frozen=True)
-class Account:
+class Account(_json.Model):
     """An account of the user.
 
     Attributes:
@@ -51,7 +51,7 @@ class Account:
 
 @_json.model
 @dataclass(frozen=True)
-class AccountPreferences:
+class AccountPreferences(_json.Model):
     """What the user chose for the account in use.
 
     Attributes:

@@ -20,7 +20,7 @@ DISABLE = Endpoint("PUT", "/operations/application/disable", version=1, mutating
 
 @_json.model
 @dataclass(frozen=True)
-class Application:
+class Application(_json.Model):
     """An API key with its allowances.
 
     Attributes:

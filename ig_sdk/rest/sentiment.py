@@ -21,7 +21,7 @@ RELATED = Endpoint("GET", "/clientsentiment/related/{marketId}", version=1)
 
 @_json.model
 @dataclass(frozen=True)
-class ClientSentiment:
+class ClientSentiment(_json.Model):
     """Which way IG's clients lean in one market.
 
     Attributes:

@@ -23,7 +23,7 @@ REMOVE = Endpoint("DELETE", "/watchlists/{watchlistId}/{epic}", version=1, mutat
 
 @_json.model
 @dataclass(frozen=True)
-class Watchlist:
+class Watchlist(_json.Model):
     """A list of markets, without the markets.
 
     Attributes:
@@ -45,7 +45,7 @@ class Watchlist:
 
 @_json.model
 @dataclass(frozen=True)
-class WatchlistMarkets:
+class WatchlistMarkets(_json.Model):
     """The markets of a list; also to be counted and iterated over.
 
     Attributes:
@@ -65,7 +65,7 @@ class WatchlistMarkets:
 
 @_json.model
 @dataclass(frozen=True)
-class WatchlistCreated:
+class WatchlistCreated(_json.Model):
     """What became of a new list.
 
     Attributes:

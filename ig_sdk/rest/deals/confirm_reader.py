@@ -27,7 +27,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 
 @_json.model
 @dataclass(frozen=True)
-class _Affected:
+class _Affected(_json.Model):
     deal_id: str | None = _json.text()
     status: str | None = _json.text()
     extra: dict[str, Any] = _json.extra()
@@ -35,7 +35,7 @@ class _Affected:
 
 @_json.model
 @dataclass(frozen=True)
-class _Wire:
+class _Wire(_json.Model):
     """A confirm as IG sends it: the fields of ``Confirm``, each of which may be missing."""
 
     deal_reference: str | None = _json.text()
