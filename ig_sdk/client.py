@@ -147,7 +147,7 @@ class IGClient:
             AuthenticationError: IG refuses the login; ``hint`` says what to do.
             IGError: The call failed otherwise.
         """
-        return self._auth.login(self._auth.budget(timeout))
+        return self._auth.login(self._auth.deadline(timeout))
 
     def logout(self, *, timeout: float | None = None) -> None:
         """End the login at IG and forget its tokens; does nothing without one. A later call logs in again.
@@ -158,7 +158,7 @@ class IGClient:
         Raises:
             IGError: IG may not have heard of it; the tokens are forgotten all the same.
         """
-        self._auth.logout(self._auth.budget(timeout))
+        self._auth.logout(self._auth.deadline(timeout))
 
     def market(self, market: str, *, timeout: float | None = None) -> Market:
         """Return one market with its details.
@@ -206,7 +206,7 @@ class IGClient:
         Raises:
             IGError: The login failed.
         """
-        return self._auth.access(self._auth.budget(timeout), fresh=fresh)
+        return self._auth.access(self._auth.deadline(timeout), fresh=fresh)
 
     def close(self, timeout: float = 5.0) -> None:
         """End everything: streams, calls under way in other threads, the login, a simulator of its own.
@@ -238,7 +238,7 @@ class IGClient:
 
     def _say_goodbye(self, seconds: float) -> None:
         try:
-            self._auth.logout(self._auth.budget(seconds), last=True)
+            self._auth.logout(self._auth.deadline(seconds), last=True)
         except IGError as error:
             # The tokens are forgotten here and die at IG by themselves.
             _log.warning("could not log out: %s", error)

@@ -10,7 +10,7 @@ from ig_sdk.errors import DecodeError
 from ig_sdk.rest.arguments import epic_of, reference_of, said
 from ig_sdk.rest.deals.cost_quotes import CostQuote, CostQuotesPage, CostsToClose, CostsToEdit, OpeningCosts
 from ig_sdk.rest.deals.new import currency_for
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.details import GET, MarketDetails
@@ -205,7 +205,7 @@ class CostsResource:
         """
         parts = {"from": _path_time(start, "start"), "to": _path_time(end, "end")}
         query = {name: str(value) for name, value in said({"type": quote_type, "pageSize": page_size}).items()}
-        return [*self._quotes(parts, query, self._auth.budget(timeout))]
+        return [*self._quotes(parts, query, self._auth.deadline(timeout))]
 
     def document(self, indicative_quote_reference: str, *, timeout: float | None = None) -> bytes:
         """Return the document of a quote: a PDF.
@@ -223,7 +223,7 @@ class CostsResource:
             ``GET /indicativecostsandcharges/durablemedium/{indicativeQuoteReference}`` version 1.
         """
         parts = {"indicativeQuoteReference": indicative_quote_reference}
-        body = self._auth.call(DOCUMENT, self._auth.budget(timeout), parts=parts).body
+        body = self._auth.call(DOCUMENT, self._auth.deadline(timeout), parts=parts).body
         # A proxy's page would come with 200 as well.
         if not body.lstrip().startswith(b"%PDF"):
             raise DecodeError("the document is no PDF", path=DOCUMENT.path)
@@ -238,30 +238,30 @@ class CostsResource:
         prices: Mapping[str, object],
         timeout: float | None,
     ) -> CostsT:
-        budget = self._auth.budget(timeout)
+        deadline = self._auth.deadline(timeout)
         given = {
             name: decimal_of(value, name) if name in _NUMBERS else value
             for name, value in said({**deal, **prices}).items()
         }
-        looked_up = self._prices(epic, budget) if None in prices.values() else {}
+        looked_up = self._prices(epic, deadline) if None in prices.values() else {}
         body = {"epic": epic_of(epic), **looked_up, **given}
-        return _json.decode(kind, self._auth.call(endpoint, budget, body=body).data, path="costs")
+        return _json.decode(kind, self._auth.call(endpoint, deadline, body=body).data, path="costs")
 
-    def _prices(self, epic: str, budget: Budget) -> dict[str, object]:
+    def _prices(self, epic: str, deadline: Deadline) -> dict[str, object]:
         """Return what IG wants to be told about its own market: prices, and a currency to deal in."""
-        details = _json.decode(MarketDetails, self._auth.call(GET, budget, parts={"epic": epic_of(epic)}).data)
+        details = _json.decode(MarketDetails, self._auth.call(GET, deadline, parts={"epic": epic_of(epic)}).data)
         bid, offer = details.snapshot.bid, details.snapshot.offer
         if bid is None or offer is None:
             raise DecodeError(f"IG sent no price for {epic}", path="snapshot.bid", hint="give bid= and offer=")
-        currency = currency_for(details.instrument, self._auth.login(budget).currency_iso_code)
+        currency = currency_for(details.instrument, self._auth.login(deadline).currency_iso_code)
         return {"bid": decimal_of(bid, "bid"), "ask": decimal_of(offer, "offer"), "dealCurrencyCode": currency}
 
-    def _quotes(self, parts: Mapping[str, str], query: dict[str, str], budget: Budget) -> Iterator[CostQuote]:
+    def _quotes(self, parts: Mapping[str, str], query: dict[str, str], deadline: Deadline) -> Iterator[CostQuote]:
         """Yield the quotes of all pages; nobody has seen whether IG counts them from 0 or from 1."""
         seen: set[int] = set()
         count = 0
         while True:
-            data = self._auth.call(HISTORY, budget, parts=parts, query=query).data
+            data = self._auth.call(HISTORY, deadline, parts=parts, query=query).data
             rows = _json.decode_rows(CostQuote, data, "costsAndChargesHistory")
             yield from rows
             count += len(rows)

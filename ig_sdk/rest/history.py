@@ -143,7 +143,7 @@ class HistoryResource:
             from_cache=len(todo.cached),
             pages=todo.pages,
             allowance=self.allowance,
-            _work=(self._reader, wanted, self._auth.budget),
+            _work=(self._reader, wanted, self._auth.deadline),
         )
 
     def activity(
@@ -171,9 +171,9 @@ class HistoryResource:
         Source:
             As for ``iterate_activity``.
         """
-        budget = self._auth.budget(timeout)
+        deadline = self._auth.deadline(timeout)
         query = self._activity_query(start, end, detailed=detailed, deal_id=deal_id)
-        return Activities(pages.iterate_activities(self._auth, lambda: budget, query))
+        return Activities(pages.iterate_activities(self._auth, lambda: deadline, query))
 
     def iterate_activity(
         self,
@@ -201,7 +201,7 @@ class HistoryResource:
             ``GET /history/activity`` version 3 (REST.md sections 4 and 6.5); samples ``activity_v3``.
         """
         query = self._activity_query(start, end, detailed=detailed, deal_id=deal_id)
-        return pages.iterate_activities(self._auth, lambda: self._auth.budget(timeout), query)
+        return pages.iterate_activities(self._auth, lambda: self._auth.deadline(timeout), query)
 
     def transactions(
         self,
@@ -226,9 +226,9 @@ class HistoryResource:
         Source:
             As for ``iterate_transactions``.
         """
-        budget = self._auth.budget(timeout)
+        deadline = self._auth.deadline(timeout)
         query = self._transactions_query(start, end, kind)
-        return Transactions(pages.iterate_transactions(self._auth, lambda: budget, query))
+        return Transactions(pages.iterate_transactions(self._auth, lambda: deadline, query))
 
     def iterate_transactions(
         self,
@@ -254,7 +254,7 @@ class HistoryResource:
             ``GET /history/transactions`` version 2 (REST.md sections 4 and 6.5); sample ``transactions_v2``.
         """
         query = self._transactions_query(start, end, kind)
-        return pages.iterate_transactions(self._auth, lambda: self._auth.budget(timeout), query)
+        return pages.iterate_transactions(self._auth, lambda: self._auth.deadline(timeout), query)
 
     def _activity_query(
         self, start: Moment | None, end: Moment | None, *, detailed: bool, deal_id: str | None

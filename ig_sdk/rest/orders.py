@@ -12,7 +12,7 @@ from ig_sdk.rest.deals.dealing import Dealing, refuse
 from ig_sdk.rest.deals.new import KINDS, KnownMarket, NewOrder
 from ig_sdk.rest.deals.open_deals import Order
 from ig_sdk.rest.deals.reader import ORDERS
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of
 
@@ -102,9 +102,9 @@ class OrdersResource:
             kind=one_of(kind, KINDS, "kind"),
             good_till=good_till_of(good_till),
         )
-        budget = self._dealing.begin(timeout)
-        deal = self._dealing.checked_order(deal, budget, self._known)
-        return self._dealing.send(CREATE, deal, budget, body=deal.body())
+        deadline = self._dealing.begin(timeout)
+        deal = self._dealing.checked_order(deal, deadline, self._known)
+        return self._dealing.send(CREATE, deal, deadline, body=deal.body())
 
     def amend(
         self,
@@ -151,12 +151,16 @@ class OrdersResource:
         wanted_stop = stop if isinstance(stop, Keep) else stop_of(stop)
         wanted_limit = limit if isinstance(limit, Keep) else limit_of(limit)
         wanted_end = good_till if isinstance(good_till, Keep) else good_till_of(good_till)
-        budget = self._dealing.begin(timeout)
+        deadline = self._dealing.begin(timeout)
         change = OrderChange.of(
-            self._order(deal_id, budget), level=wanted_level, stop=wanted_stop, limit=wanted_limit, good_till=wanted_end
+            self._order(deal_id, deadline),
+            level=wanted_level,
+            stop=wanted_stop,
+            limit=wanted_limit,
+            good_till=wanted_end,
         )
         refuse(order_change_faults(change), change.before.deal_reference)
-        return self._dealing.send(AMEND, change, budget, body=change.body(), parts={"dealId": deal_id})
+        return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
 
     def cancel(self, deal_id: str | None, *, timeout: float | None = None) -> Confirm:
         """Cancel an order.
@@ -178,11 +182,11 @@ class OrdersResource:
             ``DELETE /workingorders/otc/{dealId}`` version 2 (REST.md sections 1 and 6).
         """
         deal_id = deal_id_of(deal_id)
-        budget = self._dealing.begin(timeout)
-        return self._dealing.send(CANCEL, OrderCancel(deal_id), budget, parts={"dealId": deal_id})
+        deadline = self._dealing.begin(timeout)
+        return self._dealing.send(CANCEL, OrderCancel(deal_id), deadline, parts={"dealId": deal_id})
 
-    def _order(self, deal_id: str, budget: Budget) -> Order:
-        found = next((each for each in self._dealing.reader.orders(budget) if each.deal_id == deal_id), None)
+    def _order(self, deal_id: str, deadline: Deadline) -> Order:
+        found = next((each for each in self._dealing.reader.orders(deadline) if each.deal_id == deal_id), None)
         if found is None:
             # IG has no request for a single order.
             raise NotFound(
@@ -207,4 +211,4 @@ class OrdersResource:
         Source:
             ``GET /workingorders`` version 2 (REST.md section 5); samples ``workingorders_v2``.
         """
-        return self._dealing.reader.orders(self._dealing.reader.budget(timeout))
+        return self._dealing.reader.orders(self._dealing.reader.deadline(timeout))

@@ -14,7 +14,7 @@ from ig_sdk.rest.deals.dealing import Dealing, refuse
 from ig_sdk.rest.deals.new import ORDER_TYPES, TIMES_IN_FORCE, KnownMarket, NewPosition
 from ig_sdk.rest.deals.open_deals import Position
 from ig_sdk.rest.deals.repeat_dealing import RepeatDealingWindow
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of, optional_decimal_of
 
@@ -77,7 +77,7 @@ class PositionsResource:
         Source:
             ``GET /positions/{dealId}`` version 2 (REST.md section 5); sample ``position_v2``.
         """
-        return self._dealing.reader.position(deal_id_of(deal_id), self._dealing.reader.budget(timeout))
+        return self._dealing.reader.position(deal_id_of(deal_id), self._dealing.reader.deadline(timeout))
 
     def open(  # noqa: PLR0913 -- IG's own options, all but three by name
         self,
@@ -145,9 +145,9 @@ class PositionsResource:
             quote_id=quote_id,
             time_in_force=None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force"),
         )
-        budget = self._dealing.begin(timeout)
-        deal = self._dealing.checked_position(deal, budget, self._known)
-        return self._dealing.send(OPEN, deal, budget, body=deal.body())
+        deadline = self._dealing.begin(timeout)
+        deal = self._dealing.checked_position(deal, deadline, self._known)
+        return self._dealing.send(OPEN, deal, deadline, body=deal.body())
 
     def amend(
         self,
@@ -188,10 +188,10 @@ class PositionsResource:
         deal_id = deal_id_of(deal_id)
         new_stop = stop if isinstance(stop, Keep) else stop_of(stop)
         new_limit = limit if isinstance(limit, Keep) else limit_of(limit)
-        budget = self._dealing.begin(timeout)
-        change = PositionChange.of(self._dealing.reader.position(deal_id, budget), new_stop, new_limit)
+        deadline = self._dealing.begin(timeout)
+        change = PositionChange.of(self._dealing.reader.position(deal_id, deadline), new_stop, new_limit)
         refuse(position_change_faults(change), change.before.deal_reference)
-        return self._dealing.send(AMEND, change, budget, body=change.body(), parts={"dealId": deal_id})
+        return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
 
     def close(
         self,
@@ -234,10 +234,10 @@ class PositionsResource:
         kind = one_of(order_type, ORDER_TYPES, "order_type")
         worst = optional_decimal_of(level, "level")
         in_force = None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force")
-        budget = self._dealing.begin(timeout)
-        close = _position_close(self._dealing.reader.position(deal_id, budget), part)
+        deadline = self._dealing.begin(timeout)
+        close = _position_close(self._dealing.reader.position(deal_id, deadline), part)
         close = dataclasses.replace(close, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
-        return self._close(close, budget)
+        return self._close(close, deadline)
 
     def close_all(self, *, epic: str | None = None, timeout: float | None = None) -> list[CloseOutcome]:
         """Close all positions, or all of one market, one after the other, and tell what became of each.
@@ -255,10 +255,10 @@ class PositionsResource:
             UsageError: It would deal with live money without permission; nothing was sent.
             IGError: The positions could not be read; nothing was sent.
         """
-        budget = self._dealing.begin(timeout)
+        deadline = self._dealing.begin(timeout)
         wanted = None if epic is None else epic_of(epic)
-        positions = [each for each in self._dealing.reader.positions(budget) if wanted in (None, each.epic)]
-        return [self._attempt(position, budget) for position in positions]
+        positions = [each for each in self._dealing.reader.positions(deadline) if wanted in (None, each.epic)]
+        return [self._attempt(position, deadline) for position in positions]
 
     def repeat_dealing_window(self, *, epic: str | None = None, timeout: float | None = None) -> RepeatDealingWindow:
         """Return what was dealt a moment ago, by which IG prices the next deals.
@@ -274,17 +274,17 @@ class PositionsResource:
             ``GET /repeat-dealing-window`` version 1 (REST.md section 6.3, tiered pricing); never captured.
         """
         wanted = None if epic is None else epic_of(epic)
-        return self._dealing.reader.repeat_dealing(wanted, self._dealing.reader.budget(timeout))
+        return self._dealing.reader.repeat_dealing(wanted, self._dealing.reader.deadline(timeout))
 
-    def _attempt(self, position: Position, budget: Budget) -> CloseOutcome:
+    def _attempt(self, position: Position, deadline: Deadline) -> CloseOutcome:
         try:
-            return CloseOutcome(position, self._close(_position_close(position, None), budget))
+            return CloseOutcome(position, self._close(_position_close(position, None), deadline))
         except IGError as error:
             return CloseOutcome(position, error=error)
 
-    def _close(self, close: PositionClose, budget: Budget) -> Confirm:
+    def _close(self, close: PositionClose, deadline: Deadline) -> Confirm:
         refuse(close_faults(close), close.before.deal_reference)
-        return self._dealing.send(CLOSE, close, budget, body=close.body())
+        return self._dealing.send(CLOSE, close, deadline, body=close.body())
 
     # Last in the class: below it, "list" would no longer be the type.
     def list(self, *, timeout: float | None = None) -> list[Position]:
@@ -299,7 +299,7 @@ class PositionsResource:
         Source:
             ``GET /positions`` version 2 (REST.md section 5); samples ``positions_v2``.
         """
-        return self._dealing.reader.positions(self._dealing.reader.budget(timeout))
+        return self._dealing.reader.positions(self._dealing.reader.deadline(timeout))
 
 
 def _position_close(position: Position, size: Decimal | None) -> PositionClose:

@@ -21,7 +21,7 @@ class SessionResource:
     @property
     def accounts(self) -> tuple[SessionAccount, ...]:
         """The user's accounts; logs in if need be. A login of version 3 lists none, so they are asked for once."""
-        return self._auth.accounts(self._auth.budget(None))
+        return self._auth.accounts(self._auth.deadline(None))
 
     def get(self, *, timeout: float | None = None) -> SessionDetails:
         """Return the session as IG sees it now.
@@ -35,7 +35,7 @@ class SessionResource:
         Source:
             ``GET /session`` version 1 (REST.md section 5); sample ``session_get_v1``.
         """
-        reply = self._auth.call(DETAILS, self._auth.budget(timeout))
+        reply = self._auth.call(DETAILS, self._auth.deadline(timeout))
         return _json.decode(SessionDetails, reply.data, path="session")
 
     def switch(self, account: str, *, make_default: bool = False, timeout: float | None = None) -> AccountSwitch:
@@ -60,7 +60,7 @@ class SessionResource:
         Source:
             ``PUT /session`` version 1 (REST.md sections 2.1 and 2.2); sample ``session_put_v1``.
         """
-        return self._auth.switch(text_of(account, "account"), self._auth.budget(timeout), make_default=make_default)
+        return self._auth.switch(text_of(account, "account"), self._auth.deadline(timeout), make_default=make_default)
 
     def encryption_key(self, *, timeout: float | None = None) -> EncryptionKey:
         """Return the key with which a password can be encrypted now; needs the API key only, no login.
@@ -76,4 +76,4 @@ class SessionResource:
         Source:
             ``GET /session/encryptionKey`` version 1 (REST.md section 2.4).
         """
-        return self._auth.encryption_key(self._auth.budget(timeout))
+        return self._auth.encryption_key(self._auth.deadline(timeout))

@@ -18,7 +18,7 @@ from ig_sdk.rest.tables import Column, Rows
 
 @_json.model
 @dataclass(frozen=True)
-class ActivityAction:
+class ActivityAction(_json.Model):
     """One thing that an activity did.
 
     Attributes:
@@ -34,7 +34,7 @@ class ActivityAction:
 
 @_json.model
 @dataclass(frozen=True)
-class ActivityDetails:
+class ActivityDetails(_json.Model):
     """What only ``detailed=True`` tells.
 
     Attributes:
@@ -76,7 +76,7 @@ class ActivityDetails:
 
 @_json.model
 @dataclass(frozen=True)
-class Activity:
+class Activity(_json.Model):
     """One thing that was done on the account, or refused.
 
     Attributes:

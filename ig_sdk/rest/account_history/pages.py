@@ -9,7 +9,7 @@ from ig_sdk import _json
 from ig_sdk.errors import DecodeError
 from ig_sdk.rest.account_history.activity import Activity, decode_activities
 from ig_sdk.rest.account_history.transactions import Transaction, decode_transactions
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
 
@@ -19,14 +19,14 @@ TRANSACTIONS = Endpoint("GET", "/history/transactions", version=2)
 PAGE_SIZE = 500
 
 
-def iterate_activities(auth: Auth, budget: Callable[[], Budget], query: Mapping[str, str]) -> Iterator[Activity]:
+def iterate_activities(auth: Auth, deadline: Callable[[], Deadline], query: Mapping[str, str]) -> Iterator[Activity]:
     """Yield activities page after page, newest first, each once.
 
     The cursor is a relative address in the reply. Only its query is used: where requests go is not the reply's to say.
 
     Args:
         auth: Carries the calls.
-        budget: Returns the time of the next page.
+        deadline: Returns the deadline of the next page.
         query: What is asked for.
 
     Source:
@@ -37,7 +37,7 @@ def iterate_activities(auth: Auth, budget: Callable[[], Budget], query: Mapping[
     seen: set[str] = set()
     asked = dict(query)
     while True:
-        data = auth.call(ACTIVITY, budget(), query=asked).data
+        data = auth.call(ACTIVITY, deadline(), query=asked).data
         before, page = page, decode_activities(data)
         # The cursor is a time: what happened in one second may come on both sides of it.
         yield from (activity for activity in page if activity not in last)
@@ -58,12 +58,14 @@ def _next(data: object) -> str | None:
     return following if isinstance(following, str) and following else None
 
 
-def iterate_transactions(auth: Auth, budget: Callable[[], Budget], query: Mapping[str, str]) -> Iterator[Transaction]:
+def iterate_transactions(
+    auth: Auth, deadline: Callable[[], Deadline], query: Mapping[str, str]
+) -> Iterator[Transaction]:
     """Yield transactions page after page.
 
     Args:
         auth: Carries the calls.
-        budget: Returns the time of the next page.
+        deadline: Returns the deadline of the next page.
         query: What is asked for.
 
     Source:
@@ -71,7 +73,7 @@ def iterate_transactions(auth: Auth, budget: Callable[[], Budget], query: Mappin
     """
     number, last = 1, list[Transaction]()
     while True:
-        data = auth.call(TRANSACTIONS, budget(), query={**query, "pageNumber": str(number)}).data
+        data = auth.call(TRANSACTIONS, deadline(), query={**query, "pageNumber": str(number)}).data
         page = decode_transactions(data)
         if number > 1 and page == last:
             raise DecodeError(f"page {number - 1} came instead of {number}", path="metadata.pageData")

@@ -21,7 +21,7 @@ KINDS = ("ALL", "ALL_DEAL", "DEPOSIT", "WITHDRAWAL")
 
 @_json.model
 @dataclass(frozen=True)
-class Transaction:
+class Transaction(_json.Model):
     """One row of the account's ledger.
 
     IG writes amounts as texts, with a currency before the money (``"E-63.80"``); here they are numbers. A text that

@@ -8,7 +8,7 @@ from ig_sdk.clock import Clock
 from ig_sdk.rest.deals.changes import PositionClose
 from ig_sdk.rest.deals.reader import DealReader
 from ig_sdk.rest.deals.verdicts import CLOCKS_DIFFER, closing_deal_id
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.types import Confirm
 
 # For all looks together: a property that is read must not block for long.
@@ -52,14 +52,14 @@ class ClosingId:
         Raises:
             IGError: The history could not be read.
         """
-        budget = self._reader.budget(_TIMEOUT_S)
-        found = self._look(budget)
-        if found is None and budget.left_s > _PAUSE_S and not self._clock.wait(self._closing, _PAUSE_S):
-            found = self._look(budget)
+        deadline = self._reader.deadline(_TIMEOUT_S)
+        found = self._look(deadline)
+        if found is None and deadline.left_s > _PAUSE_S and not self._clock.wait(self._closing, _PAUSE_S):
+            found = self._look(deadline)
         return found
 
-    def _look(self, budget: Budget) -> str | None:
+    def _look(self, deadline: Deadline) -> str | None:
         over = self._clock.now() - self._closed_at > CLOCKS_DIFFER
         until = self._closed_at + CLOCKS_DIFFER if over else None
-        activities = self._reader.activities(self._closed_at, budget, until=until)
+        activities = self._reader.activities(self._closed_at, deadline, until=until)
         return closing_deal_id(activities, self._confirm, self._close)

@@ -41,7 +41,7 @@ from ig_sdk.rest.deals.verdicts import (
     is_verdict,
     may_look_done,
 )
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.details import MarketDetails
@@ -90,7 +90,7 @@ class Dealing:
         self._verdicts: OrderedDict[str, Confirm] = OrderedDict()  # the last one of each reference
         self._under_way: set[str] = set()  # references of new deals
 
-    def begin(self, timeout: float | None) -> Budget:
+    def begin(self, timeout: float | None) -> Deadline:
         """Return the time of a new dealing call, if this client may deal at all.
 
         Raises:
@@ -102,34 +102,34 @@ class Dealing:
                 "dealing with live money is not allowed; nothing was sent",
                 hint="it takes both environment='live' and allow_live_dealing=True",
             )
-        return self._auth.budget(timeout)
+        return self._auth.deadline(timeout)
 
-    def checked_position(self, deal: NewPosition, budget: Budget, known: KnownMarket | None = None) -> NewPosition:
+    def checked_position(self, deal: NewPosition, deadline: Deadline, known: KnownMarket | None = None) -> NewPosition:
         """Return a deal completed from the market's details, if IG would take it.
 
         Args:
             deal: The deal.
-            budget: Time for it.
+            deadline: By when it must end.
             known: The market's details where the caller has them; they are read unless they are fresh.
 
         Raises:
             InvalidDeal: IG would not; every fault is named.
             IGError: The details could not be read.
         """
-        deal, market = self._completed(deal, budget, known)
+        deal, market = self._completed(deal, deadline, known)
         refuse(position_faults(deal, market), deal.deal_reference)
         return deal
 
-    def checked_order(self, deal: NewOrder, budget: Budget, known: KnownMarket | None = None) -> NewOrder:
+    def checked_order(self, deal: NewOrder, deadline: Deadline, known: KnownMarket | None = None) -> NewOrder:
         """Return an order completed from the market's details, if IG would take it; see ``checked_position``."""
-        deal, market = self._completed(deal, budget, known)
+        deal, market = self._completed(deal, deadline, known)
         refuse(order_faults(deal, market, self._clock.now()), deal.deal_reference)
         return deal.in_points(exact(market.snapshot.scaling_factor))
 
-    def _completed(self, deal: DealT, budget: Budget, known: KnownMarket | None) -> tuple[DealT, MarketDetails]:
-        currency = self._auth.login(budget).currency_iso_code
+    def _completed(self, deal: DealT, deadline: Deadline, known: KnownMarket | None) -> tuple[DealT, MarketDetails]:
+        currency = self._auth.login(deadline).currency_iso_code
         market = known and known.rules(deal.epic, self._auth.account_id, self._clock.monotonic())
-        market = market or self.reader.market(deal.epic, budget)
+        market = market or self.reader.market(deal.epic, deadline)
         return completed(deal, market.instrument, currency), market
 
     @logs.correlation()  # one id for the request and for the search for its verdict
@@ -137,7 +137,7 @@ class Dealing:
         self,
         endpoint: Endpoint,
         request: DealRequest,
-        budget: Budget,
+        deadline: Deadline,
         *,
         body: Mapping[str, object] | None = None,
         parts: Mapping[str, str] | None = None,
@@ -147,7 +147,7 @@ class Dealing:
         Args:
             endpoint: Where to.
             request: The deal.
-            budget: Time for sending and for the verdict.
+            deadline: By when sending and confirming must end.
             body: Its JSON.
             parts: Variable parts of the path.
 
@@ -158,16 +158,16 @@ class Dealing:
             IGError: It was not taken: it never left, or IG refused it.
         """
         # A login that fails later on would look like a deal that failed.
-        generation = self._auth.stamp(budget).generation
+        generation = self._auth.stamp(deadline).generation
         reference, own = _reference(request)
         with self._alone(request):
-            earlier = self._earlier(request, reference, budget)
+            earlier = self._earlier(request, reference, deadline)
             sent = SentDeal(request, reference or "", self._clock.now(), own, earlier, self._auth.account_id)
             _log.info("%s %s: deal reference %s", endpoint.method, endpoint.path, reference or "as IG says")
             failure: IGError | None = None
             data: object = None
             try:
-                data = self._auth.call(endpoint, budget, parts=parts, body=body).data
+                data = self._auth.call(endpoint, deadline, parts=parts, body=body).data
             except IGError as error:
                 failure = error
             sent = self._as_sent(sent, generation)
@@ -181,7 +181,7 @@ class Dealing:
                 # A reference that is not the deal's own was made for this request; of an order the own is not known.
                 own = own or reference is not None
                 sent = replace(sent, deal_reference=told, own=own, earlier=self._remembered(told))
-            return self._verdict(sent, budget)
+            return self._verdict(sent, deadline)
 
     @contextlib.contextmanager
     def _alone(self, request: DealRequest) -> Iterator[None]:
@@ -199,7 +199,7 @@ class Dealing:
             with self._lock:
                 self._under_way.discard(reference)
 
-    def _earlier(self, request: DealRequest, reference: str | None, budget: Budget) -> Confirm | None:
+    def _earlier(self, request: DealRequest, reference: str | None, deadline: Deadline) -> Confirm | None:
         """Return what stands under a reference before the deal is sent, where it might be taken for its verdict."""
         if isinstance(request, NewDeal):
             return self._remembered(reference)
@@ -209,7 +209,7 @@ class Dealing:
         if known is not None or reference is None or not may_look_done(request):
             return known
         try:
-            return self._confirms.find(reference, budget.part(_BEFORE_S))
+            return self._confirms.find(reference, deadline.part(_BEFORE_S))
         except IGError as error:
             _log.info("whether %s has a confirm already is not known: %s", reference, error)
             return None
@@ -220,23 +220,23 @@ class Dealing:
         repeated = self._auth.generation != generation
         return replace(sent, account_id=sent.account_id if same else None, repeated=repeated)
 
-    def _verdict(self, sent: SentDeal, budget: Budget) -> Confirm:
-        confirm, why = self._confirms.watch(sent.deal_reference, budget.part(WAIT_S), partial(is_verdict, sent))
+    def _verdict(self, sent: SentDeal, deadline: Deadline) -> Confirm:
+        confirm, why = self._confirms.watch(sent.deal_reference, deadline.part(WAIT_S), partial(is_verdict, sent))
         if confirm is None:
             raise self._uncertain(sent, f"IG took the request, but gave no verdict: {why}")
         if is_had_already(sent, confirm):
             # Its own verdict is gone.
             raise self._uncertain(replace(sent, earlier=confirm), "IG says that it has this deal already")
-        return self._settle(sent, confirm, budget)
+        return self._settle(sent, confirm, deadline)
 
-    def _settle(self, sent: SentDeal, confirm: Confirm, budget: Budget) -> Confirm:
+    def _settle(self, sent: SentDeal, confirm: Confirm, deadline: Deadline) -> Confirm:
         """Return an accepted confirm, raise a rejected one."""
         self._remember(sent.deal_reference, confirm)
         verdict = "accepted" if confirm.accepted else f"rejected, {confirm.reason}"
         _log.info("deal %s: %s, deal id %s", sent.deal_reference, verdict, confirm.deal_id)
         if confirm.accepted:
             return self._with_closing_id(sent.request, confirm)
-        around = self.reader.circumstances(sent.request, self._clock.now(), budget.part(_EXPLANATION_S))
+        around = self.reader.circumstances(sent.request, self._clock.now(), deadline.part(_EXPLANATION_S))
         raise DealRejected(message_for(confirm), confirm=confirm, hint=hint_for(confirm, around))
 
     def _uncertain(self, sent: SentDeal, why: str, ended_at: float | None = None) -> DealUncertain:
@@ -252,19 +252,19 @@ class Dealing:
     @logs.correlation()
     def _resolve(self, sent: SentDeal, ended_at: float, timeout: float) -> Confirm | None:
         """Look a deal up; see ``DealUncertain.resolve``."""
-        budget = self._auth.budget(timeout)
+        deadline = self._auth.deadline(timeout)
         while True:
             settles_in = ended_at + _SETTLED_S - self._clock.monotonic()
-            found, why = self._look(sent, budget, settled=settles_in <= 0)
+            found, why = self._look(sent, deadline, settled=settles_in <= 0)
             if isinstance(found, Confirm):
-                return self._settle(sent, found, budget)
+                return self._settle(sent, found, deadline)
             if found is Outcome.NOT_PLACED:
                 return None
             pause = min(_LOOK_PAUSE_S, settles_in) if settles_in > 0 else _LATER_PAUSE_S
-            if pause >= budget.left_s or self._clock.wait(self._closing, pause):
+            if pause >= deadline.left_s or self._clock.wait(self._closing, pause):
                 raise self._uncertain(sent, why, ended_at)
 
-    def _look(self, sent: SentDeal, budget: Budget, *, settled: bool) -> tuple[Confirm | Outcome, str]:
+    def _look(self, sent: SentDeal, deadline: Deadline, *, settled: bool) -> tuple[Confirm | Outcome, str]:
         """Look once: in the confirms, then among positions and orders, then in the history."""
         why = "IG shows nothing of it, which may be too early to say" if not settled else "IG shows nothing certain"
         failures: list[str] = []
@@ -277,13 +277,13 @@ class Dealing:
                 return None
 
         if sent.deal_reference:
-            confirm = read(partial(self._confirms.find, sent.deal_reference, budget))
+            confirm = read(partial(self._confirms.find, sent.deal_reference, deadline))
             if confirm is not None and is_verdict(sent, confirm) and not is_had_already(sent, confirm):
                 return confirm, ""
         snapshot = Snapshot(
-            read(partial(self.reader.positions, budget)),
-            read(partial(self.reader.orders, budget)),
-            read(partial(self.reader.activities, sent.sent_at, budget)),
+            read(partial(self.reader.positions, deadline)),
+            read(partial(self.reader.orders, deadline)),
+            read(partial(self.reader.activities, sent.sent_at, deadline)),
             settled and not failures,
         )
         if sent.account_id is None or sent.account_id != self._auth.account_id:

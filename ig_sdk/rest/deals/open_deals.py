@@ -27,7 +27,7 @@ _ORDER_TYPES_V1 = {"LIMIT_ORDER": "LIMIT", "STOP_ORDER": "STOP"}
 
 @_json.model
 @dataclass(frozen=True)
-class DealMarket:
+class DealMarket(_json.Model):
     """The market of a position or an order, with its price when the list was made.
 
     Attributes:
@@ -75,7 +75,7 @@ class DealMarket:
 
 @_json.model
 @dataclass(frozen=True)
-class Position:
+class Position(_json.Model):
     """A position that is open.
 
     Attributes:
@@ -129,7 +129,7 @@ class Position:
 
 @_json.model
 @dataclass(frozen=True)
-class Order:
+class Order(_json.Model):
     """A working order: a deal that waits for its level.
 
     Attributes:

@@ -16,7 +16,7 @@ from ig_sdk.rest.deals.open_deals import Order, Position, entries, order_of, pos
 from ig_sdk.rest.deals.reasons import Circumstances
 from ig_sdk.rest.deals.repeat_dealing import WINDOW, RepeatDealingWindow
 from ig_sdk.rest.deals.verdicts import CLOCKS_DIFFER, DealRequest
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.details import GET as DETAILS
@@ -45,45 +45,45 @@ class DealReader:
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
 
-    def budget(self, timeout: float | None) -> Budget:
+    def deadline(self, timeout: float | None) -> Deadline:
         """Return the time of a new call that only reads."""
-        return self._auth.budget(timeout)
+        return self._auth.deadline(timeout)
 
-    def market(self, epic: str, budget: Budget) -> MarketDetails:
+    def market(self, epic: str, deadline: Deadline) -> MarketDetails:
         """Return everything about one market."""
-        return _json.decode(MarketDetails, self._auth.call(MARKET, budget, parts={"epic": epic}).data, path="market")
+        return _json.decode(MarketDetails, self._auth.call(MARKET, deadline, parts={"epic": epic}).data, path="market")
 
-    def position(self, deal_id: str, budget: Budget) -> Position:
+    def position(self, deal_id: str, deadline: Deadline) -> Position:
         """Return one position."""
-        return position_of(self._auth.call(POSITION, budget, parts={"dealId": deal_id}).data)
+        return position_of(self._auth.call(POSITION, deadline, parts={"dealId": deal_id}).data)
 
-    def positions(self, budget: Budget) -> list[Position]:
+    def positions(self, deadline: Deadline) -> list[Position]:
         """Return all positions."""
-        return [position_of(item) for item in entries(self._auth.call(POSITIONS, budget).data, "positions")]
+        return [position_of(item) for item in entries(self._auth.call(POSITIONS, deadline).data, "positions")]
 
-    def orders(self, budget: Budget) -> list[Order]:
+    def orders(self, deadline: Deadline) -> list[Order]:
         """Return all orders."""
-        return [order_of(item) for item in entries(self._auth.call(ORDERS, budget).data, "workingOrders")]
+        return [order_of(item) for item in entries(self._auth.call(ORDERS, deadline).data, "workingOrders")]
 
-    def repeat_dealing(self, epic: str | None, budget: Budget) -> RepeatDealingWindow:
+    def repeat_dealing(self, epic: str | None, deadline: Deadline) -> RepeatDealingWindow:
         """Return what was dealt a moment ago, on one market or on all."""
-        reply = self._auth.call(WINDOW, budget, query=None if epic is None else {"epic": epic})
+        reply = self._auth.call(WINDOW, deadline, query=None if epic is None else {"epic": epic})
         return _json.decode(RepeatDealingWindow, reply.data, path="repeat-dealing-window")
 
-    def activities(self, moment: datetime, budget: Budget, *, until: datetime | None = None) -> list[Activity]:
+    def activities(self, moment: datetime, deadline: Deadline, *, until: datetime | None = None) -> list[Activity]:
         """Return what was done on the account since shortly before a moment, the latest first.
 
         Args:
             moment: When.
-            budget: Time for it.
+            deadline: By when it must end.
             until: Nothing later than this; up to now unless given.
         """
         query = {"from": iso_seconds(max(moment, _EARLIEST) - CLOCKS_DIFFER), "detailed": "true"}
         if until is not None:
             query["to"] = iso_seconds(max(until, _EARLIEST))
-        return list(iterate_activities(self._auth, lambda: budget, query | {"pageSize": str(PAGE_SIZE)}))
+        return list(iterate_activities(self._auth, lambda: deadline, query | {"pageSize": str(PAGE_SIZE)}))
 
-    def circumstances(self, request: DealRequest, now: datetime, budget: Budget) -> Circumstances:
+    def circumstances(self, request: DealRequest, now: datetime, deadline: Deadline) -> Circumstances:
         """Return what may explain a rejection, as far as it can be read.
 
         Accounts and market are read now, even where the caller's details of the market are fresh: what counts is the
@@ -95,8 +95,8 @@ class DealReader:
         else:
             epic = request.epic if isinstance(request, NewDeal) else request.before.epic
         try:
-            account_type = self._account_type(budget)
-            market = self.market(epic, budget) if epic else None
+            account_type = self._account_type(deadline)
+            market = self.market(epic, deadline) if epic else None
         except IGError:
             return Circumstances(request=deal)  # an explanation is a courtesy; the rejection stands without
         faults: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ class DealReader:
             faults = order_faults(deal, market, now)
         return Circumstances(deal, faults, market, account_type)
 
-    def _account_type(self, budget: Budget) -> str | None:
+    def _account_type(self, deadline: Deadline) -> str | None:
         account_id = self._auth.account_id
-        kinds = [each.account_type for each in self._auth.accounts(budget) if each.account_id == account_id]
-        return kinds[0] if kinds else self._auth.login(budget).account_type
+        kinds = [each.account_type for each in self._auth.accounts(deadline) if each.account_id == account_id]
+        return kinds[0] if kinds else self._auth.login(deadline).account_type

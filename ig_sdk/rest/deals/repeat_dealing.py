@@ -16,7 +16,7 @@ WINDOW = Endpoint("GET", "/repeat-dealing-window", version=1)
 
 @_json.model
 @dataclass(frozen=True)
-class RecentDeal:
+class RecentDeal(_json.Model):
     """A deal that still counts.
 
     Attributes:
@@ -32,7 +32,7 @@ class RecentDeal:
 
 @_json.model
 @dataclass(frozen=True)
-class RecentCurrency:
+class RecentCurrency(_json.Model):
     """The recent deals in one currency.
 
     Attributes:
@@ -50,7 +50,7 @@ class RecentCurrency:
 
 @_json.model
 @dataclass(frozen=True)
-class RecentMarket:
+class RecentMarket(_json.Model):
     """The recent deals on one market.
 
     Attributes:
@@ -68,7 +68,7 @@ class RecentMarket:
 
 @_json.model
 @dataclass(frozen=True)
-class RepeatDealingWindow:
+class RepeatDealingWindow(_json.Model):
     """What was dealt within the last half minute or so: more on the same side may cost a wider price.
 
     Attributes:

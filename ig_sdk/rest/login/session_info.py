@@ -26,7 +26,7 @@ ACCOUNTS = Endpoint("GET", "/accounts", urgent=True)
 
 @_json.model
 @dataclass(frozen=True)
-class SessionAccount:
+class SessionAccount(_json.Model):
     """An account as the login lists it.
 
     Attributes:
@@ -46,7 +46,7 @@ class SessionAccount:
 
 @_json.model
 @dataclass(frozen=True)
-class AccountFigures:
+class AccountFigures(_json.Model):
     """Money of an account, in its currency.
 
     Attributes:
@@ -66,7 +66,7 @@ class AccountFigures:
 
 @_json.model
 @dataclass(frozen=True)
-class Login:
+class Login(_json.Model):
     """What a login tells. The tokens are not in here.
 
     Attributes:
@@ -106,7 +106,7 @@ class Login:
 
 @_json.model
 @dataclass(frozen=True)
-class SessionDetails:
+class SessionDetails(_json.Model):
     """The session as IG sees it.
 
     Attributes:
@@ -130,7 +130,7 @@ class SessionDetails:
 
 @_json.model
 @dataclass(frozen=True)
-class AccountSwitch:
+class AccountSwitch(_json.Model):
     """What IG says about the account switched to.
 
     Attributes:
@@ -160,7 +160,7 @@ class AccountSwitch:
 
 @_json.model
 @dataclass(frozen=True)
-class EncryptionKey:
+class EncryptionKey(_json.Model):
     """A key to encrypt passwords with.
 
     Attributes:

@@ -23,7 +23,7 @@ _STALE = timedelta(hours=12)
 
 @_json.model
 @dataclass(frozen=True)
-class Rule:
+class Rule(_json.Model):
     """A number with its unit.
 
     Attributes:
@@ -39,7 +39,7 @@ class Rule:
 
 @_json.model
 @dataclass(frozen=True)
-class DealingRules:
+class DealingRules(_json.Model):
     """What a deal on the market must keep to.
 
     Attributes:
@@ -67,7 +67,7 @@ class DealingRules:
 
 @_json.model
 @dataclass(frozen=True)
-class Currency:
+class Currency(_json.Model):
     """A currency in which the market can be dealt.
 
     Attributes:
@@ -89,7 +89,7 @@ class Currency:
 
 @_json.model
 @dataclass(frozen=True)
-class MarginBand:
+class MarginBand(_json.Model):
     """Margin of the slice of a position between two sizes.
 
     Attributes:
@@ -109,7 +109,7 @@ class MarginBand:
 
 @_json.model
 @dataclass(frozen=True)
-class MarketTime:
+class MarketTime(_json.Model):
     """Opening hours of a day, local text as IG sends it.
 
     Attributes:
@@ -125,7 +125,7 @@ class MarketTime:
 
 @_json.model
 @dataclass(frozen=True)
-class OpeningHours:
+class OpeningHours(_json.Model):
     """When the market is open; IG leaves it out for markets that are open around the clock.
 
     Attributes:
@@ -139,7 +139,7 @@ class OpeningHours:
 
 @_json.model
 @dataclass(frozen=True)
-class ExpiryDetails:
+class ExpiryDetails(_json.Model):
     """How the contract ends.
 
     Attributes:
@@ -155,7 +155,7 @@ class ExpiryDetails:
 
 @_json.model
 @dataclass(frozen=True)
-class RolloverDetails:
+class RolloverDetails(_json.Model):
     """How the contract goes over into the next.
 
     Attributes:
@@ -171,7 +171,7 @@ class RolloverDetails:
 
 @_json.model
 @dataclass(frozen=True)
-class Instrument:
+class Instrument(_json.Model):
     """What is traded.
 
     Attributes:
@@ -237,7 +237,7 @@ class Instrument:
 
 @_json.model
 @dataclass(frozen=True)
-class Snapshot:
+class Snapshot(_json.Model):
     """Prices and state of a market at one moment, in the market's own notation: nothing is scaled.
 
     Attributes:
@@ -277,7 +277,7 @@ class Snapshot:
 
 @_json.model
 @dataclass(frozen=True)
-class MarketDetails:
+class MarketDetails(_json.Model):
     """Everything about one market.
 
     Attributes:
