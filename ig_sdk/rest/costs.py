@@ -1,4 +1,4 @@
-"""``ig.costs``: what a deal would cost, before it is made."""
+"""``ig.costs``: what a deal would cost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CostsT = TypeVar("CostsT", OpeningCosts, CostsToClose, CostsToEdit)
 class CostsResource:
     """Indicative costs and charges; reached as ``ig.costs``.
 
-    Prices and currency that are not given are those of the market now; to look them up costs one more request.
+    Prices and currency that are not given are those of the market now; reading them costs one more request.
 
     Threading:
         Safe from any thread.
@@ -211,12 +211,12 @@ class CostsResource:
         """Return the document of a quote: a PDF.
 
         Args:
-            indicative_quote_reference: Names the quote, as costs and history tell it.
+            indicative_quote_reference: Names the quote; it is in the costs and in the history.
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
         Raises:
             NotFound: IG knows no such quote.
-            DecodeError: What came is no PDF.
+            DecodeError: The answer is no PDF.
             IGError: The call failed.
 
         Source:
@@ -224,7 +224,7 @@ class CostsResource:
         """
         parts = {"indicativeQuoteReference": indicative_quote_reference}
         body = self._auth.call(DOCUMENT, self._auth.deadline(timeout), parts=parts).body
-        # A proxy's page would come with 200 as well.
+        # A proxy's error page may have the status 200 too.
         if not body.lstrip().startswith(b"%PDF"):
             raise DecodeError("the document is no PDF", path=DOCUMENT.path)
         return body
@@ -248,7 +248,7 @@ class CostsResource:
         return _json.decode(kind, self._auth.call(endpoint, deadline, body=body).data, path="costs")
 
     def _prices(self, epic: str, deadline: Deadline) -> dict[str, object]:
-        """Return what IG wants to be told about its own market: prices, and a currency to deal in."""
+        """Return the prices and the currency that IG demands, read from its own market."""
         details = _json.decode(MarketDetails, self._auth.call(GET, deadline, parts={"epic": epic_of(epic)}).data)
         bid, offer = details.snapshot.bid, details.snapshot.offer
         if bid is None or offer is None:
@@ -257,7 +257,7 @@ class CostsResource:
         return {"bid": decimal_of(bid, "bid"), "ask": decimal_of(offer, "offer"), "dealCurrencyCode": currency}
 
     def _quotes(self, parts: Mapping[str, str], query: dict[str, str], deadline: Deadline) -> Iterator[CostQuote]:
-        """Yield the quotes of all pages; nobody has seen whether IG counts them from 0 or from 1."""
+        """Yield the quotes of all pages; whether IG counts them from 0 or from 1 is not known."""
         seen: set[int] = set()
         count = 0
         while True:

@@ -1,4 +1,4 @@
-"""``ig.orders``: working orders, which wait for their level."""
+"""``ig.orders``: list, create, amend and cancel working orders."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class OrdersResource:
         deal_reference: str | None = None,
         timeout: float | None = None,
     ) -> Confirm:
-        """Create an order that deals when the market comes to its level.
+        """Create an order that deals when the market reaches its level.
 
         Args:
             epic: The market; one of the five pairs may be named (``"EURUSD"``).
@@ -66,7 +66,7 @@ class OrdersResource:
             kind: ``LIMIT`` waits for a better price than now, ``STOP`` for a worse one.
             stop: Stop of the position that follows; a distance counts from ``level``.
             limit: Limit of the position that follows; a distance counts from ``level``.
-            good_till: When it ends by itself, with a time zone; never unless given.
+            good_till: When it expires, with a time zone; never unless given.
             currency: One of the market's; its default, or else the account's, unless given.
             expiry: The market's unless given.
             force_open: Open beside opposite positions instead of closing them; true unless given, where the market
@@ -119,8 +119,7 @@ class OrdersResource:
         """Change an order; what is not mentioned stays as it is.
 
         The order is read first, and all of its intended state is sent: IG would remove what is left out. Stop and limit
-        keep their distances when only the level changes. A stop that does not say ``guaranteed=`` stays guaranteed if
-        it was.
+        keep their distances when only the level changes. A stop without ``guaranteed=`` stays guaranteed if it was.
 
         Args:
             deal_id: The order; ``None``, as a confirm or position without an id has it, is refused.

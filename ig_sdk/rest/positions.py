@@ -1,4 +1,4 @@
-"""``ig.positions``: open, amend, close, and what is open."""
+"""``ig.positions``: list, open, amend and close positions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLOSE = Endpoint("DELETE", "/positions/otc", version=1, mutating=True, allowance
 
 @dataclass(frozen=True)
 class CloseOutcome:
-    """What became of one position in ``close_all``.
+    """The outcome of one position in ``close_all``.
 
     Attributes:
         position: The position.
@@ -103,8 +103,8 @@ class PositionsResource:
             epic: The market; one of the five pairs may be named (``"EURUSD"``).
             direction: ``BUY`` or ``SELL``, in any case.
             size: Contracts, or money a point.
-            stop: Where to give it up: ``Stop(level=...)`` or ``Stop(distance=...)``.
-            limit: Where to take the profit: ``Limit(level=...)`` or ``Limit(distance=...)``.
+            stop: Where to close at a loss: ``Stop(level=...)`` or ``Stop(distance=...)``.
+            limit: Where to close at a profit: ``Limit(level=...)`` or ``Limit(distance=...)``.
             order_type: ``MARKET``; ``LIMIT`` deals now or not at all, no worse than ``level``; ``QUOTE`` by agreement.
             level: Worst price of a ``LIMIT`` deal, price of a ``QUOTE`` deal.
             quote_id: The quote of a ``QUOTE`` deal.
@@ -159,8 +159,8 @@ class PositionsResource:
     ) -> Confirm:
         """Change or remove the stop or the limit of a position; what is not mentioned stays as it is.
 
-        The position is read first, and all of its intended state is sent: IG would remove what is left out. A stop that
-        does not say ``guaranteed=`` stays guaranteed if it was.
+        The position is read first, and all of its intended state is sent: IG would remove what is left out. A stop
+        without ``guaranteed=`` stays guaranteed if it was.
 
         Args:
             deal_id: The position; ``None``, as a confirm or position without an id has it, is refused.
@@ -240,7 +240,7 @@ class PositionsResource:
         return self._close(close, deadline)
 
     def close_all(self, *, epic: str | None = None, timeout: float | None = None) -> list[CloseOutcome]:
-        """Close all positions, or all of one market, one after the other, and tell what became of each.
+        """Close all positions, or all of one market, one after the other, and return the outcome of each.
 
         A position that cannot be closed does not keep the others from being closed.
 
@@ -261,7 +261,7 @@ class PositionsResource:
         return [self._attempt(position, deadline) for position in positions]
 
     def repeat_dealing_window(self, *, epic: str | None = None, timeout: float | None = None) -> RepeatDealingWindow:
-        """Return what was dealt a moment ago, by which IG prices the next deals.
+        """Return recent deals, which affect the price of the next ones.
 
         Args:
             epic: One market; all unless given.

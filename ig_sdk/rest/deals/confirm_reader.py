@@ -66,10 +66,10 @@ def confirm_of(data: object, *, deal_reference: str = "") -> Confirm:
 
     Args:
         data: The JSON object.
-        deal_reference: What was asked for, in case that IG does not say it again.
+        deal_reference: The one asked for, in case IG does not repeat it.
 
     Raises:
-        DecodeError: It is no object, or says neither accepted nor rejected.
+        DecodeError: It is no object, or is neither accepted nor rejected.
     """
     wire = _json.decode(_Wire, data, path="confirm")
     if wire.deal_status is None:
@@ -129,12 +129,12 @@ class ConfirmReader:
     def watch(
         self, deal_reference: str, deadline: Deadline, wanted: Callable[[Confirm], bool]
     ) -> tuple[Confirm | None, str]:
-        """Look until there is a confirm that is wanted, or the time is over.
+        """Look until the wanted confirm is there, or the time is over.
 
         Args:
             deal_reference: Names the request.
             deadline: By when to stop looking.
-            wanted: Tells the confirm of this request from an earlier one under the same reference.
+            wanted: Whether a confirm is of this request, not of an earlier one under the same reference.
 
         Returns:
             The confirm, or ``None`` and the reason why there is none.

@@ -1,4 +1,4 @@
-"""Sends a deal once, and finds out what became of it."""
+"""Sends a deal once, and finds out its outcome."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.details import MarketDetails
 from ig_sdk.types import Confirm
 
-# IG shows a deal within milliseconds (REST.md section 6.1), and its clients stop asking after a few seconds. What was
-# still on its way when the connection broke has arrived by then.
+# IG shows a deal within milliseconds (REST.md section 6.1), and clients stop asking after a few seconds. A request that
+# was still on its way when the connection broke has arrived by then.
 _SETTLED_S = 4.0
 _LOOK_PAUSE_S, _LATER_PAUSE_S = 2.0, 4.0
 # What may be spent on an explanation: the outcome itself is known.
 _EXPLANATION_S = 5.0
 _REMEMBERED = 1000
-# What is spent on a confirm that stands before a deal is sent: the deal does not wait for it for long.
+# For reading an earlier confirm before a deal is sent: the deal must not wait long for it.
 _BEFORE_S = 2.0
-# What a close finds that was sent again after it had been taken.
+# How IG refuses a close that was sent again after the first copy had been taken.
 _NO_POSITION = "unable to aggregate close positions - no compatible position found"
 
 ResultT = TypeVar("ResultT")
@@ -64,12 +64,12 @@ _log = logs.get_logger("rest")
 
 
 class Dealing:
-    """What positions and orders share: permission, the one sending, the verdict, and the search for a lost one.
+    """What positions and orders share: permission to deal, sending once, the verdict, and the search for a lost one.
 
     Args:
         auth: Carries the calls.
         confirms: Reads the verdicts.
-        config: Whether live money may be dealt with.
+        config: Whether it may deal with live money.
         clock: Measures and waits.
         closing: Set when the client closes.
 
@@ -88,7 +88,7 @@ class Dealing:
         self._closing = closing
         self._lock = threading.Lock()
         self._verdicts: OrderedDict[str, Confirm] = OrderedDict()  # the last one of each reference
-        self._under_way: set[str] = set()  # references of new deals
+        self._under_way: set[str] = set()  # references of new deals that are being sent
 
     def begin(self, timeout: float | None) -> Deadline:
         """Return the time of a new dealing call, if this client may deal at all.
@@ -145,7 +145,7 @@ class Dealing:
         """Send a deal, once, and return the confirm of its acceptance.
 
         Args:
-            endpoint: Where to.
+            endpoint: Where to send it.
             request: The deal.
             deadline: By when sending and confirming must end.
             body: Its JSON.
@@ -157,13 +157,13 @@ class Dealing:
             DealUncertain: It may have been taken.
             IGError: It was not taken: it never left, or IG refused it.
         """
-        # A login that fails later on would look like a deal that failed.
+        # A login that failed later would look like a deal that failed.
         generation = self._auth.stamp(deadline).generation
         reference, own = _reference(request)
         with self._alone(request):
             earlier = self._earlier(request, reference, deadline)
             sent = SentDeal(request, reference or "", self._clock.now(), own, earlier, self._auth.account_id)
-            _log.info("%s %s: deal reference %s", endpoint.method, endpoint.path, reference or "as IG says")
+            _log.info("%s %s: deal reference %s", endpoint.method, endpoint.path, reference or "chosen by IG")
             failure: IGError | None = None
             data: object = None
             try:
@@ -176,16 +176,16 @@ class Dealing:
                 if not _may_be_taken(failure, path, endpoint.path) and not _was_closed_before(sent, failure):
                     raise failure
                 raise self._uncertain(sent, str(failure)) from failure
-            told = _usable(data.get("dealReference") if isinstance(data, Mapping) else None)
-            if told is not None and told != reference:
-                # A reference that is not the deal's own was made for this request; of an order the own is not known.
+            given = _usable(data.get("dealReference") if isinstance(data, Mapping) else None)
+            if given is not None and given != reference:
+                # IG made another reference for this request; an order's own reference is not known to us.
                 own = own or reference is not None
-                sent = replace(sent, deal_reference=told, own=own, earlier=self._remembered(told))
+                sent = replace(sent, deal_reference=given, own=own, earlier=self._remembered(given))
             return self._verdict(sent, deadline)
 
     @contextlib.contextmanager
     def _alone(self, request: DealRequest) -> Iterator[None]:
-        """Refuse a new deal while another one has its reference: the verdict on one would be taken for the other's."""
+        """Refuse a new deal while another one with its reference is being sent: they would share a verdict."""
         reference = request.deal_reference if isinstance(request, NewDeal) else ""
         with self._lock:
             taken = reference in self._under_way
@@ -200,11 +200,11 @@ class Dealing:
                 self._under_way.discard(reference)
 
     def _earlier(self, request: DealRequest, reference: str | None, deadline: Deadline) -> Confirm | None:
-        """Return what stands under a reference before the deal is sent, where it might be taken for its verdict."""
+        """Return the confirm that IG already has under a reference, where it might be mistaken for the deal's own."""
         if isinstance(request, NewDeal):
             return self._remembered(reference)
         with self._lock:
-            # Put back with the outcome of this one: as long as that is not known, neither is what stands there.
+            # Stored again with the outcome of this deal: until that is known, the latest confirm is not known either.
             known = self._verdicts.pop(reference or "", None)
         if known is not None or reference is None or not may_look_done(request):
             return known
@@ -215,7 +215,7 @@ class Dealing:
             return None
 
     def _as_sent(self, sent: SentDeal, generation: int) -> SentDeal:
-        """Return the deal with what is known now: on which account, and perhaps more than once, it was sent."""
+        """Return the deal with what is known after sending: the account, and whether it may have been sent twice."""
         same = self._auth.account_id in (sent.account_id, None)
         repeated = self._auth.generation != generation
         return replace(sent, account_id=sent.account_id if same else None, repeated=repeated)
@@ -225,7 +225,7 @@ class Dealing:
         if confirm is None:
             raise self._uncertain(sent, f"IG took the request, but gave no verdict: {why}")
         if is_had_already(sent, confirm):
-            # Its own verdict is gone.
+            # The confirm of the first copy is lost.
             raise self._uncertain(replace(sent, earlier=confirm), "IG says that it has this deal already")
         return self._settle(sent, confirm, deadline)
 
@@ -236,8 +236,8 @@ class Dealing:
         _log.info("deal %s: %s, deal id %s", sent.deal_reference, verdict, confirm.deal_id)
         if confirm.accepted:
             return self._with_closing_id(sent.request, confirm)
-        around = self.reader.circumstances(sent.request, self._clock.now(), deadline.part(_EXPLANATION_S))
-        raise DealRejected(message_for(confirm), confirm=confirm, hint=hint_for(confirm, around))
+        circumstances = self.reader.circumstances(sent.request, self._clock.now(), deadline.part(_EXPLANATION_S))
+        raise DealRejected(message_for(confirm), confirm=confirm, hint=hint_for(confirm, circumstances))
 
     def _uncertain(self, sent: SentDeal, why: str, ended_at: float | None = None) -> DealUncertain:
         ended = self._clock.monotonic() if ended_at is None else ended_at
@@ -287,7 +287,7 @@ class Dealing:
             settled and not failures,
         )
         if sent.account_id is None or sent.account_id != self._auth.account_id:
-            # What is absent from one account may be on another.
+            # A deal that this account does not show may be on the other one.
             snapshot = replace(snapshot, settled=False)
             failures.append(f"it was sent on account {sent.account_id or '(not certain)'}, which is not the one in use")
         return infer_outcome(sent, snapshot), "; ".join(failures) or why
@@ -328,14 +328,14 @@ def refuse(faults: Sequence[str], deal_reference: str | None) -> None:
 
 
 def _reference(request: DealRequest) -> tuple[str | None, bool]:
-    """Return under which reference a verdict is to be expected, and whether it was made for this request alone."""
+    """Return the reference of the expected verdict, and whether it was made for this request alone."""
     if isinstance(request, NewDeal):
         return request.deal_reference, True
     return None if isinstance(request, OrderCancel) else _usable(request.before.deal_reference), False
 
 
 def _usable(reference: object) -> str | None:
-    """Return a reference that IG gave, if a confirm can be asked for by it."""
+    """Return IG's reference, if its confirm can be requested."""
     if not isinstance(reference, str):
         return None
     try:
@@ -346,15 +346,15 @@ def _usable(reference: object) -> str | None:
 
 
 def _was_closed_before(sent: SentDeal, error: IGError) -> bool:
-    """Whether a close that was sent again may have found nothing to close because it had been taken the first time."""
+    """Whether a repeated close may have found nothing to close because its first copy was taken."""
     return sent.repeated and isinstance(sent.request, PositionClose) and getattr(error, "code", "") == _NO_POSITION
 
 
 def _may_be_taken(error: IGError, path: str, pattern: str) -> bool:
     """Whether a deal may have been taken although its request ended in an error.
 
-    An error of another path is one of the login behind it: that is only asked for before the deal was sent, or after it
-    was refused for a dead token. An answer of 4xx is a refusal; any other than success says nothing.
+    An error of another path comes from a login: that happens only before the deal was sent, or after IG refused it for
+    its token. A status of 4xx is a refusal; any other than success proves nothing.
     """
     if isinstance(error, TransportError):
         return error.sent == "maybe" and (not error.path or error.path.endswith(path))

@@ -1,4 +1,4 @@
-"""New deals: what the caller wants, completed from the market's details, as IG's JSON body. No I/O."""
+"""New deals: the caller's request, completed from the market's details, as IG's JSON body. No I/O."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def currency_for(instrument: Instrument, account_currency: str | None) -> str | 
 
 @dataclass(frozen=True)
 class NewDeal:
-    """What is the same in a deal now and in an order.
+    """What a deal now and an order have in common.
 
     Attributes:
         epic: The market.
         direction: Side.
         size: Contracts, or money a point.
-        stop: Where it is given up.
-        limit: Where it takes its profit.
+        stop: Where it closes at a loss.
+        limit: Where it closes at a profit.
         level: Price of an order, or worst price of a ``LIMIT`` deal.
         currency: Currency of the deal.
         expiry: The market's.
-        force_open: Whether it may stand beside opposite positions.
+        force_open: Whether it may be open beside opposite positions.
         deal_reference: Names the request.
-        reference_is_new: Whether that name was made here, so that no other request can have had it.
+        reference_is_new: Whether the library made that name, so that no other request can have it.
     """
 
     epic: str
@@ -126,11 +126,11 @@ class NewPosition(NewDeal):
 
 @dataclass(frozen=True)
 class NewOrder(NewDeal):
-    """A deal for when the market comes to its level.
+    """An order to deal when the market reaches its level.
 
     Attributes:
         kind: ``LIMIT`` (a better price than now) or ``STOP`` (a worse one).
-        good_till: When it ends by itself; ``None`` for never.
+        good_till: When it expires; ``None`` for never.
 
     Source:
         ``POST /workingorders/otc`` version 2 (wire/ig_api.json, workingorders.otc.create.v2).
@@ -163,7 +163,7 @@ class NewOrder(NewDeal):
 
 
 def completed(deal: DealT, instrument: Instrument, account_currency: str | None) -> DealT:
-    """Return the deal with what the caller left to the market: currency, expiry, force open.
+    """Return the deal with what the caller left open: currency, expiry, force open.
 
     Without force open a deal would close opposite positions instead of opening its own; with a stop or limit IG
     demands it (REST.md section 6.2).

@@ -1,4 +1,4 @@
-"""What deals need to read: the market's details, what stands, and what was done."""
+"""What deals read: the market's details, open positions and orders, and the account's activity."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ig_sdk.rest.market_data.details import GET as DETAILS
 from ig_sdk.rest.market_data.details import MarketDetails
 from ig_sdk.rest.times import iso_seconds
 
-# A deal waits for these: it must not be in line behind other reads.
+# A deal waits for these: they must not queue behind other reads.
 POSITIONS = Endpoint("GET", "/positions", version=2, urgent=True)
 POSITION = Endpoint("GET", "/positions/{dealId}", version=2, urgent=True)
 ORDERS = Endpoint("GET", "/workingorders", version=2, urgent=True)
 MARKET = replace(DETAILS, urgent=True)
-# A confirm with the year 1 would lead out of the calendar.
+# Subtracting from the date of a confirm of the year 1 would leave the calendar.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
 
@@ -98,7 +98,7 @@ class DealReader:
             account_type = self._account_type(deadline)
             market = self.market(epic, deadline) if epic else None
         except IGError:
-            return Circumstances(request=deal)  # an explanation is a courtesy; the rejection stands without
+            return Circumstances(request=deal)  # the rejection is reported even without an explanation
         faults: tuple[str, ...] = ()
         if market is not None and isinstance(deal, NewPosition):
             faults = position_faults(deal, market)

@@ -1,4 +1,4 @@
-"""What was dealt a moment ago, by which IG prices the next deals on the same market."""
+"""Recent deals, which affect the price of the next deals on the same market."""
 
 # ruff: noqa: RUF009 -- the functions of _json declare fields, as dataclasses.field() does
 from __future__ import annotations
@@ -17,11 +17,11 @@ WINDOW = Endpoint("GET", "/repeat-dealing-window", version=1)
 @_json.model
 @dataclass(frozen=True)
 class RecentDeal(_json.Model):
-    """A deal that still counts.
+    """A deal that still affects the price.
 
     Attributes:
         size: Its size.
-        expiry: When it counts no more, aware UTC.
+        expiry: Until when it does, aware UTC.
         extra: What IG sent and this class does not know.
     """
 
@@ -69,7 +69,7 @@ class RecentMarket(_json.Model):
 @_json.model
 @dataclass(frozen=True)
 class RepeatDealingWindow(_json.Model):
-    """What was dealt within the last half minute or so: more on the same side may cost a wider price.
+    """Deals of the last half minute or so: another on the same side may get a wider price.
 
     Attributes:
         account_id: The account.

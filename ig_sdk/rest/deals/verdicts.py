@@ -1,7 +1,7 @@
-"""What became of a deal: what IG shows in, the verdict out. No I/O.
+"""What became of a deal, decided from what IG shows. No I/O.
 
-A close and an amendment carry the reference of the position itself, so the confirm of the opening, or of the change
-before, may still stand under it: whose verdict a confirm is, is decided here (REST.md section 6.1, paragraph 7).
+A close and an amendment carry the reference of the position itself, so IG may still show the confirm of the opening, or
+of an earlier change, under it: which request a confirm belongs to is decided here (REST.md section 6.1, paragraph 7).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ig_sdk.types import AffectedDeal, Confirm, Direction
 
 DealRequest = NewDeal | PositionChange | OrderChange | PositionClose | OrderCancel
 
-# What an accepted confirm says of each kind of deal, as its status and of the deal that it affects.
+# The status of an accepted confirm of each kind of deal, and of the deal that it affects.
 _DONE: dict[type, frozenset[str]] = {
     PositionChange: frozenset({"AMENDED"}),
     OrderChange: frozenset({"AMENDED"}),
@@ -32,7 +32,7 @@ CLOCKS_DIFFER = timedelta(days=1)
 _CLOSES = frozenset({"POSITION_CLOSED", "POSITION_PARTIALLY_CLOSED"})
 _OPENS = frozenset({"POSITION_OPENED", "LIMIT_ORDER_OPENED", "STOP_ORDER_OPENED"})
 _CANCELS = frozenset({"LIMIT_ORDER_DELETED", "STOP_ORDER_DELETED", "WORKING_ORDER_DELETED"})
-# Another word would be no verdict (wire/enums.json, DealStatus).
+# Any other word is no verdict (wire/enums.json, DealStatus).
 _VERDICTS = frozenset({"ACCEPTED", "REJECTED"})
 _DUPLICATE = frozenset({"DUPLICATE_ORDER_ERROR", "CONFLICTING_ORDER"})
 
@@ -50,12 +50,12 @@ class SentDeal:
 
     Attributes:
         request: What was sent.
-        deal_reference: Under which IG keeps its confirm.
+        deal_reference: IG keeps its confirm under it.
         sent_at: When, aware UTC.
-        own: Whether that reference was made for this request alone; else it is that of the deal acted on.
+        own: Whether that reference was made for this request alone; otherwise it is that of the deal acted on.
         earlier: The last confirm under the reference that is known to be of another request.
-        account_id: The account that it was sent on; ``None`` when that is not certain.
-        repeated: Whether it may have been sent again, because IG said that the login was dead.
+        account_id: The account on which it was sent; ``None`` when that is not certain.
+        repeated: Whether it may have been sent again, because IG refused the token.
     """
 
     request: DealRequest
@@ -90,7 +90,7 @@ def is_verdict(sent: SentDeal, confirm: Confirm) -> bool:
     if sent.own:
         return True
     if not confirm.accepted:
-        # A rejection names no deal; the side tells a close from an opening or an amendment.
+        # A rejection names no deal; its side distinguishes a close from an opening or an amendment.
         return None in (sent.direction, confirm.direction) or confirm.direction is sent.direction
     done = _DONE[type(sent.request)]
     affected = any(each.deal_id == sent.deal_id and each.status in done for each in confirm.affected_deals)
@@ -98,7 +98,7 @@ def is_verdict(sent: SentDeal, confirm: Confirm) -> bool:
 
 
 def is_had_already(sent: SentDeal, confirm: Confirm) -> bool:
-    """Whether IG rejected a deal since it has it already, and it can only be this very deal that it has."""
+    """Whether the rejection is DUPLICATE and can only mean our own first copy."""
     request = sent.request
     alone = isinstance(request, NewDeal) and (request.reference_is_new or sent.repeated)
     return alone and confirm.reason in _DUPLICATE
@@ -124,8 +124,8 @@ class Snapshot:
     Attributes:
         positions: All positions; ``None`` when they could not be read.
         orders: All orders; ``None`` when they could not be read.
-        activities: What was done on the account since before the deal was sent; ``None`` when that could not be read.
-        settled: So much time has passed since the request left that IG would show it by now.
+        activities: The account's activity since before the deal was sent; ``None`` when it could not be read.
+        settled: Whether enough time has passed that IG would show the deal by now.
     """
 
     positions: Sequence[Position] | None = None
@@ -138,7 +138,7 @@ class Snapshot:
         """Whether what is absent here is absent at IG.
 
         The history is read last and keeps every deal, so an order that became a position between two looks, or a
-        position that was closed again, is at least there.
+        position that was closed again, is at least in there.
         """
         return self.settled and None not in (self.positions, self.orders, self.activities)
 
@@ -185,7 +185,7 @@ def _new_deal(sent: SentDeal, request: NewDeal, snapshot: Snapshot) -> Confirm |
         if order.deal_reference == reference:
             return _of_order(sent, order, "OPEN", "OPENED")
     activities = [each for each in snapshot.activities or () if _reference(each) == reference]
-    # Closes carry the reference of the opening too: the opening tells, else the oldest, which stands last.
+    # Closes carry the reference of the opening too: the opening counts, or else the oldest, which is last.
     for activity in [
         *(each for each in activities if _accepted(each) and _actions(each) & _OPENS),
         *reversed(activities),
@@ -194,8 +194,8 @@ def _new_deal(sent: SentDeal, request: NewDeal, snapshot: Snapshot) -> Confirm |
     if any(
         activity.details is None and activity.epic in (None, request.epic) for activity in snapshot.activities or ()
     ):
-        return Outcome.UNKNOWN  # it may be this one: only the details tell references
-    # IG's list of orders tells no references: one that looks like it may be it, unless the history names another.
+        return Outcome.UNKNOWN  # it may be this one: references are in the details only
+    # IG's list of orders has no references: a similar order may be ours, unless the history shows another reference.
     others = {each.deal_id for each in snapshot.activities or () if _reference(each) not in (None, reference)}
     standing: list[Order | Position] = [*(snapshot.orders or ()), *(snapshot.positions or ())]
     alike = any(
@@ -221,7 +221,7 @@ def _alike(request: NewDeal, standing: Order | Position) -> bool:
 
 
 def _position_close(sent: SentDeal, request: PositionClose, snapshot: Snapshot) -> Confirm | Outcome:
-    """Tell by what is gone of the position since it was read, and by the activities that make up for that."""
+    """Compare the size that is gone since the position was read with the activities that account for it."""
     if snapshot.positions is None:
         return Outcome.UNKNOWN
     position = snapshot.position(sent.deal_id)
@@ -231,11 +231,11 @@ def _position_close(sent: SentDeal, request: PositionClose, snapshot: Snapshot) 
     gone = held - now
     if not gone:
         return Outcome.NOT_PLACED
-    activities = _making_up(list(closings(snapshot.activities or (), sent.deal_id)), gone, request.size)
+    activities = _accounting_for(list(closings(snapshot.activities or (), sent.deal_id)), gone, request.size)
     if position is None and not (activities and "POSITION_CLOSED" in _actions(activities[0])):
         return Outcome.UNKNOWN  # the history does not show all of it yet
     done = ("PARTIALLY_CLOSED", "PARTIALLY_CLOSED") if position or request.size < held else ("CLOSED", "FULLY_CLOSED")
-    # Stops, limits and expiry are the system's doing; a request that comes after them finds nothing to close.
+    # Stops, limits and expiry have the channel SYSTEM; a request that comes after them finds nothing to close.
     others = [activity for activity in activities if activity.channel != "SYSTEM"]
     for activity in others:
         if _size(activity) in (None, request.size):
@@ -248,8 +248,8 @@ def _position_close(sent: SentDeal, request: PositionClose, snapshot: Snapshot) 
     return replace(closed, direction=sent.direction, size=request.size)
 
 
-def _making_up(activities: Sequence[Activity], gone: Decimal, asked: Decimal) -> Sequence[Activity]:
-    """Return the latest activities that together closed as much as is gone; none when they do not add up."""
+def _accounting_for(activities: Sequence[Activity], gone: Decimal, asked: Decimal) -> Sequence[Activity]:
+    """Return the latest activities that together closed the size that is gone; none when they do not add up."""
     if activities and _size(activities[0]) is None:
         return activities[:1] if gone == asked else ()
     closed = Decimal(0)
@@ -315,20 +315,20 @@ def _left_after(activities: Sequence[Activity], closes: Sequence[Activity]) -> S
 
 
 def _change(sent: SentDeal, request: PositionChange | OrderChange, snapshot: Snapshot) -> Confirm | Outcome:
-    """Compare what stands with what was wanted: the history does not tell one amendment from another."""
+    """Compare the state now with the intended one: in the history all amendments look alike."""
     if isinstance(request, PositionChange):
         position = snapshot.position(sent.deal_id)
         if position is None:
             return Outcome.UNKNOWN
-        if request.stands_in(position):
+        if request.applied_to(position):
             return _of_position(sent, position, "AMENDED", "AMENDED")
-        return Outcome.NOT_PLACED if request.left_alone(position) else Outcome.UNKNOWN
+        return Outcome.NOT_PLACED if request.not_applied_to(position) else Outcome.UNKNOWN
     order = snapshot.order(sent.deal_id)
     if order is None:
         return Outcome.UNKNOWN
-    if request.stands_in(order):
+    if request.applied_to(order):
         return _of_order(sent, order, "AMENDED", "AMENDED")
-    return Outcome.NOT_PLACED if request.left_alone(order) else Outcome.UNKNOWN
+    return Outcome.NOT_PLACED if request.not_applied_to(order) else Outcome.UNKNOWN
 
 
 def _order_cancel(sent: SentDeal, request: OrderCancel, snapshot: Snapshot) -> Confirm | Outcome:
@@ -388,7 +388,7 @@ def _of_order(sent: SentDeal, order: Order, status: str, affected: str) -> Confi
 
 
 def _of_activity(sent: SentDeal, activity: Activity, status: str, affected: str) -> Confirm:
-    """Return a confirm made from the history; why something was rejected is not told there."""
+    """Return a confirm made from the history, which has no reason for a rejection."""
     accepted, details = _accepted(activity), activity.details or ActivityDetails()
     deal_id = sent.deal_id or activity.deal_id
     return Confirm(
