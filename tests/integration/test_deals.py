@@ -24,13 +24,6 @@ EPIC = "CS.D.EURUSD.MINI.IP"
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """A running simulator."""
-    with Simulator(allowances=None) as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def ig(sim: Simulator) -> Iterator[IGClient]:
     """A client of it."""
     with sim.client() as client:
