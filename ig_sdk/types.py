@@ -370,7 +370,8 @@ class Confirm:
         Raises:
             IGError: The history could not be read. The close is done all the same.
         """
-        found = self._closing_id() if callable(self._closing_id) else self._closing_id
+        source = self._closing_id  # another thread may replace it meanwhile
+        found = source() if callable(source) else source
         if found is not None:
             object.__setattr__(self, "_closing_id", found)
         return found
