@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -11,6 +13,7 @@ from ig_sdk.client import IGClient
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import DealRejected, InvalidDeal
 from ig_sdk.rest.deals.new import RULES_HOLD_S
+from ig_sdk.rest.http.transport import Request, RequestsTransport, Response, Timeout
 from ig_sdk.rest.market import Market
 from ig_sdk.simulator import Simulator
 from ig_sdk.types import Confirm, Limit, Stop
@@ -145,3 +148,28 @@ def test_known_rules_refuse_and_known_prices_do_not(ig: IGClient, requests_of: R
     assert requests_of(too_small) == []
     # The reason is explained by what holds now.
     assert requests_of(wrong_side) == [*OPENED, DETAILS]
+
+
+class Recording(RequestsTransport):
+    """A transport that keeps the addresses that it was sent to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+
+    def send(self, request: Request, *, timeout: Timeout) -> Response:
+        self.urls.append(request.url)
+        return super().send(request, timeout=timeout)
+
+
+def test_the_id_of_an_old_close_is_looked_for_around_its_day(sim: Simulator, clock: ManualClock) -> None:
+    """However much was done since, only a day before and after the close is read."""
+    transport = Recording()
+    with IGClient(sim.config(), clock=clock, transport=transport) as ig:
+        closed = ig.positions.close(ig.market("EURUSD").buy(1).deal_id)
+        assert closed.date is not None
+        clock.advance((closed.date - clock.now()).total_seconds() + 30 * 86_400)
+        assert closed.closing_deal_id is not None
+    (asked,) = [dict(parse_qsl(urlsplit(each).query)) for each in transport.urls if "/history/activity" in each]
+    day = timedelta(days=1)
+    assert (asked["from"], asked["to"]) == (f"{closed.date - day:%FT%T}", f"{closed.date + day:%FT%T}")
