@@ -1,8 +1,9 @@
 """JSON text to Python, and IG's objects to frozen dataclasses.
 
-Numbers keep the text they came as (``Decimal``, never through a binary float). Models are dataclasses-json classes and
-have its ``to_dict``; they are filled here, since that library works out the types of a class anew for each object, and
-trips over nulls, odd values and unknown keys.
+Numbers keep the digits they came with (``Decimal``, never through a binary float). ``to_dict`` and ``to_json`` of a
+model are dataclasses-json's. It is imported when one of them is first called, for it is slow to import. Models are read
+here, since that library works out the types of a class again for each object, and fails on nulls, unexpected values and
+unknown keys.
 """
 
 from __future__ import annotations
@@ -18,28 +19,25 @@ from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
-from dataclasses_json import LetterCase, config, dataclass_json
-
 from ig_sdk.errors import DecodeError
 
-ModelT = TypeVar("ModelT")
-# Returns what a field holds for a value that is not null, or None for a value that cannot be.
+# Returns what a field holds for a value that is not null, or None for a value of the wrong kind.
 Reader = Callable[[Any], Any]
-# Name in the model, the class whose values need no reading, and what reads all others.
+# Name in the model, the class whose values need no reading, and the reader of all others.
 _Field = tuple[str, "type | None", Reader]
 
-# Every text format of REST.md section 4: they differ in their separators. No zone means UTC in those that are fields of
-# this kind; what is the account's local time is kept as text.
+# Every text format of REST.md section 4: they differ in their separators. In fields of this kind no zone means UTC;
+# the account's local times are kept as text.
 _MOMENT = re.compile(
     r"([0-9]{4})[-/:]([0-9]{2})[-/:]([0-9]{2})[T -]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.:]([0-9]{1,9}))?)?"
     r"(?:Z|([+-][0-9]{2}):?([0-9]{2}))?"
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
-# A number of more digits before or behind the point is none of IG's: written out, it could fill the memory.
+# A number with more digits before or after the point is none of IG's: written out, it could fill the memory.
 _DIGITS = 60
-# Seconds come to this in the year 5138; milliseconds did in 1973. IG sends both (schema SnapshotV4 of ig_api.json).
-_SURELY_MS = 100_000_000_000
+# Seconds reach this in the year 5138; milliseconds did in 1973. IG sends both (schema SnapshotV4 of ig_api.json).
+_LEAST_MS = 100_000_000_000
 
 
 def _refuse(constant: str) -> object:
@@ -47,7 +45,7 @@ def _refuse(constant: str) -> object:
 
 
 def _fraction(text: str) -> Decimal | str:
-    """Return a number with a fraction; one beyond all money and time stays text, for it could not be reckoned with."""
+    """Return a number with a fraction; one beyond all money and time stays text: no one could calculate with it."""
     value = Decimal(text)
     return value if abs(value.adjusted()) <= _DIGITS else text
 
@@ -56,14 +54,45 @@ def loads(data: bytes | str, *, what: str = "answer") -> Any:
     """Return the value of a JSON text; fractions come as ``Decimal``.
 
     Raises:
-        DecodeError: It is not JSON, or nested absurdly deep.
+        DecodeError: It is not JSON, or nested too deep.
     """
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
         return json.loads(text, parse_float=_fraction, parse_constant=_refuse)
     except (ValueError, RecursionError, ArithmeticError):
-        # The decoder's own error holds the whole text, which may hold a secret: it does not travel along.
+        # The decoder's own error holds the whole text, and so perhaps a secret: it is not passed on.
         raise DecodeError(f"the {what} is not JSON") from None
+
+
+class Model:
+    """What all models have: their values as IG's JSON."""
+
+    def to_dict(self, encode_json: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 -- dataclasses-json's own
+        """Return the values under IG's names.
+
+        Args:
+            encode_json: Return only what ``json.dumps`` takes: a ``Decimal`` becomes text.
+        """
+        return _library().to_dict(self, encode_json)  # type: ignore[no-any-return]
+
+    def to_json(self, **options: Any) -> str:
+        """Return the values under IG's names, as JSON.
+
+        Args:
+            options: Arguments of ``json.dumps``, such as ``indent=2``.
+        """
+        return _library().to_json(self, **options)  # type: ignore[no-any-return]
+
+
+ModelT = TypeVar("ModelT", bound=Model)
+# Beside the classes and not in them, so that completion by tab offers the fields alone.
+_constructors: dict[type[Model], Callable[[Mapping[str, Any]], Any]] = {}
+
+
+def _library() -> Any:
+    from dataclasses_json import DataClassJsonMixin  # noqa: PLC0415 -- few programs need it
+
+    return DataClassJsonMixin
 
 
 def model(cls: type[ModelT]) -> type[ModelT]:
@@ -71,17 +100,15 @@ def model(cls: type[ModelT]) -> type[ModelT]:
 
     Its fields are declared by the functions below. It has neither ``__slots__`` nor ``__post_init__``.
     """
-    camel: Any = LetterCase.CAMEL  # a function at run time, whatever mypy takes it for
-    made: Any = dataclass_json(cls, letter_case=camel)
-    made.from_wire = staticmethod(_constructor(made))
-    return made  # type: ignore[no-any-return]  # dataclass_json returns the class it was given
+    _constructors[cls] = _constructor(cls)
+    return cls
 
 
 def _constructor(cls: Any) -> Callable[[Mapping[str, Any]], Any]:
-    """Return the function that makes a ``cls`` of an object of IG's; what that takes is looked up here, once.
+    """Return the function that makes a ``cls`` from one of IG's objects; all it needs is looked up here, once.
 
-    Tables, not generated source, which was measured to be no faster: what counts is that an object is handed its
-    ``__dict__``, as unpickling does, for the ``__init__`` of a frozen class sets one attribute after the other.
+    Tables, not generated source, which was measured to be no faster. What makes it fast is that an object is given its
+    ``__dict__``, as unpickling does: the ``__init__`` of a frozen class sets one attribute after another.
     """
     known: dict[str, _Field] = {}
     defaults: dict[str, Any] = {}
@@ -89,9 +116,8 @@ def _constructor(cls: Any) -> Callable[[Mapping[str, Any]], Any]:
     for item in dataclasses.fields(cls):
         if item.name == "extra":
             continue
-        settings = item.metadata["dataclasses_json"]
-        wire_name = (settings.get("letter_case") or LetterCase.CAMEL)(item.name)
-        known[wire_name] = item.name, item.metadata.get("as_it_is"), settings["decoder"]
+        as_it_is, read = item.metadata["ig_sdk"]
+        known[item.metadata["dataclasses_json"]["letter_case"](item.name)] = item.name, as_it_is, read
         if item.default_factory is dataclasses.MISSING:
             defaults[item.name] = item.default
         else:
@@ -131,13 +157,13 @@ def _fill(
 
 
 def _left_out(entries: tuple[Any, ...], value: list[Any]) -> bool:
-    """Whether there were more entries than could be read; nulls are none."""
+    """Whether some entries could not be read; nulls do not count."""
     return len(entries) != len(value) and len(entries) + value.count(None) != len(value)
 
 
 def extra() -> Any:
     """Declare the field that keeps what IG sent and the model does not know."""
-    return dataclasses.field(default_factory=dict, repr=False, metadata=config(decoder=_as_it_is))
+    return dataclasses.field(default_factory=dict, repr=False)
 
 
 def _field(
@@ -149,8 +175,20 @@ def _field(
     shown: bool = True,
     write: Reader | None = None,
 ) -> Any:
-    settings = {"as_it_is": as_it_is, **config(decoder=read, encoder=write, field_name=name)}
-    return dataclasses.field(default=default, repr=shown, metadata=settings)
+    return dataclasses.field(default=default, repr=shown, metadata=_metadata(read, name, as_it_is, write))
+
+
+def _metadata(
+    read: Reader, name: str | None = None, as_it_is: type | None = None, write: Reader | None = None
+) -> dict[str, Any]:
+    """Return how a field is read, and for dataclasses-json how it is written."""
+    letter_case = _camel if name is None else lambda _: name
+    return {"ig_sdk": (as_it_is, read), "dataclasses_json": {"letter_case": letter_case, "encoder": write}}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def text(name: str | None = None, *, secret: bool = False) -> Any:
@@ -181,7 +219,7 @@ def whole(name: str | None = None) -> Any:
 def time(name: str | None = None) -> Any:
     """Declare a moment, aware UTC, ``None`` when absent.
 
-    It takes each of IG's formats that are UTC: texts with or without a zone, seconds or milliseconds since 1970. Local
+    It reads each of IG's formats that are UTC: texts with or without a zone, seconds or milliseconds since 1970. Local
     times are declared as text: what they mean depends on the account.
 
     Source:
@@ -211,24 +249,24 @@ def decimals(name: str | None = None) -> Any:
     return _field(partial(_tuple, (int, Decimal, str), _decimal), (), name)
 
 
-def nested(kind: type, name: str | None = None) -> Any:
+def nested(kind: type[Model], name: str | None = None) -> Any:
     """Declare another model, ``None`` when absent."""
     return _field(_nested(kind), None, name)
 
 
-def nested_or_empty(kind: type) -> Any:
-    """Declare another model, one without values when absent: what a reply cannot do without."""
-    return dataclasses.field(default_factory=kind, metadata=config(decoder=_nested(kind)))
+def nested_or_empty(kind: type[Model]) -> Any:
+    """Declare another model, one without values when absent: for what no reply is complete without."""
+    return dataclasses.field(default_factory=kind, metadata=_metadata(_nested(kind)))
 
 
-def many(kind: type, name: str | None = None) -> Any:
+def many(kind: type[Model], name: str | None = None) -> Any:
     """Declare a tuple of other models, empty when absent."""
-    return _field(partial(_tuple, dict, kind.from_wire), (), name)  # type: ignore[attr-defined]  # see model()
+    return _field(partial(_tuple, dict, _constructors[kind]), (), name)
 
 
-def _nested(kind: Any) -> Reader:
-    made = kind.from_wire
-    return lambda value: made(value) if isinstance(value, dict) else None
+def _nested(kind: type[Model]) -> Reader:
+    construct = _constructors[kind]
+    return lambda value: construct(value) if isinstance(value, dict) else None
 
 
 def _tuple(kind: type | tuple[type, ...], read: Reader, value: object) -> tuple[Any, ...] | None:
@@ -294,15 +332,15 @@ def _date(value: object) -> dt.date | None:
 
 
 def moment(value: object) -> dt.datetime | None:
-    """Return the moment that a text or number of IG's means, aware UTC, or ``None`` if it means none; see ``time``."""
+    """Return the moment that a text or number of IG's stands for, aware UTC, or ``None``; see ``time``."""
     try:
         match = _MOMENT.fullmatch(value) if isinstance(value, str) else None
-        return _written(match) if match else _counted(_whole(value))
+        return _from_text(match) if match else _from_epoch(_whole(value))
     except (ValueError, OverflowError):
         return None
 
 
-def _written(match: re.Match[str]) -> dt.datetime:
+def _from_text(match: re.Match[str]) -> dt.datetime:
     year, month, day, hour, minute, second, fraction, ahead_hours, ahead_minutes = match.groups()
     local = dt.datetime(
         int(year),
@@ -320,34 +358,34 @@ def _written(match: re.Match[str]) -> dt.datetime:
     return local - sign * dt.timedelta(hours=int(ahead_hours[1:]), minutes=int(ahead_minutes))
 
 
-def _counted(count: int | None) -> dt.datetime | None:
-    """Return the moment so many seconds or milliseconds after 1970; a small number is none."""
+def _from_epoch(count: int | None) -> dt.datetime | None:
+    """Return the moment that many seconds or milliseconds after 1970; a small number is no moment."""
     if count is None or count < 100_000_000:
         return None
-    return _EPOCH + dt.timedelta(milliseconds=count if count >= _SURELY_MS else count * 1000)
+    return _EPOCH + dt.timedelta(milliseconds=count if count >= _LEAST_MS else count * 1000)
 
 
 def decode(kind: type[ModelT], data: object, *, path: str = "") -> ModelT:
     """Return one of IG's objects as a model.
 
-    A missing or null field takes its default. So does one whose value is of a kind that cannot be; that value stays in
-    ``extra``, as do the keys that the model does not know. A list with some entries that cannot be keeps the others;
-    then the list as it came is in ``extra``.
+    A missing or null field takes its default. So does one whose value is of the wrong kind; that value is kept in
+    ``extra``, as are the keys that the model does not know. A list with some entries of the wrong kind keeps the
+    others; then the list as it came is in ``extra`` too.
 
     Raises:
         DecodeError: ``data`` is no JSON object.
     """
     if not isinstance(data, Mapping):
         raise DecodeError(f"expected an object, not {_kind_of(data)}", path=path or kind.__name__)
-    made: ModelT = kind.from_wire(data)  # type: ignore[attr-defined]  # model() put it there
+    made: ModelT = _constructors[kind](data)
     return made
 
 
 def decode_list(kind: type[ModelT], data: object, *, path: str) -> tuple[ModelT, ...]:
-    """Return a list of IG's objects as models; null is an empty one, a null entry is left out.
+    """Return a list of IG's objects as models; null is an empty list, a null entry is left out.
 
     Raises:
-        DecodeError: ``data`` is no list, or an entry is no object: what a reply is about must not go missing.
+        DecodeError: ``data`` is no list, or an entry is no object: what the caller asked for must not go missing.
     """
     if data is None:
         return ()

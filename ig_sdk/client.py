@@ -20,11 +20,13 @@ from ig_sdk.rest.confirms import ConfirmsResource
 from ig_sdk.rest.costs import CostsResource
 from ig_sdk.rest.deals.confirm_reader import ConfirmReader
 from ig_sdk.rest.deals.dealing import Dealing
+from ig_sdk.rest.deals.new import KnownMarket
 from ig_sdk.rest.history import HistoryResource
 from ig_sdk.rest.http.limits.throttle import Allowances, Throttle
 from ig_sdk.rest.http.requestor import Requestor
 from ig_sdk.rest.http.transport import RequestsTransport, Transport
 from ig_sdk.rest.login.auth import Auth
+from ig_sdk.rest.login.session_info import Login
 from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.rest.market import Market
 from ig_sdk.rest.markets import MarketsResource
@@ -32,7 +34,7 @@ from ig_sdk.rest.orders import OrdersResource
 from ig_sdk.rest.positions import PositionsResource
 from ig_sdk.rest.prices.reader import PriceReader
 from ig_sdk.rest.sentiment import SentimentResource
-from ig_sdk.rest.session import Login, SessionResource
+from ig_sdk.rest.session import SessionResource
 from ig_sdk.rest.watchlists import WatchlistsResource
 from ig_sdk.streaming import IGStream
 from ig_sdk.types import epic_for
@@ -105,9 +107,9 @@ class IGClient:
         self.markets = MarketsResource(self._auth, self._clock)
         confirms = ConfirmReader(self._auth, self._clock, self._closing)
         self.confirms = ConfirmsResource(self._auth, confirms)
-        dealing = Dealing(self._auth, confirms, config, clock=self._clock, closing=self._closing)
-        self.positions = PositionsResource(dealing)
-        self.orders = OrdersResource(dealing)
+        self._dealing = Dealing(self._auth, confirms, config, clock=self._clock, closing=self._closing)
+        self.positions = PositionsResource(self._dealing)
+        self.orders = OrdersResource(self._dealing)
         self._prices = PriceReader(self._auth, config, self._clock)
         self.history = HistoryResource(self._auth, self._prices, self._clock)
         self.watchlists = WatchlistsResource(self._auth)
@@ -145,7 +147,7 @@ class IGClient:
             AuthenticationError: IG refuses the login; ``hint`` says what to do.
             IGError: The call failed otherwise.
         """
-        return self._auth.login(self._auth.budget(timeout))
+        return self._auth.login(self._auth.deadline(timeout))
 
     def logout(self, *, timeout: float | None = None) -> None:
         """End the login at IG and forget its tokens; does nothing without one. A later call logs in again.
@@ -156,7 +158,7 @@ class IGClient:
         Raises:
             IGError: IG may not have heard of it; the tokens are forgotten all the same.
         """
-        self._auth.logout(self._auth.budget(timeout))
+        self._auth.logout(self._auth.deadline(timeout))
 
     def market(self, market: str, *, timeout: float | None = None) -> Market:
         """Return one market with its details.
@@ -169,8 +171,17 @@ class IGClient:
             NotFound: IG knows no such market.
             IGError: The call failed.
         """
-        details = self.markets.get(market, timeout=timeout)
-        return Market(details, epic_for(market), markets=self.markets, positions=self.positions, orders=self.orders)
+        asked_at = self._clock.monotonic()
+        known = KnownMarket(
+            epic_for(market), self.markets.get(market, timeout=timeout), self._auth.account_id, asked_at
+        )
+        return Market(
+            known.details,
+            known.epic,
+            markets=self.markets,
+            positions=PositionsResource(self._dealing, known),
+            orders=OrdersResource(self._dealing, known),
+        )
 
     def stream(self) -> IGStream:
         """Return a stream; it connects when it is first used, and ends with this client at the latest.
@@ -195,7 +206,7 @@ class IGClient:
         Raises:
             IGError: The login failed.
         """
-        return self._auth.access(self._auth.budget(timeout), fresh=fresh)
+        return self._auth.access(self._auth.deadline(timeout), fresh=fresh)
 
     def close(self, timeout: float = 5.0) -> None:
         """End everything: streams, calls under way in other threads, the login, a simulator of its own.
@@ -227,7 +238,7 @@ class IGClient:
 
     def _say_goodbye(self, seconds: float) -> None:
         try:
-            self._auth.logout(self._auth.budget(seconds), last=True)
+            self._auth.logout(self._auth.deadline(seconds), last=True)
         except IGError as error:
             # The tokens are forgotten here and die at IG by themselves.
             _log.warning("could not log out: %s", error)

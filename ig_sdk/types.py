@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -328,7 +329,6 @@ class Confirm:
     Attributes:
         deal_reference: Names the request (ours).
         deal_id: Names the position or order (IG's). For a close through the API it is the *opening* deal's.
-        closing_deal_id: IG's id of the close itself, if the history has it; ``None`` for every other deal.
         deal_status: ``ACCEPTED`` or ``REJECTED``.
         status: ``OPEN``, ``AMENDED``, ``PARTIALLY_CLOSED``, ``CLOSED``, ``DELETED``, or ``None`` when rejected.
         reason: ``SUCCESS`` or why it was rejected.
@@ -356,8 +356,25 @@ class Confirm:
     profit_currency: str | None = None
     date: datetime | None = None
     affected_deals: tuple[AffectedDeal, ...] = ()
-    closing_deal_id: str | None = None
+    # The id of a close, or what finds it; whether it is known yet makes no difference between two confirms.
+    _closing_id: str | Callable[[], str | None] | None = field(default=None, repr=False, compare=False)
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def closing_deal_id(self) -> str | None:
+        """IG's id of the close itself; ``None`` for every other deal, and as long as the history does not show it.
+
+        Only the history of the account has it, which is read when this is first asked for: at most five seconds, on
+        the thread that asks. Once found it is kept. A confirm that was pickled or deep-copied before that knows none.
+
+        Raises:
+            IGError: The history could not be read. The close is done all the same.
+        """
+        source = self._closing_id  # another thread may replace it meanwhile
+        found = source() if callable(source) else source
+        if found is not None:
+            object.__setattr__(self, "_closing_id", found)
+        return found
 
     @property
     def accepted(self) -> bool:

@@ -11,7 +11,7 @@ from ig_sdk.errors import NotFound
 from ig_sdk.rest.arguments import said, text_of
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
-from ig_sdk.rest.session import ACCOUNTS, AccountFigures
+from ig_sdk.rest.login.session_info import ACCOUNTS, AccountFigures
 
 PREFERENCES = Endpoint("GET", "/accounts/preferences", version=1)
 UPDATE_PREFERENCES = Endpoint("PUT", "/accounts/preferences", version=1, mutating=True)
@@ -19,7 +19,7 @@ UPDATE_PREFERENCES = Endpoint("PUT", "/accounts/preferences", version=1, mutatin
 
 @_json.model
 @dataclass(frozen=True)
-class Account:
+class Account(_json.Model):
     """An account of the user.
 
     Attributes:
@@ -51,7 +51,7 @@ class Account:
 
 @_json.model
 @dataclass(frozen=True)
-class AccountPreferences:
+class AccountPreferences(_json.Model):
     """What the user chose for the account in use.
 
     Attributes:
@@ -117,7 +117,7 @@ class AccountsResource:
         Source:
             ``GET /accounts/preferences`` version 1 (REST.md section 5).
         """
-        reply = self._auth.call(PREFERENCES, self._auth.budget(timeout))
+        reply = self._auth.call(PREFERENCES, self._auth.deadline(timeout))
         return _json.decode(AccountPreferences, reply.data, path="preferences")
 
     def update_preferences(
@@ -145,7 +145,7 @@ class AccountsResource:
         body = said(wanted)
         if not body:
             raise ValueError("update_preferences needs trailing_stops_enabled= or hedging_mode=")
-        self._auth.call(UPDATE_PREFERENCES, self._auth.budget(timeout), body=body)
+        self._auth.call(UPDATE_PREFERENCES, self._auth.deadline(timeout), body=body)
 
     # Last in the class: below it, "list" would no longer be the type.
     def list(self, *, timeout: float | None = None) -> list[Account]:
@@ -160,4 +160,4 @@ class AccountsResource:
         Source:
             ``GET /accounts`` version 1 (REST.md section 5); samples ``accounts_v1``.
         """
-        return _json.decode_rows(Account, self._auth.call(ACCOUNTS, self._auth.budget(timeout)).data, "accounts")
+        return _json.decode_rows(Account, self._auth.call(ACCOUNTS, self._auth.deadline(timeout)).data, "accounts")

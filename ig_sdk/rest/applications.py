@@ -20,7 +20,7 @@ DISABLE = Endpoint("PUT", "/operations/application/disable", version=1, mutating
 
 @_json.model
 @dataclass(frozen=True)
-class Application:
+class Application(_json.Model):
     """An API key with its allowances.
 
     Attributes:
@@ -100,11 +100,11 @@ class ApplicationsResource:
         body = said(wanted)
         if not body:
             raise ValueError("update needs status=, allowance_account_overall= or allowance_account_trading=")
-        budget = self._auth.budget(timeout)
+        deadline = self._auth.deadline(timeout)
         if api_key is None:
-            self._auth.login(budget)  # the key is known from then on: a simulator starts with the first login
+            self._auth.login(deadline)  # the key is known from then on: a simulator starts with the first login
             api_key = self._own_key()
-        reply = self._auth.call(UPDATE, budget, body={"apiKey": api_key, **body})
+        reply = self._auth.call(UPDATE, deadline, body={"apiKey": api_key, **body})
         return _json.decode(Application, reply.data, path="application")
 
     def disable(self, *, timeout: float | None = None) -> Application:
@@ -119,7 +119,7 @@ class ApplicationsResource:
         Source:
             ``PUT /operations/application/disable`` version 1 (REST.md sections 2.5, 5).
         """
-        reply = self._auth.call(DISABLE, self._auth.budget(timeout))
+        reply = self._auth.call(DISABLE, self._auth.deadline(timeout))
         return _json.decode(Application, reply.data, path="application")
 
     # Last in the class: below it, "list" would no longer be the type.
@@ -135,5 +135,5 @@ class ApplicationsResource:
         Source:
             ``GET /operations/application`` version 1, a bare list (REST.md sections 3, 5); sample ``application_v1``.
         """
-        reply = self._auth.call(LIST, self._auth.budget(timeout))
+        reply = self._auth.call(LIST, self._auth.deadline(timeout))
         return _json.decode_rows(Application, reply.data, "applications")

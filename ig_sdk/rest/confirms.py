@@ -39,7 +39,7 @@ class ConfirmsResource:
         Source:
             ``GET /confirms/{dealReference}`` version 1 (REST.md section 6.1); samples ``confirm_v1``.
         """
-        return self._reader.read(deal_reference, self._auth.budget(timeout))
+        return self._reader.read(deal_reference, self._auth.deadline(timeout))
 
     def wait(self, deal_reference: str, *, timeout: float | None = None) -> Confirm:
         """Return the confirm of a deal reference as soon as there is one, accepted or rejected.
@@ -55,8 +55,8 @@ class ConfirmsResource:
         Source:
             As for ``get``.
         """
-        budget = self._auth.budget(WAIT_S if timeout is None else timeout)
-        found, why = self._reader.watch(deal_reference, budget, lambda _: True)
+        deadline = self._auth.deadline(WAIT_S if timeout is None else timeout)
+        found, why = self._reader.watch(deal_reference, deadline, lambda _: True)
         if found is None:
             raise DealUncertain(
                 f"no confirm of {deal_reference}: {why}",

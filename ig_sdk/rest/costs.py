@@ -1,4 +1,4 @@
-"""``ig.costs``: what a deal would cost, before it is made."""
+"""``ig.costs``: what a deal would cost."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from ig_sdk.errors import DecodeError
 from ig_sdk.rest.arguments import epic_of, reference_of, said
 from ig_sdk.rest.deals.cost_quotes import CostQuote, CostQuotesPage, CostsToClose, CostsToEdit, OpeningCosts
 from ig_sdk.rest.deals.new import currency_for
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
-from ig_sdk.rest.market_data.details import MarketDetails
-from ig_sdk.rest.markets import GET
+from ig_sdk.rest.market_data.details import GET, MarketDetails
 from ig_sdk.rest.times import Moment, parse_moment
 from ig_sdk.types import Direction, Limit, Number, Stop, decimal_of
 
@@ -32,7 +31,7 @@ CostsT = TypeVar("CostsT", OpeningCosts, CostsToClose, CostsToEdit)
 class CostsResource:
     """Indicative costs and charges; reached as ``ig.costs``.
 
-    Prices and currency that are not given are those of the market now; to look them up costs one more request.
+    Prices and currency that are not given are those of the market now; reading them costs one more request.
 
     Threading:
         Safe from any thread.
@@ -206,26 +205,26 @@ class CostsResource:
         """
         parts = {"from": _path_time(start, "start"), "to": _path_time(end, "end")}
         query = {name: str(value) for name, value in said({"type": quote_type, "pageSize": page_size}).items()}
-        return [*self._quotes(parts, query, self._auth.budget(timeout))]
+        return [*self._quotes(parts, query, self._auth.deadline(timeout))]
 
     def document(self, indicative_quote_reference: str, *, timeout: float | None = None) -> bytes:
         """Return the document of a quote: a PDF.
 
         Args:
-            indicative_quote_reference: Names the quote, as costs and history tell it.
+            indicative_quote_reference: Names the quote; it is in the costs and in the history.
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
         Raises:
             NotFound: IG knows no such quote.
-            DecodeError: What came is no PDF.
+            DecodeError: The answer is no PDF.
             IGError: The call failed.
 
         Source:
             ``GET /indicativecostsandcharges/durablemedium/{indicativeQuoteReference}`` version 1.
         """
         parts = {"indicativeQuoteReference": indicative_quote_reference}
-        body = self._auth.call(DOCUMENT, self._auth.budget(timeout), parts=parts).body
-        # A proxy's page would come with 200 as well.
+        body = self._auth.call(DOCUMENT, self._auth.deadline(timeout), parts=parts).body
+        # A proxy's error page may have the status 200 too.
         if not body.lstrip().startswith(b"%PDF"):
             raise DecodeError("the document is no PDF", path=DOCUMENT.path)
         return body
@@ -239,30 +238,30 @@ class CostsResource:
         prices: Mapping[str, object],
         timeout: float | None,
     ) -> CostsT:
-        budget = self._auth.budget(timeout)
+        deadline = self._auth.deadline(timeout)
         given = {
             name: decimal_of(value, name) if name in _NUMBERS else value
             for name, value in said({**deal, **prices}).items()
         }
-        looked_up = self._prices(epic, budget) if None in prices.values() else {}
+        looked_up = self._prices(epic, deadline) if None in prices.values() else {}
         body = {"epic": epic_of(epic), **looked_up, **given}
-        return _json.decode(kind, self._auth.call(endpoint, budget, body=body).data, path="costs")
+        return _json.decode(kind, self._auth.call(endpoint, deadline, body=body).data, path="costs")
 
-    def _prices(self, epic: str, budget: Budget) -> dict[str, object]:
-        """Return what IG wants to be told about its own market: prices, and a currency to deal in."""
-        details = _json.decode(MarketDetails, self._auth.call(GET, budget, parts={"epic": epic_of(epic)}).data)
+    def _prices(self, epic: str, deadline: Deadline) -> dict[str, object]:
+        """Return the prices and the currency that IG demands, read from its own market."""
+        details = _json.decode(MarketDetails, self._auth.call(GET, deadline, parts={"epic": epic_of(epic)}).data)
         bid, offer = details.snapshot.bid, details.snapshot.offer
         if bid is None or offer is None:
             raise DecodeError(f"IG sent no price for {epic}", path="snapshot.bid", hint="give bid= and offer=")
-        currency = currency_for(details.instrument, self._auth.login(budget).currency_iso_code)
+        currency = currency_for(details.instrument, self._auth.login(deadline).currency_iso_code)
         return {"bid": decimal_of(bid, "bid"), "ask": decimal_of(offer, "offer"), "dealCurrencyCode": currency}
 
-    def _quotes(self, parts: Mapping[str, str], query: dict[str, str], budget: Budget) -> Iterator[CostQuote]:
-        """Yield the quotes of all pages; nobody has seen whether IG counts them from 0 or from 1."""
+    def _quotes(self, parts: Mapping[str, str], query: dict[str, str], deadline: Deadline) -> Iterator[CostQuote]:
+        """Yield the quotes of all pages; whether IG counts them from 0 or from 1 is not known."""
         seen: set[int] = set()
         count = 0
         while True:
-            data = self._auth.call(HISTORY, budget, parts=parts, query=query).data
+            data = self._auth.call(HISTORY, deadline, parts=parts, query=query).data
             rows = _json.decode_rows(CostQuote, data, "costsAndChargesHistory")
             yield from rows
             count += len(rows)

@@ -8,10 +8,9 @@ from typing import get_args
 
 from ig_sdk.candles import Price
 from ig_sdk.clock import Clock
-from ig_sdk.rest.account_history import activity as activities
-from ig_sdk.rest.account_history import transactions as ledger
+from ig_sdk.rest.account_history import pages
 from ig_sdk.rest.account_history.activity import Activities, Activity
-from ig_sdk.rest.account_history.transactions import Transaction, Transactions
+from ig_sdk.rest.account_history.transactions import KINDS, Transaction, Transactions
 from ig_sdk.rest.arguments import deal_id_of, epic_of, one_of, said
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.prices.candle_times import Span, next_opening, parse_resolution
@@ -144,7 +143,7 @@ class HistoryResource:
             from_cache=len(todo.cached),
             pages=todo.pages,
             allowance=self.allowance,
-            _work=(self._reader, wanted, self._auth.budget),
+            _work=(self._reader, wanted, self._auth.deadline),
         )
 
     def activity(
@@ -172,9 +171,9 @@ class HistoryResource:
         Source:
             As for ``iterate_activity``.
         """
-        budget = self._auth.budget(timeout)
+        deadline = self._auth.deadline(timeout)
         query = self._activity_query(start, end, detailed=detailed, deal_id=deal_id)
-        return Activities(activities.iterate_activities(self._auth, lambda: budget, query))
+        return Activities(pages.iterate_activities(self._auth, lambda: deadline, query))
 
     def iterate_activity(
         self,
@@ -202,7 +201,7 @@ class HistoryResource:
             ``GET /history/activity`` version 3 (REST.md sections 4 and 6.5); samples ``activity_v3``.
         """
         query = self._activity_query(start, end, detailed=detailed, deal_id=deal_id)
-        return activities.iterate_activities(self._auth, lambda: self._auth.budget(timeout), query)
+        return pages.iterate_activities(self._auth, lambda: self._auth.deadline(timeout), query)
 
     def transactions(
         self,
@@ -227,9 +226,9 @@ class HistoryResource:
         Source:
             As for ``iterate_transactions``.
         """
-        budget = self._auth.budget(timeout)
+        deadline = self._auth.deadline(timeout)
         query = self._transactions_query(start, end, kind)
-        return Transactions(ledger.iterate_transactions(self._auth, lambda: budget, query))
+        return Transactions(pages.iterate_transactions(self._auth, lambda: deadline, query))
 
     def iterate_transactions(
         self,
@@ -255,21 +254,21 @@ class HistoryResource:
             ``GET /history/transactions`` version 2 (REST.md sections 4 and 6.5); sample ``transactions_v2``.
         """
         query = self._transactions_query(start, end, kind)
-        return ledger.iterate_transactions(self._auth, lambda: self._auth.budget(timeout), query)
+        return pages.iterate_transactions(self._auth, lambda: self._auth.deadline(timeout), query)
 
     def _activity_query(
         self, start: Moment | None, end: Moment | None, *, detailed: bool, deal_id: str | None
     ) -> dict[str, str]:
         asked = {
             "detailed": "true" if detailed else "false",
-            "pageSize": str(activities.PAGE_SIZE),
+            "pageSize": str(pages.PAGE_SIZE),
             "dealId": None if deal_id is None else deal_id_of(deal_id),
         }
         return self._times(start, end) | said(asked)
 
     def _transactions_query(self, start: Moment | None, end: Moment | None, kind: str) -> dict[str, str]:
-        wanted = one_of(kind, ledger.KINDS, "kind")
-        return self._times(start, end) | {"type": wanted, "pageSize": str(ledger.PAGE_SIZE)}
+        wanted = one_of(kind, KINDS, "kind")
+        return self._times(start, end) | {"type": wanted, "pageSize": str(pages.PAGE_SIZE)}
 
     def _span(self, length: Resolution, start: Moment | None, end: Moment | None) -> Span:
         """Return the instants at which wanted candles may open: none does after now."""

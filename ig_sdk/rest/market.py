@@ -1,4 +1,4 @@
-"""One market, with its details at hand: its price, and deals on it."""
+"""One market with its details: its price, and deals on it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ from ig_sdk.types import Confirm, Direction, Limit, Number, Stop, Tick
 class Market:
     """One market: its details, its price on demand, and deals on it. ``ig.market(...)`` makes it.
 
+    For five minutes a deal is checked against the rules in ``details``, without a request. Prices and state of the
+    market are not checked then, since they may have changed: IG rejects what does not fit them. After that each deal
+    reads the details again, as ``ig.positions.open`` and ``ig.orders.create`` always do. A rejected deal reads them in
+    any case, to say why.
+
     Args:
-        details: What IG told about it.
+        details: What IG sent about it.
         epic: IG's market id.
         markets: Asks for prices.
         positions: Opens positions.
@@ -23,7 +28,7 @@ class Market:
 
     Attributes:
         epic: IG's market id.
-        details: Everything that IG told about it when this was made.
+        details: Everything that IG sent about it when this was made.
 
     Threading:
         Safe from any thread.
@@ -56,16 +61,16 @@ class Market:
 
     @property
     def dealing_rules(self) -> DealingRules | None:
-        """What deals must keep to."""
+        """The rules that deals must keep."""
         return self.details.dealing_rules
 
     @property
     def snapshot(self) -> Snapshot:
-        """Prices and state when this was made; ``quote()`` asks for the present ones."""
+        """Prices and state when this was made; ``quote()`` asks IG for the current price."""
         return self.details.snapshot
 
     def quote(self, *, timeout: float | None = None) -> Tick:
-        """Return the present price, asked of IG now.
+        """Return the current price, asked of IG now.
 
         Args:
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
@@ -94,8 +99,8 @@ class Market:
 
         Args:
             size: Contracts, or money a point.
-            stop: Where to give it up.
-            limit: Where to take the profit.
+            stop: Where to close at a loss.
+            limit: Where to close at a profit.
             currency: One of the market's; its default, or else the account's, unless given.
             force_open: Open beside opposite positions instead of closing them; true unless given, where the market
                 allows it.
@@ -135,8 +140,8 @@ class Market:
 
         Args:
             size: Contracts, or money a point.
-            stop: Where to give it up.
-            limit: Where to take the profit.
+            stop: Where to close at a loss.
+            limit: Where to close at a profit.
             currency: One of the market's; its default, or else the account's, unless given.
             force_open: Open beside opposite positions instead of closing them; true unless given, where the market
                 allows it.
@@ -176,7 +181,7 @@ class Market:
         deal_reference: str | None = None,
         timeout: float | None = None,
     ) -> Confirm:
-        """Create an order that deals when the market comes to its level; ``ig.orders.create`` has further options.
+        """Create an order that deals when the market reaches its level; ``ig.orders.create`` has further options.
 
         Args:
             direction: ``BUY`` or ``SELL``, in any case.
@@ -185,7 +190,7 @@ class Market:
             kind: ``LIMIT`` waits for a better price than now, ``STOP`` for a worse one.
             stop: Stop of the position that follows; a distance counts from ``level``.
             limit: Limit of the position that follows; a distance counts from ``level``.
-            good_till: When it ends by itself, with a time zone; never unless given.
+            good_till: When it expires, with a time zone; never unless given.
             currency: One of the market's; its default, or else the account's, unless given.
             force_open: Open beside opposite positions instead of closing them; true unless given, where the market
                 allows it.

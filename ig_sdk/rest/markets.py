@@ -9,16 +9,14 @@ from ig_sdk import _json
 from ig_sdk.clock import Clock
 from ig_sdk.errors import DecodeError
 from ig_sdk.rest.arguments import epic_of, several_of, text_of
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
-from ig_sdk.rest.market_data.details import MarketDetails
+from ig_sdk.rest.market_data.details import GET, MarketDetails
 from ig_sdk.rest.market_data.ladder import MarketLadder
 from ig_sdk.rest.market_data.lists import Category, CategoryPage, MarketSummary, Navigation
 from ig_sdk.types import Tick
 
-# Version 4 has a ladder of prices, and neither bid and offer nor margins, opening hours and expiry: both serve.
-GET = Endpoint("GET", "/markets/{epic}", version=3)
 LADDER = Endpoint("GET", "/markets/{epic}", version=4)
 LIST = Endpoint("GET", "/markets", version=2)
 SEARCH = Endpoint("GET", "/markets", version=1)
@@ -59,10 +57,10 @@ class MarketsResource:
         Source:
             ``GET /markets/{epic}`` version 3 (REST.md section 5); samples ``market_v3``.
         """
-        return self._get(epic, self._auth.budget(timeout))
+        return self._get(epic, self._auth.deadline(timeout))
 
-    def _get(self, epic: str, budget: Budget) -> MarketDetails:
-        reply = self._auth.call(GET, budget, parts={"epic": epic_of(epic)})
+    def _get(self, epic: str, deadline: Deadline) -> MarketDetails:
+        reply = self._auth.call(GET, deadline, parts={"epic": epic_of(epic)})
         return _json.decode(MarketDetails, reply.data, path="market")
 
     def search(self, term: str, *, timeout: float | None = None) -> list[MarketSummary]:
@@ -83,7 +81,7 @@ class MarketsResource:
             ``GET /markets?searchTerm=`` version 1 (REST.md section 5); samples ``markets_search_v1``.
         """
         query = {"searchTerm": text_of(term, "term")}
-        reply = self._auth.call(SEARCH, self._auth.budget(timeout), query=query)
+        reply = self._auth.call(SEARCH, self._auth.deadline(timeout), query=query)
         return _json.decode_rows(MarketSummary, reply.data, "markets")
 
     def ladder(self, epic: str, *, timeout: float | None = None) -> MarketLadder:
@@ -104,7 +102,7 @@ class MarketsResource:
         Source:
             ``GET /markets/{epic}`` version 4 (REST.md section 5); known from IG's reference, not seen recorded.
         """
-        reply = self._auth.call(LADDER, self._auth.budget(timeout), parts={"epic": epic_of(epic)})
+        reply = self._auth.call(LADDER, self._auth.deadline(timeout), parts={"epic": epic_of(epic)})
         return _json.decode(MarketLadder, reply.data, path="market")
 
     def navigate(self, node_id: str | None = None, *, timeout: float | None = None) -> Navigation:
@@ -122,11 +120,11 @@ class MarketsResource:
             ``GET /marketnavigation`` and ``/marketnavigation/{nodeId}`` version 1 (REST.md section 5): branches have no
             markets, leaves no nodes; samples ``marketnavigation_v1``.
         """
-        budget = self._auth.budget(timeout)
+        deadline = self._auth.deadline(timeout)
         reply = (
-            self._auth.call(ROOT, budget)
+            self._auth.call(ROOT, deadline)
             if node_id is None
-            else self._auth.call(NODE, budget, parts={"nodeId": node_id})
+            else self._auth.call(NODE, deadline, parts={"nodeId": node_id})
         )
         return _json.decode(Navigation, reply.data, path="marketnavigation")
 
@@ -142,7 +140,7 @@ class MarketsResource:
         Source:
             ``GET /categories`` version 1 (REST.md section 5).
         """
-        reply = self._auth.call(CATEGORIES, self._auth.budget(timeout))
+        reply = self._auth.call(CATEGORIES, self._auth.deadline(timeout))
         return _json.decode_rows(Category, reply.data, "categories")
 
     def category(self, category_id: str, *, timeout: float | None = None) -> list[MarketSummary]:
@@ -158,8 +156,8 @@ class MarketsResource:
         Source:
             ``GET /categories/{categoryId}/instruments`` version 1 (REST.md sections 4, 5).
         """
-        budget = self._auth.budget(timeout)
-        return [*self._pages(category_id, _PAGE_SIZE, lambda: budget)]
+        deadline = self._auth.deadline(timeout)
+        return [*self._pages(category_id, _PAGE_SIZE, lambda: deadline)]
 
     def iterate(
         self, category_id: str, *, page_size: int = _PAGE_SIZE, timeout: float | None = None
@@ -180,9 +178,9 @@ class MarketsResource:
         """
         if not 1 <= page_size <= _PAGE_SIZE:
             raise ValueError(f"page_size must be 1 to {_PAGE_SIZE}, not {page_size!r}")
-        return self._pages(category_id, page_size, lambda: self._auth.budget(timeout))
+        return self._pages(category_id, page_size, lambda: self._auth.deadline(timeout))
 
-    def _pages(self, category_id: str, page_size: int, budget: Callable[[], Budget]) -> Iterator[MarketSummary]:
+    def _pages(self, category_id: str, page_size: int, deadline: Callable[[], Deadline]) -> Iterator[MarketSummary]:
         """Yield the markets of all pages.
 
         IG tells no total (REST.md section 4): the last page is the one that is not full, or that holds nothing new.
@@ -190,7 +188,7 @@ class MarketsResource:
         parts, seen = {"categoryId": category_id}, set[str | None]()
         for page in itertools.count():
             query = {"pageNumber": str(page), "pageSize": str(page_size)}
-            data = self._auth.call(CATEGORY, budget(), parts=parts, query=query).data
+            data = self._auth.call(CATEGORY, deadline(), parts=parts, query=query).data
             rows = _json.decode_rows(MarketSummary, data, "instruments")
             fresh = [row for row in rows if row.epic not in seen]
             yield from fresh
@@ -218,9 +216,9 @@ class MarketsResource:
         Source:
             As for ``get``.
         """
-        budget = self._auth.budget(timeout)
-        details = self._get(epic, budget)
-        offset = self._auth.login(budget).timezone_offset
+        deadline = self._auth.deadline(timeout)
+        details = self._get(epic, deadline)
+        offset = self._auth.login(deadline).timezone_offset
         tick = details.tick(self._clock.now(), timezone_offset=offset)
         if tick is None:
             raise DecodeError(
@@ -248,10 +246,12 @@ class MarketsResource:
             sample ``markets_v2``.
         """
         asked = list(dict.fromkeys(map(epic_of, several_of(epics, "epics"))))
-        budget = self._auth.budget(timeout)
+        deadline = self._auth.deadline(timeout)
         found: list[MarketDetails] = []
         for start in range(0, len(asked), _EPICS_PER_REQUEST):
             query = {"epics": ",".join(asked[start : start + _EPICS_PER_REQUEST])}
-            found += _json.decode_rows(MarketDetails, self._auth.call(LIST, budget, query=query).data, "marketDetails")
+            found += _json.decode_rows(
+                MarketDetails, self._auth.call(LIST, deadline, query=query).data, "marketDetails"
+            )
         place = {epic: index for index, epic in enumerate(asked)}
         return sorted(found, key=lambda each: place.get(each.instrument.epic or "", len(asked)))

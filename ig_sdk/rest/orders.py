@@ -1,4 +1,4 @@
-"""``ig.orders``: working orders, which wait for their level."""
+"""``ig.orders``: list, create, amend and cancel working orders."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from datetime import datetime
 
 from ig_sdk.errors import NotFound
 from ig_sdk.rest.arguments import deal_id_of, epic_of, good_till_of, limit_of, one_of, reference_of, stop_of
-from ig_sdk.rest.deals.changes import Cancelling, OrderChange
+from ig_sdk.rest.deals.changes import OrderCancel, OrderChange
 from ig_sdk.rest.deals.checks import order_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
-from ig_sdk.rest.deals.new import KINDS, NewOrder
+from ig_sdk.rest.deals.new import KINDS, KnownMarket, NewOrder
 from ig_sdk.rest.deals.open_deals import Order
 from ig_sdk.rest.deals.reader import ORDERS
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of
 
@@ -27,12 +27,17 @@ class OrdersResource:
     Every deal is sent once. It ends in the ``Confirm`` of its acceptance, or in an error: ``DealRejected`` when IG
     rejected it, ``DealUncertain`` when it may have been taken, any other when it was not.
 
+    Args:
+        dealing: Checks and sends.
+        known: A market whose details were read already: a deal on it does not read them again while they are fresh.
+
     Threading:
         Safe from any thread.
     """
 
-    def __init__(self, dealing: Dealing) -> None:
+    def __init__(self, dealing: Dealing, known: KnownMarket | None = None) -> None:
         self._dealing = dealing
+        self._known = known
 
     def create(  # noqa: PLR0913 -- IG's own options, all but three by name
         self,
@@ -51,7 +56,7 @@ class OrdersResource:
         deal_reference: str | None = None,
         timeout: float | None = None,
     ) -> Confirm:
-        """Create an order that deals when the market comes to its level.
+        """Create an order that deals when the market reaches its level.
 
         Args:
             epic: The market; one of the five pairs may be named (``"EURUSD"``).
@@ -61,7 +66,7 @@ class OrdersResource:
             kind: ``LIMIT`` waits for a better price than now, ``STOP`` for a worse one.
             stop: Stop of the position that follows; a distance counts from ``level``.
             limit: Limit of the position that follows; a distance counts from ``level``.
-            good_till: When it ends by itself, with a time zone; never unless given.
+            good_till: When it expires, with a time zone; never unless given.
             currency: One of the market's; its default, or else the account's, unless given.
             expiry: The market's unless given.
             force_open: Open beside opposite positions instead of closing them; true unless given, where the market
@@ -97,9 +102,9 @@ class OrdersResource:
             kind=one_of(kind, KINDS, "kind"),
             good_till=good_till_of(good_till),
         )
-        budget = self._dealing.begin(timeout)
-        deal = self._dealing.checked_order(deal, budget)
-        return self._dealing.send(CREATE, deal, budget, body=deal.body())
+        deadline = self._dealing.begin(timeout)
+        deal = self._dealing.checked_order(deal, deadline, self._known)
+        return self._dealing.send(CREATE, deal, deadline, body=deal.body())
 
     def amend(
         self,
@@ -114,8 +119,7 @@ class OrdersResource:
         """Change an order; what is not mentioned stays as it is.
 
         The order is read first, and all of its intended state is sent: IG would remove what is left out. Stop and limit
-        keep their distances when only the level changes. A stop that does not say ``guaranteed=`` stays guaranteed if
-        it was.
+        keep their distances when only the level changes. A stop without ``guaranteed=`` stays guaranteed if it was.
 
         Args:
             deal_id: The order; ``None``, as a confirm or position without an id has it, is refused.
@@ -146,12 +150,16 @@ class OrdersResource:
         wanted_stop = stop if isinstance(stop, Keep) else stop_of(stop)
         wanted_limit = limit if isinstance(limit, Keep) else limit_of(limit)
         wanted_end = good_till if isinstance(good_till, Keep) else good_till_of(good_till)
-        budget = self._dealing.begin(timeout)
+        deadline = self._dealing.begin(timeout)
         change = OrderChange.of(
-            self._order(deal_id, budget), level=wanted_level, stop=wanted_stop, limit=wanted_limit, good_till=wanted_end
+            self._order(deal_id, deadline),
+            level=wanted_level,
+            stop=wanted_stop,
+            limit=wanted_limit,
+            good_till=wanted_end,
         )
         refuse(order_change_faults(change), change.before.deal_reference)
-        return self._dealing.send(AMEND, change, budget, body=change.body(), parts={"dealId": deal_id})
+        return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
 
     def cancel(self, deal_id: str | None, *, timeout: float | None = None) -> Confirm:
         """Cancel an order.
@@ -173,11 +181,11 @@ class OrdersResource:
             ``DELETE /workingorders/otc/{dealId}`` version 2 (REST.md sections 1 and 6).
         """
         deal_id = deal_id_of(deal_id)
-        budget = self._dealing.begin(timeout)
-        return self._dealing.send(CANCEL, Cancelling(deal_id), budget, parts={"dealId": deal_id})
+        deadline = self._dealing.begin(timeout)
+        return self._dealing.send(CANCEL, OrderCancel(deal_id), deadline, parts={"dealId": deal_id})
 
-    def _order(self, deal_id: str, budget: Budget) -> Order:
-        found = next((each for each in self._dealing.reader.orders(budget) if each.deal_id == deal_id), None)
+    def _order(self, deal_id: str, deadline: Deadline) -> Order:
+        found = next((each for each in self._dealing.reader.orders(deadline) if each.deal_id == deal_id), None)
         if found is None:
             # IG has no request for a single order.
             raise NotFound(
@@ -202,4 +210,4 @@ class OrdersResource:
         Source:
             ``GET /workingorders`` version 2 (REST.md section 5); samples ``workingorders_v2``.
         """
-        return self._dealing.reader.orders(self._dealing.budget(timeout))
+        return self._dealing.reader.orders(self._dealing.reader.deadline(timeout))

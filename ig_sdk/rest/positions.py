@@ -1,4 +1,4 @@
-"""``ig.positions``: open, amend, close, and what is open."""
+"""``ig.positions``: list, open, amend and close positions."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from ig_sdk.errors import DecodeError, IGError
 from ig_sdk.rest.arguments import deal_id_of, epic_of, limit_of, one_of, reference_of, stop_of
-from ig_sdk.rest.deals.changes import Closing, PositionChange
+from ig_sdk.rest.deals.changes import PositionChange, PositionClose
 from ig_sdk.rest.deals.checks import close_faults, position_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
-from ig_sdk.rest.deals.new import ORDER_TYPES, TIMES_IN_FORCE, NewPosition
+from ig_sdk.rest.deals.new import ORDER_TYPES, TIMES_IN_FORCE, KnownMarket, NewPosition
 from ig_sdk.rest.deals.open_deals import Position
 from ig_sdk.rest.deals.repeat_dealing import RepeatDealingWindow
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of, optional_decimal_of
 
@@ -25,7 +25,7 @@ CLOSE = Endpoint("DELETE", "/positions/otc", version=1, mutating=True, allowance
 
 @dataclass(frozen=True)
 class CloseOutcome:
-    """What became of one position in ``close_all``.
+    """The outcome of one position in ``close_all``.
 
     Attributes:
         position: The position.
@@ -51,12 +51,17 @@ class PositionsResource:
 
     Sizes and levels are ``Decimal``, ``int``, text, or ``float`` (which counts by its text).
 
+    Args:
+        dealing: Checks and sends.
+        known: A market whose details were read already: a deal on it does not read them again while they are fresh.
+
     Threading:
         Safe from any thread.
     """
 
-    def __init__(self, dealing: Dealing) -> None:
+    def __init__(self, dealing: Dealing, known: KnownMarket | None = None) -> None:
         self._dealing = dealing
+        self._known = known
 
     def get(self, deal_id: str | None, *, timeout: float | None = None) -> Position:
         """Return one position.
@@ -72,7 +77,7 @@ class PositionsResource:
         Source:
             ``GET /positions/{dealId}`` version 2 (REST.md section 5); sample ``position_v2``.
         """
-        return self._dealing.reader.position(deal_id_of(deal_id), self._dealing.budget(timeout))
+        return self._dealing.reader.position(deal_id_of(deal_id), self._dealing.reader.deadline(timeout))
 
     def open(  # noqa: PLR0913 -- IG's own options, all but three by name
         self,
@@ -98,8 +103,8 @@ class PositionsResource:
             epic: The market; one of the five pairs may be named (``"EURUSD"``).
             direction: ``BUY`` or ``SELL``, in any case.
             size: Contracts, or money a point.
-            stop: Where to give it up: ``Stop(level=...)`` or ``Stop(distance=...)``.
-            limit: Where to take the profit: ``Limit(level=...)`` or ``Limit(distance=...)``.
+            stop: Where to close at a loss: ``Stop(level=...)`` or ``Stop(distance=...)``.
+            limit: Where to close at a profit: ``Limit(level=...)`` or ``Limit(distance=...)``.
             order_type: ``MARKET``; ``LIMIT`` deals now or not at all, no worse than ``level``; ``QUOTE`` by agreement.
             level: Worst price of a ``LIMIT`` deal, price of a ``QUOTE`` deal.
             quote_id: The quote of a ``QUOTE`` deal.
@@ -140,9 +145,9 @@ class PositionsResource:
             quote_id=quote_id,
             time_in_force=None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force"),
         )
-        budget = self._dealing.begin(timeout)
-        deal = self._dealing.checked_position(deal, budget)
-        return self._dealing.send(OPEN, deal, budget, body=deal.body())
+        deadline = self._dealing.begin(timeout)
+        deal = self._dealing.checked_position(deal, deadline, self._known)
+        return self._dealing.send(OPEN, deal, deadline, body=deal.body())
 
     def amend(
         self,
@@ -154,8 +159,8 @@ class PositionsResource:
     ) -> Confirm:
         """Change or remove the stop or the limit of a position; what is not mentioned stays as it is.
 
-        The position is read first, and all of its intended state is sent: IG would remove what is left out. A stop that
-        does not say ``guaranteed=`` stays guaranteed if it was.
+        The position is read first, and all of its intended state is sent: IG would remove what is left out. A stop
+        without ``guaranteed=`` stays guaranteed if it was.
 
         Args:
             deal_id: The position; ``None``, as a confirm or position without an id has it, is refused.
@@ -183,10 +188,10 @@ class PositionsResource:
         deal_id = deal_id_of(deal_id)
         new_stop = stop if isinstance(stop, Keep) else stop_of(stop)
         new_limit = limit if isinstance(limit, Keep) else limit_of(limit)
-        budget = self._dealing.begin(timeout)
-        change = PositionChange.of(self._dealing.reader.position(deal_id, budget), new_stop, new_limit)
+        deadline = self._dealing.begin(timeout)
+        change = PositionChange.of(self._dealing.reader.position(deal_id, deadline), new_stop, new_limit)
         refuse(position_change_faults(change), change.before.deal_reference)
-        return self._dealing.send(AMEND, change, budget, body=change.body(), parts={"dealId": deal_id})
+        return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
 
     def close(
         self,
@@ -211,8 +216,8 @@ class PositionsResource:
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
         Returns:
-            The confirm of the close, with ``profit``, ``close_level`` and, when the history shows it in time,
-            ``closing_deal_id``; its ``deal_id`` is the position's.
+            The confirm of the close, with ``profit`` and ``close_level``. Its ``deal_id`` is the position's; its
+            ``closing_deal_id`` is read from the history when it is asked for.
 
         Raises:
             InvalidDeal: IG would reject it, and why; nothing was sent.
@@ -229,13 +234,13 @@ class PositionsResource:
         kind = one_of(order_type, ORDER_TYPES, "order_type")
         worst = optional_decimal_of(level, "level")
         in_force = None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force")
-        budget = self._dealing.begin(timeout)
-        closing = _closing(self._dealing.reader.position(deal_id, budget), part)
-        closing = dataclasses.replace(closing, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
-        return self._dealing.with_closing_ids([(closing, self._close(closing, budget))], budget)[0]
+        deadline = self._dealing.begin(timeout)
+        close = _position_close(self._dealing.reader.position(deal_id, deadline), part)
+        close = dataclasses.replace(close, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
+        return self._close(close, deadline)
 
     def close_all(self, *, epic: str | None = None, timeout: float | None = None) -> list[CloseOutcome]:
-        """Close all positions, or all of one market, one after the other, and tell what became of each.
+        """Close all positions, or all of one market, one after the other, and return the outcome of each.
 
         A position that cannot be closed does not keep the others from being closed.
 
@@ -250,21 +255,13 @@ class PositionsResource:
             UsageError: It would deal with live money without permission; nothing was sent.
             IGError: The positions could not be read; nothing was sent.
         """
-        budget = self._dealing.begin(timeout)
+        deadline = self._dealing.begin(timeout)
         wanted = None if epic is None else epic_of(epic)
-        positions = [each for each in self._dealing.reader.positions(budget) if wanted in (None, each.epic)]
-        tried = [(position, self._attempt(position, budget)) for position in positions]
-        done = [result for _, result in tried if isinstance(result, tuple)]
-        confirms = iter(self._dealing.with_closing_ids(done, budget))
-        return [
-            CloseOutcome(position, error=result)
-            if isinstance(result, IGError)
-            else CloseOutcome(position, next(confirms))
-            for position, result in tried
-        ]
+        positions = [each for each in self._dealing.reader.positions(deadline) if wanted in (None, each.epic)]
+        return [self._attempt(position, deadline) for position in positions]
 
     def repeat_dealing_window(self, *, epic: str | None = None, timeout: float | None = None) -> RepeatDealingWindow:
-        """Return what was dealt a moment ago, by which IG prices the next deals.
+        """Return recent deals, which affect the price of the next ones.
 
         Args:
             epic: One market; all unless given.
@@ -277,18 +274,17 @@ class PositionsResource:
             ``GET /repeat-dealing-window`` version 1 (REST.md section 6.3, tiered pricing); never captured.
         """
         wanted = None if epic is None else epic_of(epic)
-        return self._dealing.reader.repeat_dealing(wanted, self._dealing.budget(timeout))
+        return self._dealing.reader.repeat_dealing(wanted, self._dealing.reader.deadline(timeout))
 
-    def _attempt(self, position: Position, budget: Budget) -> tuple[Closing, Confirm] | IGError:
+    def _attempt(self, position: Position, deadline: Deadline) -> CloseOutcome:
         try:
-            closing = _closing(position, None)
-            return closing, self._close(closing, budget)
+            return CloseOutcome(position, self._close(_position_close(position, None), deadline))
         except IGError as error:
-            return error
+            return CloseOutcome(position, error=error)
 
-    def _close(self, closing: Closing, budget: Budget) -> Confirm:
-        refuse(close_faults(closing), closing.before.deal_reference)
-        return self._dealing.send(CLOSE, closing, budget, body=closing.body())
+    def _close(self, close: PositionClose, deadline: Deadline) -> Confirm:
+        refuse(close_faults(close), close.before.deal_reference)
+        return self._dealing.send(CLOSE, close, deadline, body=close.body())
 
     # Last in the class: below it, "list" would no longer be the type.
     def list(self, *, timeout: float | None = None) -> list[Position]:
@@ -303,11 +299,11 @@ class PositionsResource:
         Source:
             ``GET /positions`` version 2 (REST.md section 5); samples ``positions_v2``.
         """
-        return self._dealing.reader.positions(self._dealing.budget(timeout))
+        return self._dealing.reader.positions(self._dealing.reader.deadline(timeout))
 
 
-def _closing(position: Position, size: Decimal | None) -> Closing:
+def _position_close(position: Position, size: Decimal | None) -> PositionClose:
     wanted = position.size if size is None else size
     if wanted is None or position.direction is None or position.deal_id is None:
         raise DecodeError("IG shows no size, side or id of the position", path="position")
-    return Closing(position, wanted)
+    return PositionClose(position, wanted)

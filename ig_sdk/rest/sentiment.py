@@ -21,7 +21,7 @@ RELATED = Endpoint("GET", "/clientsentiment/related/{marketId}", version=1)
 
 @_json.model
 @dataclass(frozen=True)
-class ClientSentiment:
+class ClientSentiment(_json.Model):
     """Which way IG's clients lean in one market.
 
     Attributes:
@@ -63,7 +63,7 @@ class SentimentResource:
         Source:
             ``GET /clientsentiment/{marketId}`` version 1 (REST.md section 5, oddities).
         """
-        reply = self._auth.call(GET, self._auth.budget(timeout), parts={"marketId": market_id})
+        reply = self._auth.call(GET, self._auth.deadline(timeout), parts={"marketId": market_id})
         found = _json.decode(ClientSentiment, reply.data, path="clientsentiment")
         if found.long_position_percentage == 0 and found.short_position_percentage == 0:
             raise NotFound(
@@ -88,7 +88,7 @@ class SentimentResource:
         Source:
             ``GET /clientsentiment/related/{marketId}`` version 1 (REST.md section 5).
         """
-        reply = self._auth.call(RELATED, self._auth.budget(timeout), parts={"marketId": market_id})
+        reply = self._auth.call(RELATED, self._auth.deadline(timeout), parts={"marketId": market_id})
         return _json.decode_rows(ClientSentiment, reply.data, "clientSentiments")
 
     # Last in the class: below it, "list" would no longer be the type.
@@ -109,5 +109,5 @@ class SentimentResource:
         asked = several_of(market_ids, "market_ids")
         if not asked:
             return []
-        reply = self._auth.call(LIST, self._auth.budget(timeout), query={"marketIds": ",".join(asked)})
+        reply = self._auth.call(LIST, self._auth.deadline(timeout), query={"marketIds": ",".join(asked)})
         return _json.decode_rows(ClientSentiment, reply.data, "clientSentiments")

@@ -23,7 +23,7 @@ REMOVE = Endpoint("DELETE", "/watchlists/{watchlistId}/{epic}", version=1, mutat
 
 @_json.model
 @dataclass(frozen=True)
-class Watchlist:
+class Watchlist(_json.Model):
     """A list of markets, without the markets.
 
     Attributes:
@@ -45,7 +45,7 @@ class Watchlist:
 
 @_json.model
 @dataclass(frozen=True)
-class WatchlistMarkets:
+class WatchlistMarkets(_json.Model):
     """The markets of a list; also to be counted and iterated over.
 
     Attributes:
@@ -65,7 +65,7 @@ class WatchlistMarkets:
 
 @_json.model
 @dataclass(frozen=True)
-class WatchlistCreated:
+class WatchlistCreated(_json.Model):
     """What became of a new list.
 
     Attributes:
@@ -105,7 +105,7 @@ class WatchlistsResource:
         Source:
             ``GET /watchlists/{watchlistId}`` version 1 (REST.md section 5); sample ``watchlist_v1``.
         """
-        reply = self._auth.call(GET, self._auth.budget(timeout), parts={"watchlistId": watchlist_id})
+        reply = self._auth.call(GET, self._auth.deadline(timeout), parts={"watchlistId": watchlist_id})
         return _json.decode(WatchlistMarkets, reply.data, path="watchlist")
 
     def create(self, name: str, epics: Iterable[str] = (), *, timeout: float | None = None) -> WatchlistCreated:
@@ -124,7 +124,7 @@ class WatchlistsResource:
             ``POST /watchlists`` version 1 (REST.md section 5).
         """
         body = {"name": text_of(name, "name"), "epics": [epic_of(epic) for epic in several_of(epics, "epics")]}
-        reply = self._auth.call(CREATE, self._auth.budget(timeout), body=body)
+        reply = self._auth.call(CREATE, self._auth.deadline(timeout), body=body)
         return _json.decode(WatchlistCreated, reply.data, path="watchlist")
 
     def add(self, watchlist_id: str, epic: str, *, timeout: float | None = None) -> None:
@@ -143,7 +143,7 @@ class WatchlistsResource:
             ``PUT /watchlists/{watchlistId}`` version 1 (REST.md section 5).
         """
         parts, body = {"watchlistId": watchlist_id}, {"epic": epic_of(epic)}
-        self._auth.call(ADD, self._auth.budget(timeout), parts=parts, body=body)
+        self._auth.call(ADD, self._auth.deadline(timeout), parts=parts, body=body)
 
     def remove(self, watchlist_id: str, epic: str, *, timeout: float | None = None) -> None:
         """Take a market off a list.
@@ -161,7 +161,7 @@ class WatchlistsResource:
             ``DELETE /watchlists/{watchlistId}/{epic}`` version 1 (REST.md section 5).
         """
         parts = {"watchlistId": watchlist_id, "epic": epic_of(epic)}
-        self._auth.call(REMOVE, self._auth.budget(timeout), parts=parts)
+        self._auth.call(REMOVE, self._auth.deadline(timeout), parts=parts)
 
     def delete(self, watchlist_id: str, *, timeout: float | None = None) -> None:
         """Delete a list.
@@ -177,7 +177,7 @@ class WatchlistsResource:
         Source:
             ``DELETE /watchlists/{watchlistId}`` version 1 (REST.md section 5).
         """
-        self._auth.call(DELETE, self._auth.budget(timeout), parts={"watchlistId": watchlist_id})
+        self._auth.call(DELETE, self._auth.deadline(timeout), parts={"watchlistId": watchlist_id})
 
     # Last in the class: below it, "list" would no longer be the type.
     def list(self, *, timeout: float | None = None) -> list[Watchlist]:
@@ -192,4 +192,4 @@ class WatchlistsResource:
         Source:
             ``GET /watchlists`` version 1 (REST.md section 5); sample ``watchlists_v1``.
         """
-        return _json.decode_rows(Watchlist, self._auth.call(LIST, self._auth.budget(timeout)).data, "watchlists")
+        return _json.decode_rows(Watchlist, self._auth.call(LIST, self._auth.deadline(timeout)).data, "watchlists")

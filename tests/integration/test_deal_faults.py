@@ -34,15 +34,6 @@ HTML = {"body": b"<html><body>Sorry</body></html>", "content_type": "text/html"}
 TIMEOUT_S = 1.5
 
 
-class Hasty(ManualClock):
-    """A clock on which every wait is soon over; the simulator and the sockets keep real time."""
-
-    def wait(self, event: threading.Event, timeout: float) -> bool:
-        if not event.wait(min(timeout, 0.06)):
-            self.advance(timeout)
-        return event.is_set()
-
-
 class Detour:
     """A transport that can send dealing requests to a port on which nobody listens."""
 
@@ -81,19 +72,18 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def bench(sim: Simulator, quick_clock: ManualClock) -> Iterator[Bench]:
     """A fresh simulator for each cell."""
     detour = Detour()
-    with Simulator(allowances=None) as sim:
-        config = sim.config(read_timeout_s=TIMEOUT_S, reconnect={"max_retries": 2})
-        with IGClient(config, clock=Hasty(), transport=detour) as ig:
-            made = Bench(sim, ig, detour)
-            opened = ig.positions.open(EPIC, "BUY", 2, stop=Stop(distance=50), limit=Limit(distance=80))
-            assert opened.level is not None
-            made.levels = {"stop": opened.level - Decimal("0.0060"), "order": opened.level - Decimal("0.0100")}
-            made.position = opened.deal_id or ""
-            made.order = ig.orders.create(EPIC, "BUY", 1, level=made.levels["order"]).deal_id or ""
-            yield made
+    config = sim.config(read_timeout_s=TIMEOUT_S, reconnect={"max_retries": 2})
+    with IGClient(config, clock=quick_clock, transport=detour) as ig:
+        made = Bench(sim, ig, detour)
+        opened = ig.positions.open(EPIC, "BUY", 2, stop=Stop(distance=50), limit=Limit(distance=80))
+        assert opened.level is not None
+        made.levels = {"stop": opened.level - Decimal("0.0060"), "order": opened.level - Decimal("0.0100")}
+        made.position = opened.deal_id or ""
+        made.order = ig.orders.create(EPIC, "BUY", 1, level=made.levels["order"]).deal_id or ""
+        yield made
 
 
 def _stop_moved(bench: Bench) -> bool:

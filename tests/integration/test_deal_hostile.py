@@ -18,26 +18,10 @@ EPIC = "CS.D.EURUSD.MINI.IP"
 TOKEN_DEAD = "error.security.client-token-invalid"
 
 
-class Hasty(ManualClock):
-    """A clock on which every wait is soon over; the simulator and the sockets keep real time."""
-
-    def wait(self, event: threading.Event, timeout: float) -> bool:
-        if not event.wait(min(timeout, 0.06)):
-            self.advance(timeout)
-        return event.is_set()
-
-
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """A running simulator."""
-    with Simulator(allowances=None) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def ig(sim: Simulator) -> Iterator[IGClient]:
+def ig(sim: Simulator, quick_clock: ManualClock) -> Iterator[IGClient]:
     """A client of it that does not wait."""
-    with IGClient(sim.config(reconnect={"max_retries": 1}), clock=Hasty()) as client:
+    with IGClient(sim.config(reconnect={"max_retries": 1}), clock=quick_clock) as client:
         yield client
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
+import pickle
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -18,13 +21,6 @@ from ig_sdk.simulator import Simulator
 from ig_sdk.types import Confirm, Limit, Stop
 
 EPIC = "CS.D.EURUSD.MINI.IP"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """A running simulator."""
-    with Simulator(allowances=None) as simulator:
-        yield simulator
 
 
 @pytest.fixture
@@ -334,12 +330,44 @@ def test_a_deal_id_is_text(sim: Simulator, ig: IGClient) -> None:
     assert sent(sim) == 1
 
 
-def test_the_id_of_a_close_is_a_courtesy(sim: Simulator, ig: IGClient) -> None:
-    """A history that fails leaves the close as it is: done."""
+def test_the_id_of_a_close_is_read_when_it_is_asked_for(sim: Simulator, ig: IGClient) -> None:
+    """Once; a history that fails raises then, and leaves the close as it is: done."""
     opened = ig.positions.open(EPIC, "BUY", 1)
     sim.faults.rest(400, None, "/history/activity", code="invalid.input")
     closed = ig.positions.close(opened.deal_id)
-    assert (closed.status, closed.closing_deal_id) == ("CLOSED", None)
+    assert closed.status == "CLOSED"
+    assert sim.requests(path="/history/activity") == []
+    with pytest.raises(InvalidRequest):
+        _ = closed.closing_deal_id
+    sim.faults.clear()
+    found = closed.closing_deal_id
+    asked = len(sim.requests(path="/history/activity"))
+    assert found is not None
+    assert (closed.closing_deal_id, len(sim.requests(path="/history/activity"))) == (found, asked)
+
+
+def test_a_copied_confirm_of_a_close_asks_nobody(ig: IGClient) -> None:
+    """A pickle or a deep copy leaves the client behind: it has the id if that was read before, and else knows none."""
+    opened = ig.positions.open(EPIC, "BUY", 1)
+    closed = ig.positions.close(opened.deal_id)
+    copies = (pickle.loads(pickle.dumps(closed)), copy.deepcopy(closed), Confirm(**dataclasses.asdict(closed)))
+    assert [each.closing_deal_id for each in copies] == [None, None, None]
+    found = closed.closing_deal_id
+    assert found is not None
+    assert copies[0] == closed
+    assert pickle.loads(pickle.dumps(closed)).closing_deal_id == found
+    assert copy.copy(closed).closing_deal_id == found
+
+
+def test_the_id_of_a_close_that_was_in_doubt_is_found_too(sim: Simulator, ig: IGClient) -> None:
+    """However the confirm was found."""
+    opened = ig.positions.open(EPIC, "BUY", 1)
+    sim.faults.rest(path="/positions/otc", method="DELETE", drop=True, taken=True)
+    with pytest.raises(DealUncertain) as caught:
+        ig.positions.close(opened.deal_id)
+    found = caught.value.resolve()
+    assert found is not None
+    assert found.closing_deal_id not in (None, opened.deal_id)
 
 
 class Forbidden:

@@ -16,7 +16,7 @@ from ig_sdk.config import IGConfig
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.limits.numbers import Limits
 from ig_sdk.rest.http.limits.throttle import Throttle
-from ig_sdk.rest.http.requestor import Budget, Requestor, Stamp
+from ig_sdk.rest.http.requestor import Deadline, Requestor, Stamp
 from ig_sdk.rest.http.transport import RequestsTransport
 from ig_sdk.simulator import Simulator
 
@@ -64,7 +64,7 @@ class Tokens:
 
     account_id = "ABC12"
 
-    def stamp(self, _budget: Budget) -> Stamp:
+    def stamp(self, _deadline: Deadline) -> Stamp:
         return Stamp({"CST": threading.current_thread().name}, 1)
 
     def renew(self, generation: int) -> None:
@@ -93,7 +93,9 @@ def requestor() -> Iterator[Requestor]:
 
 def call(requestor: Requestor, endpoint: Endpoint, name: str, *, body: bool) -> dict[str, str | None]:
     sent = {"dealReference": name} if body else None
-    reply = requestor.call(endpoint, budget=requestor.budget(20), parts={"name": name}, body=sent, authorizer=Tokens())
+    reply = requestor.call(
+        endpoint, deadline=requestor.deadline(20), parts={"name": name}, body=sent, authorizer=Tokens()
+    )
     return dict(reply.data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import subprocess
 import sys
 import warnings
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from dataclasses_json import LetterCase
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +26,7 @@ UTC = dt.timezone.utc
 # ruff: noqa: RUF009
 @_json.model
 @dataclass(frozen=True)
-class Inner:
+class Inner(_json.Model):
     """A nested model."""
 
     unit: str | None = _json.text()
@@ -34,7 +36,7 @@ class Inner:
 
 @_json.model
 @dataclass(frozen=True)
-class Outer:
+class Outer(_json.Model):
     """A model with every kind of field."""
 
     update_time_utc: str | None = _json.text("updateTimeUTC")
@@ -226,7 +228,42 @@ def test_a_secret_is_read_and_not_shown() -> None:
     assert "canary" not in repr(made)
 
 
-def test_models_are_dataclasses_json_classes() -> None:
+@pytest.mark.parametrize("seen", [Inner(), Inner], ids=["instance", "class"])
+def test_completion_offers_fields_and_the_two_methods(seen: object) -> None:
+    """``dir`` has nothing of the machinery: no schema, no reader, no configuration."""
+    offered = {name for name in dir(seen) if not name.startswith("_")}
+    fields = {"unit", "value", "extra"}
+    # A dataclass keeps defaults as class attributes; those made by a factory are on instances alone.
+    assert offered == {"to_dict", "to_json"} | (fields if isinstance(seen, Inner) else fields - {"extra"})
+
+
+def test_the_library_behind_to_dict_is_imported_when_it_is_used() -> None:
+    """Models are imported and decoded without dataclasses-json and marshmallow, which take long to import."""
+    code = (
+        "import sys; from ig_sdk import _json; from ig_sdk.rest.login.session_info import Login;"
+        "made = _json.decode(Login, {'clientId': '1'});"
+        "slow = ('dataclasses_json', 'marshmallow'); before = [name in sys.modules for name in slow];"
+        "made.to_json(); print(before, [name in sys.modules for name in slow])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20)
+    assert run.stdout.strip() == "[False, False] [True, True]"
+
+
+@pytest.mark.parametrize("name", ["bid", "delay_time", "level_2_price", "day_1", "a_b_c", "client_id"])
+def test_wire_names_are_the_library_s_camel_case(name: str) -> None:
+    """What is read and what is written have the same name, as dataclasses-json writes it."""
+    camel: Any = LetterCase.CAMEL
+    assert _json._camel(name) == camel(name)
+
+
+def test_to_json_takes_the_options_of_json_dumps() -> None:
+    """Indentation and order of keys are the caller's."""
+    made = _json.decode(Inner, {"value": Decimal("1.10"), "unit": "POINTS"})
+    assert made.to_json(sort_keys=True, separators=(",", ":")) == '{"extra":{},"unit":"POINTS","value":"1.10"}'
+    assert made.to_dict(encode_json=True)["value"] == "1.10"
+
+
+def test_to_dict_and_to_json_have_ig_s_names() -> None:
     """``to_dict`` has IG's names, ``to_json`` is JSON, and both are read again."""
     sent = {
         "updateTimeUTC": "10:00:00",
@@ -237,12 +274,12 @@ def test_models_are_dataclasses_json_classes() -> None:
         "direction": "BUY",
     }
     made = _json.decode(Outer, sent)
-    written = made.to_dict()  # type: ignore[attr-defined]  # dataclasses-json puts it there
+    written = made.to_dict()
     assert written["updateTimeUTC"] == "10:00:00"
     assert written["rows"][0] == {"unit": "POINTS", "value": Decimal("1.10"), "extra": {}}
     assert written["createdDateUTC"] == "2025-01-08T12:30:15+00:00"
     assert written["day"] == "2025-01-08"
-    text = json.loads(made.to_json(), parse_float=Decimal)  # type: ignore[attr-defined]
+    text = json.loads(made.to_json(), parse_float=Decimal)
     del text["extra"]
     again = _json.decode(Outer, text)
     assert (again.rows[0].value, again.created_at, again.day) == (Decimal("1.10"), made.created_at, made.day)

@@ -3,30 +3,22 @@
 # ruff: noqa: RUF009 -- the functions of _json declare fields, as dataclasses.field() does
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit
 
 from ig_sdk import _json
 from ig_sdk.errors import DecodeError
 from ig_sdk.rest.account_history.amounts import read_amount
-from ig_sdk.rest.http.deadline import Budget
-from ig_sdk.rest.http.endpoint import Endpoint
-from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.tables import Column, Rows
-
-ACTIVITY = Endpoint("GET", "/history/activity", version=3)
-# The most that IG takes (ig_api.json, history.activity.v3).
-PAGE_SIZE = 500
 
 
 @_json.model
 @dataclass(frozen=True)
-class ActivityAction:
+class ActivityAction(_json.Model):
     """One thing that an activity did.
 
     Attributes:
@@ -42,7 +34,7 @@ class ActivityAction:
 
 @_json.model
 @dataclass(frozen=True)
-class ActivityDetails:
+class ActivityDetails(_json.Model):
     """What only ``detailed=True`` tells.
 
     Attributes:
@@ -84,7 +76,7 @@ class ActivityDetails:
 
 @_json.model
 @dataclass(frozen=True)
-class Activity:
+class Activity(_json.Model):
     """One thing that was done on the account, or refused.
 
     Attributes:
@@ -163,42 +155,3 @@ def _renamed(row: Mapping[str, Any]) -> Mapping[str, Any]:
     details = {name: read_amount(text) for name, text in amounts.items()}
     renamed = {"type": row.get("activity"), "status": row.get("actionStatus"), "description": row.get("result")}
     return {**row, **renamed, "details": {**details, "marketName": row.get("marketName")}}
-
-
-def iterate_activities(auth: Auth, budget: Callable[[], Budget], query: Mapping[str, str]) -> Iterator[Activity]:
-    """Yield activities page after page, newest first, each once.
-
-    The cursor is a relative address in the reply. Only its query is used: where requests go is not the reply's to say.
-
-    Args:
-        auth: Carries the calls.
-        budget: Returns the time of the next page.
-        query: What is asked for.
-
-    Source:
-        REST.md section 4: ``metadata.paging.next``, null at the end.
-    """
-    page: list[Activity] = []
-    last: list[Activity] = []
-    seen: set[str] = set()
-    asked = dict(query)
-    while True:
-        data = auth.call(ACTIVITY, budget(), query=asked).data
-        before, page = page, decode_activities(data)
-        # The cursor is a time: what happened in one second may come on both sides of it.
-        yield from (activity for activity in page if activity not in last)
-        following = _next(data)
-        # An empty page in the middle would hide what is behind it; two are taken for the end.
-        if following is None or (seen and not page and not before):
-            return
-        if following in seen:
-            raise DecodeError("the pages of activities go round in circles", path="metadata.paging.next")
-        seen.add(following)
-        asked = {**query, **dict(parse_qsl(urlsplit(following).query))}
-        asked.pop("version", None)  # a header with us
-        last = [activity for activity in page if activity.date == page[-1].date] or last
-
-
-def _next(data: object) -> str | None:
-    following = _json.inner(data, "metadata", "paging").get("next")
-    return following if isinstance(following, str) and following else None

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
@@ -13,20 +13,15 @@ from typing import Any, ClassVar
 from ig_sdk import _json
 from ig_sdk.errors import DecodeError
 from ig_sdk.rest.account_history.amounts import read_amount
-from ig_sdk.rest.http.deadline import Budget
-from ig_sdk.rest.http.endpoint import Endpoint
-from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.tables import Column, Rows
 
-TRANSACTIONS = Endpoint("GET", "/history/transactions", version=2)
-PAGE_SIZE = 500
 # Source: enums.json, TransactionType.
 KINDS = ("ALL", "ALL_DEAL", "DEPOSIT", "WITHDRAWAL")
 
 
 @_json.model
 @dataclass(frozen=True)
-class Transaction:
+class Transaction(_json.Model):
     """One row of the account's ledger.
 
     IG writes amounts as texts, with a currency before the money (``"E-63.80"``); here they are numbers. A text that
@@ -105,34 +100,3 @@ def _counted(row: Mapping[str, Any]) -> Mapping[str, Any]:
     numbers = {name: read_amount(row.get(name)) for name in ("profitAndLoss", "openLevel", "closeLevel", "size")}
     known = {name: number for name, number in numbers.items() if number is not None}
     return {**row, **known, "profitAndLossText": row.get("profitAndLoss")}
-
-
-def iterate_transactions(auth: Auth, budget: Callable[[], Budget], query: Mapping[str, str]) -> Iterator[Transaction]:
-    """Yield transactions page after page.
-
-    Args:
-        auth: Carries the calls.
-        budget: Returns the time of the next page.
-        query: What is asked for.
-
-    Source:
-        REST.md section 4: numbered pages, ``metadata.pageData``.
-    """
-    number, last = 1, list[Transaction]()
-    while True:
-        data = auth.call(TRANSACTIONS, budget(), query={**query, "pageNumber": str(number)}).data
-        page = decode_transactions(data)
-        if number > 1 and page == last:
-            raise DecodeError(f"page {number - 1} came instead of {number}", path="metadata.pageData")
-        last = page
-        yield from page
-        told = _json.inner(data, "metadata", "pageData")
-        came = told.get("pageNumber")
-        if isinstance(came, int) and came != number:
-            raise DecodeError(f"page {came} came instead of {number}", path="metadata.pageData")
-        pages = told.get("totalPages")
-        # Without a word on how many there are, a page that is not full is the last.
-        more = len(page) >= PAGE_SIZE if not isinstance(pages, int) else number < pages
-        if not more or not page:
-            return
-        number += 1

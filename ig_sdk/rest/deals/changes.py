@@ -1,7 +1,7 @@
-"""Deals on what stands: amend, close, cancel, as IG's JSON bodies, made from what IG shows now. No I/O.
+"""Deals on open positions and orders: amend, close, cancel, as IG's JSON bodies, made from what IG shows now. No I/O.
 
 An amendment replaces everything: a leg left out is removed, and a guarantee not repeated is lost (REST.md section 6.2).
-So each holds the whole intended state.
+So each change holds the whole intended state.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MINUTES = len("yyyy/MM/dd HH:mm")
 
 @dataclass(frozen=True)
 class PositionChange:
-    """The state that a position shall have.
+    """The intended state of a position.
 
     Attributes:
         before: The position as IG showed it.
@@ -47,11 +47,11 @@ class PositionChange:
         """Return the state that follows when one leg is changed and what was not mentioned stays.
 
         A distance is measured from the level at which the position was opened; that of a trailing stop from the price
-        now. A stop that does not say whether it is guaranteed stays what it was.
+        now. A stop whose ``guaranteed`` is not given keeps the position's.
 
         Raises:
             ValueError: IG does not show what a distance would have to be measured with.
-            DecodeError: What stands cannot be read, so it could not be repeated.
+            DecodeError: A field of the position cannot be read, so it could not be repeated.
         """
         _check_readable(before, "stopLevel", "limitLevel", "controlledRisk", "trailingStep", "trailingStopDistance")
         at = _limit_level(before, limit)
@@ -66,7 +66,7 @@ class PositionChange:
         return cls(before, _stop_level(before, stop), at, guaranteed)
 
     def body(self) -> dict[str, object]:
-        """Return IG's body; a leg that is absent from it goes."""
+        """Return IG's body; IG removes a leg that is absent from it."""
         return said(
             {
                 "guaranteedStop": self.guaranteed,
@@ -78,8 +78,8 @@ class PositionChange:
             }
         )
 
-    def stands_in(self, position: Position) -> bool:
-        """Whether a position has this state. A trailing stop has moved on by now, so its level does not count."""
+    def applied_to(self, position: Position) -> bool:
+        """Whether a position has this state. A trailing stop has moved by now, so its level does not count."""
         same_stop = (position.trailing_stop_distance, position.trailing_step) == (
             self.trailing_distance,
             self.trailing_step,
@@ -90,17 +90,17 @@ class PositionChange:
             same_stop and position.limit_level == self.limit_level and bool(position.controlled_risk) == self.guaranteed
         )
 
-    def left_alone(self, position: Position) -> bool:
-        """Whether a position still is as it was before."""
-        return PositionChange.of(self.before, Keep.KEEP, Keep.KEEP).stands_in(position)
+    def not_applied_to(self, position: Position) -> bool:
+        """Whether a position is still as it was before."""
+        return PositionChange.of(self.before, Keep.KEEP, Keep.KEEP).applied_to(position)
 
 
 def _check_readable(before: Position | Order, *names: str) -> None:
-    """Refuse to amend what IG shows in a form that cannot be read: it would be removed."""
+    """Refuse to amend where a field cannot be read: the amendment would remove it."""
     unread = [name for name in names if name in before.extra]
     if unread:
         raise DecodeError(
-            f"what {before.deal_id} has cannot be read, so no amendment can keep it", path=", ".join(unread)
+            f"fields of {before.deal_id} cannot be read, so no amendment can keep them", path=", ".join(unread)
         )
 
 
@@ -137,7 +137,7 @@ def _away(base: Decimal | None, points: Decimal, before: Position, name: str) ->
 
 
 @dataclass(frozen=True)
-class Closing:
+class PositionClose:
     """The end of a position, or of a part of it.
 
     Attributes:
@@ -181,7 +181,7 @@ class Closing:
 
 @dataclass(frozen=True)
 class OrderChange:
-    """The state that an order shall have.
+    """The intended state of an order.
 
     Attributes:
         before: The order as IG showed it.
@@ -213,25 +213,25 @@ class OrderChange:
         """Return the state that follows when something is changed and what was not mentioned stays.
 
         Raises:
-            ValueError: IG does not show what must be said again.
-            DecodeError: What stands cannot be read, so it could not be repeated.
+            ValueError: IG does not show what an amendment must repeat.
+            DecodeError: A field of the order cannot be read, so it could not be repeated.
         """
         _check_readable(before, "stopDistance", "limitDistance", "guaranteedStop", "goodTillDate")
-        at = before.order_level if isinstance(level, Keep) else decimal_of(level, "level")
-        if at is None or before.order_type is None:
+        wanted_level = before.order_level if isinstance(level, Keep) else decimal_of(level, "level")
+        if wanted_level is None or before.order_type is None:
             raise ValueError(f"IG shows no level or type of the order {before.deal_id}, which an amendment must repeat")
         if isinstance(stop, Keep):
-            held = before.stop_distance
-            stop = Stop(distance=held, guaranteed=before.guaranteed_stop) if held else None
+            distance = before.stop_distance
+            stop = Stop(distance=distance, guaranteed=before.guaranteed_stop) if distance else None
         elif stop is not None and stop.guaranteed is None and before.guaranteed_stop and stop.trailing_step is None:
             stop = Stop(level=stop.level, distance=stop.distance, guaranteed=True)
         if isinstance(limit, Keep):
             limit = Limit(distance=before.limit_distance) if before.limit_distance else None
         if isinstance(good_till, Keep):
-            till = _held_end(before)
+            till = _end_to_repeat(before)
         else:
             till = None if good_till is None else good_till_text(good_till)
-        return cls(before, at, stop, limit, till)
+        return cls(before, wanted_level, stop, limit, till)
 
     def body(self) -> dict[str, object]:
         """Return IG's body. A guaranteed stop must be a level here, unlike in a new order."""
@@ -253,8 +253,8 @@ class OrderChange:
             values["stopLevel"] = self.level - _sign(self.before.direction) * stop.distance / scaling
         return said(values)
 
-    def stands_in(self, order: Order) -> bool:
-        """Whether an order has this state, to the minute in which it ends: IG's list shows no more."""
+    def applied_to(self, order: Order) -> bool:
+        """Whether an order has this state; its end is compared to the minute, since IG's list shows no seconds."""
         return (
             order.order_level == self.level
             and (order.stop_distance or None) == self._points(self.stop)
@@ -263,8 +263,8 @@ class OrderChange:
             and (_shown_end(order) or "")[:_MINUTES] == (self.good_till or "")[:_MINUTES]
         )
 
-    def left_alone(self, order: Order) -> bool:
-        """Whether an order still is as it was before."""
+    def not_applied_to(self, order: Order) -> bool:
+        """Whether an order is still as it was before."""
         old = self.before
         return (order.order_level, order.stop_distance, order.limit_distance, order.guaranteed_stop) == (
             old.order_level,
@@ -283,7 +283,7 @@ class OrderChange:
         )
 
 
-def _held_end(order: Order) -> str | None:
+def _end_to_repeat(order: Order) -> str | None:
     """Return the end that an amendment must repeat."""
     shown = _shown_end(order)
     if shown is None and order.time_in_force == "GOOD_TILL_DATE":
@@ -300,7 +300,7 @@ def _shown_end(order: Order) -> str | None:
 
 
 @dataclass(frozen=True)
-class Cancelling:
+class OrderCancel:
     """The end of an order.
 
     Attributes:

@@ -1,7 +1,7 @@
 """What IG would reject, found before anything is sent: a deal and the market's details in, faults out. No I/O.
 
-A rule that IG does not tell is not checked, and where two readings of a rule exist the milder one counts: IG has the
-last word, and nothing that it would take is refused here.
+A rule that IG does not publish is not checked, and where a rule can be read in two ways the milder reading counts: IG
+decides, and nothing that it would take is refused here.
 
 Source:
     REST.md sections 6.2 and 6.3.
@@ -15,7 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from ig_sdk.rest.deals.changes import Closing, OrderChange, PositionChange
+from ig_sdk.rest.deals.changes import OrderChange, PositionChange, PositionClose
 from ig_sdk.rest.deals.new import KINDS, NewDeal, NewOrder, NewPosition
 from ig_sdk.rest.deals.open_deals import DealMarket
 from ig_sdk.rest.market_data.details import DealingRules, Instrument, MarketDetails, Rule
@@ -24,21 +24,21 @@ from ig_sdk.types import Direction, Limit, Stop
 # More are refused with validation.number.too-many-decimal-places (wire/ig_api.json).
 _DECIMALS = 12
 _SHUT = frozenset({"CLOSED", "OFFLINE", "SUSPENDED"})
-# Orders are taken under EDITS_ONLY (section 6.3). What an auction takes is not known.
+# Orders are taken under EDITS_ONLY (section 6.3). What is taken during an auction is not known.
 _NO_DEALS = _SHUT | {"EDITS_ONLY"}
 _NO_OPENINGS = _NO_DEALS | {"CLOSINGS_ONLY"}
 
 
 @dataclass(frozen=True)
 class Quote:
-    """The price that a deal is checked against; each part is ``None`` where IG does not tell.
+    """The price that a deal is checked against; each part is ``None`` where IG does not send it.
 
     Attributes:
         bid: Price at which one sells.
         offer: Price at which one buys.
         scaling: Points in one unit of price.
         status: State of the market.
-        delayed: The prices are old: good for nothing here.
+        delayed: The prices are delayed, so they are not used.
     """
 
     bid: Decimal | None = None
@@ -62,7 +62,7 @@ class Quote:
 
     @property
     def fresh(self) -> tuple[Decimal, Decimal] | None:
-        """Bid and offer, if both are there, not delayed and not crossed."""
+        """Bid and offer, if both are known, not delayed and not crossed."""
         if self.bid is None or self.offer is None or self.delayed or self.bid > self.offer:
             return None
         return self.bid, self.offer
@@ -81,7 +81,7 @@ def position_faults(deal: NewPosition, market: MarketDetails) -> tuple[str, ...]
         *_terms_faults(deal, market),
         *_market_order_faults(deal.order_type, market),
         *_order_type_faults(deal.order_type, deal.level, deal.quote_id, deal.direction, quote),
-        # Of a deal now, distances are measured from one side of the quote; which one is not settled (section 6.3).
+        # Distances of a deal now are measured from one side of the quote; which one is not known (section 6.3).
         *leg_faults(deal.direction, deal.stop, deal.limit, quote.fresh, quote.scaling, market=market),
     )
 
@@ -100,7 +100,7 @@ def order_faults(deal: NewOrder, market: MarketDetails, now: datetime) -> tuple[
     )
 
 
-def close_faults(closing: Closing) -> tuple[str, ...]:
+def close_faults(closing: PositionClose) -> tuple[str, ...]:
     """Return everything that IG would reject about closing a position or a part of it."""
     held, quote = closing.before.size, Quote.of_deal(closing.before.market)
     faults = [*_state_faults(quote.status, _NO_DEALS), *_size_faults(closing.size, None)]
@@ -123,7 +123,7 @@ def position_change_faults(change: PositionChange) -> tuple[str, ...]:
 
 
 def order_change_faults(change: OrderChange) -> tuple[str, ...]:
-    """Return everything that IG would reject about amending an order, as far as the order itself shows it."""
+    """Return everything that IG would reject about amending an order, as far as the order itself shows."""
     before, quote = change.before, Quote.of_deal(change.before.market)
     if before.direction is None:
         return ()
@@ -158,7 +158,7 @@ def good_till_faults(good_till: datetime | None, now: datetime) -> Iterator[str]
 
 
 def order_stop_faults(stop: Stop | None) -> Iterator[str]:
-    """Yield what is wrong with a stop that no order can have."""
+    """Yield what is wrong with the stop of an order."""
     if stop is not None and stop.trailing_step is not None:
         yield "stop: an order's cannot trail; amend the position when the order is filled"
 
@@ -179,10 +179,10 @@ def leg_faults(
         direction: Side of the deal.
         stop: Its stop.
         limit: Its limit.
-        between: Lowest and highest price from which the distances may be measured; ``None`` when there is no price.
+        between: Lowest and highest price from which the distances may be measured; ``None`` when no price is known.
         scaling: Points in one unit of price.
-        market: Whose rules hold.
-        quoted: Bid and offer, where ``between`` is the level of an order instead: a percentage may be of either.
+        market: Its rules apply.
+        quoted: Bid and offer, where ``between`` is the level of an order: a percentage may refer to either.
     """
     instrument, rules = market.instrument, market.dealing_rules or DealingRules()
     buys = direction is Direction.BUY
@@ -244,7 +244,7 @@ def _reach(
     between: tuple[Decimal, Decimal] | None,
     scaling: Decimal | None,
 ) -> tuple[Decimal, Decimal] | None:
-    """Return how far away a leg is in points: by the reading that makes it longest, and by the one for shortest."""
+    """Return how far away a leg is in points: measured from the farther price, and from the nearer one."""
     if leg.distance is not None:
         return leg.distance, leg.distance
     if leg.level is None or between is None or not scaling:
@@ -255,7 +255,7 @@ def _reach(
 
 
 def _in_points(rule: Rule | None, price: Decimal | None, scaling: Decimal | None) -> Decimal | None:
-    """Return what a rule comes to in points (section 6.3: PERCENTAGE is of the current price)."""
+    """Return a rule in points (section 6.3: PERCENTAGE is of the current price)."""
     if rule is None or rule.value is None:
         return None
     if rule.unit == "POINTS":
@@ -302,7 +302,7 @@ def _size_faults(size: Decimal, least: Decimal | None) -> Iterator[str]:
 def _order_type_faults(
     kind: str, level: Decimal | None, quote_id: str | None, direction: Direction | None, quote: Quote
 ) -> Iterator[str]:
-    """Yield what does not go with the order type (REST.md section 6.2)."""
+    """Yield what does not fit the order type (REST.md section 6.2)."""
     if kind == "MARKET" and level is not None:
         yield "level: a MARKET deal takes none; order_type='LIMIT' does, and ig.orders.create() waits for a level"
     if kind != "MARKET" and level is None:
@@ -311,7 +311,7 @@ def _order_type_faults(
         yield f"quote_id: a {kind} deal {'needs one' if kind == 'QUOTE' else 'takes none'}"
     if kind == "LIMIT" and level is not None and quote.fresh is not None:
         bid, offer = quote.fresh
-        # Inside the spread the next price may do; beyond its other side the level was meant for an order.
+        # Inside the spread the next price may reach it; beyond the other side the level was meant for an order.
         if level < bid if direction is Direction.BUY else level > offer:
             yield (
                 f"level: the market is at {_prices(quote.fresh)}, so a LIMIT deal to {direction} at {level} would be "

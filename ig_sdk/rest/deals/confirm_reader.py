@@ -14,7 +14,7 @@ from typing import Any
 from ig_sdk import _json
 from ig_sdk.clock import Clock
 from ig_sdk.errors import AuthenticationError, DecodeError, IGError, NotFound, PermissionDenied
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.types import AffectedDeal, Confirm, Direction
@@ -27,7 +27,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 
 @_json.model
 @dataclass(frozen=True)
-class _Affected:
+class _Affected(_json.Model):
     deal_id: str | None = _json.text()
     status: str | None = _json.text()
     extra: dict[str, Any] = _json.extra()
@@ -35,7 +35,7 @@ class _Affected:
 
 @_json.model
 @dataclass(frozen=True)
-class _Wire:
+class _Wire(_json.Model):
     """A confirm as IG sends it: the fields of ``Confirm``, each of which may be missing."""
 
     deal_reference: str | None = _json.text()
@@ -66,10 +66,10 @@ def confirm_of(data: object, *, deal_reference: str = "") -> Confirm:
 
     Args:
         data: The JSON object.
-        deal_reference: What was asked for, in case that IG does not say it again.
+        deal_reference: The one asked for, in case IG does not repeat it.
 
     Raises:
-        DecodeError: It is no object, or says neither accepted nor rejected.
+        DecodeError: It is no object, or is neither accepted nor rejected.
     """
     wire = _json.decode(_Wire, data, path="confirm")
     if wire.deal_status is None:
@@ -114,27 +114,27 @@ class ConfirmReader:
         self._clock = clock
         self._closing = closing
 
-    def read(self, deal_reference: str, budget: Budget) -> Confirm:
+    def read(self, deal_reference: str, deadline: Deadline) -> Confirm:
         """Return the confirm of a deal reference."""
-        reply = self._auth.call(GET, budget, parts={"dealReference": deal_reference})
+        reply = self._auth.call(GET, deadline, parts={"dealReference": deal_reference})
         return confirm_of(reply.data, deal_reference=deal_reference)
 
-    def find(self, deal_reference: str, budget: Budget) -> Confirm | None:
+    def find(self, deal_reference: str, deadline: Deadline) -> Confirm | None:
         """Return the confirm of a deal reference, ``None`` when there is none."""
         try:
-            return self.read(deal_reference, budget)
+            return self.read(deal_reference, deadline)
         except NotFound:
             return None
 
     def watch(
-        self, deal_reference: str, budget: Budget, wanted: Callable[[Confirm], bool]
+        self, deal_reference: str, deadline: Deadline, wanted: Callable[[Confirm], bool]
     ) -> tuple[Confirm | None, str]:
-        """Look until there is a confirm that is wanted, or the time is over.
+        """Look until the wanted confirm is there, or the time is over.
 
         Args:
             deal_reference: Names the request.
-            budget: How long to look.
-            wanted: Tells the confirm of this request from an earlier one under the same reference.
+            deadline: By when to stop looking.
+            wanted: Whether a confirm is of this request, not of an earlier one under the same reference.
 
         Returns:
             The confirm, or ``None`` and the reason why there is none.
@@ -142,7 +142,7 @@ class ConfirmReader:
         why = "IG has not decided"
         for pause in pauses():
             try:
-                found = self.find(deal_reference, budget)
+                found = self.find(deal_reference, deadline)
                 if found is not None and wanted(found):
                     return found, ""
                 why = "IG has not decided" if found is None else "IG shows only a confirm of something else"
@@ -150,7 +150,7 @@ class ConfirmReader:
                 return None, str(error)
             except IGError as error:
                 why = str(error)
-            if pause >= budget.left_s:
+            if pause >= deadline.left_s:
                 return None, why
             if self._clock.wait(self._closing, pause):
                 return None, "the client was closed"

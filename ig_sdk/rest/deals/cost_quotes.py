@@ -13,7 +13,7 @@ from ig_sdk import _json
 
 @_json.model
 @dataclass(frozen=True)
-class ClosingCosts:
+class ClosingCosts(_json.Model):
     """What it costs to end a position.
 
     Attributes:
@@ -45,7 +45,7 @@ class ClosingCosts:
 
 @_json.model
 @dataclass(frozen=True)
-class OpeningCosts:
+class OpeningCosts(_json.Model):
     """What it costs to open a position, to hold it, and to end it.
 
     Attributes:
@@ -103,7 +103,7 @@ class OpeningCosts:
 
 @_json.model
 @dataclass(frozen=True)
-class CostsToClose:
+class CostsToClose(_json.Model):
     """What it costs to close a position.
 
     Attributes:
@@ -119,7 +119,7 @@ class CostsToClose:
 
 @_json.model
 @dataclass(frozen=True)
-class CostsToEdit:
+class CostsToEdit(_json.Model):
     """What a position costs when its stop, or its limit, ends it.
 
     Attributes:
@@ -137,7 +137,7 @@ class CostsToEdit:
 
 @_json.model
 @dataclass(frozen=True)
-class CostQuote:
+class CostQuote(_json.Model):
     """A quote of costs that was asked for.
 
     Attributes:
@@ -159,7 +159,7 @@ class CostQuote:
 
 @_json.model
 @dataclass(frozen=True)
-class CostQuotesPage:
+class CostQuotesPage(_json.Model):
     """Which page of the quotes an answer is.
 
     Attributes:

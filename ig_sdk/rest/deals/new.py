@@ -1,4 +1,4 @@
-"""New deals: what the caller wants, completed from the market's details, as IG's JSON body. No I/O."""
+"""New deals: the caller's request, completed from the market's details, as IG's JSON body. No I/O."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from decimal import Decimal
 from typing import TypeVar
 
 from ig_sdk.rest.arguments import said
-from ig_sdk.rest.market_data.details import Instrument
+from ig_sdk.rest.market_data.details import Instrument, MarketDetails, Snapshot
 from ig_sdk.types import Direction, Limit, Stop
 
 DealT = TypeVar("DealT", bound="NewDeal")
 ORDER_TYPES = ("MARKET", "LIMIT", "QUOTE")
 TIMES_IN_FORCE = ("EXECUTE_AND_ELIMINATE", "FILL_OR_KILL")
 KINDS = ("LIMIT", "STOP")
+# Dealing rules change seldom, but when they do, an old rule refuses what IG would take.
+RULES_HOLD_S = 300.0
 
 
 def good_till_text(moment: datetime) -> str:
@@ -36,20 +38,20 @@ def currency_for(instrument: Instrument, account_currency: str | None) -> str | 
 
 @dataclass(frozen=True)
 class NewDeal:
-    """What is the same in a deal now and in an order.
+    """What a deal now and an order have in common.
 
     Attributes:
         epic: The market.
         direction: Side.
         size: Contracts, or money a point.
-        stop: Where it is given up.
-        limit: Where it takes its profit.
+        stop: Where it closes at a loss.
+        limit: Where it closes at a profit.
         level: Price of an order, or worst price of a ``LIMIT`` deal.
         currency: Currency of the deal.
         expiry: The market's.
-        force_open: Whether it may stand beside opposite positions.
+        force_open: Whether it may be open beside opposite positions.
         deal_reference: Names the request.
-        reference_is_new: Whether that name was made here, so that no other request can have had it.
+        reference_is_new: Whether the library made that name, so that no other request can have it.
     """
 
     epic: str
@@ -124,11 +126,11 @@ class NewPosition(NewDeal):
 
 @dataclass(frozen=True)
 class NewOrder(NewDeal):
-    """A deal for when the market comes to its level.
+    """An order to deal when the market reaches its level.
 
     Attributes:
         kind: ``LIMIT`` (a better price than now) or ``STOP`` (a worse one).
-        good_till: When it ends by itself; ``None`` for never.
+        good_till: When it expires; ``None`` for never.
 
     Source:
         ``POST /workingorders/otc`` version 2 (wire/ig_api.json, workingorders.otc.create.v2).
@@ -161,7 +163,7 @@ class NewOrder(NewDeal):
 
 
 def completed(deal: DealT, instrument: Instrument, account_currency: str | None) -> DealT:
-    """Return the deal with what the caller left to the market: currency, expiry, force open.
+    """Return the deal with what the caller left open: currency, expiry, force open.
 
     Without force open a deal would close opposite positions instead of opening its own; with a stop or limit IG
     demands it (REST.md section 6.2).
@@ -175,3 +177,31 @@ def completed(deal: DealT, instrument: Instrument, account_currency: str | None)
         expiry=deal.expiry or instrument.expiry or "-",
         force_open=force_open,
     )
+
+
+@dataclass(frozen=True)
+class KnownMarket:
+    """A market's details that were read before the deal.
+
+    Attributes:
+        epic: The market.
+        details: Its details.
+        account_id: The account in use when they were read; rules may differ between accounts.
+        read_at: When that was, in seconds of the clock's ``monotonic``.
+    """
+
+    epic: str
+    details: MarketDetails
+    account_id: str | None
+    read_at: float
+
+    def rules(self, epic: str, account_id: str | None, now: float) -> MarketDetails | None:
+        """Return the details that a deal can still be checked against, or ``None`` when they must be read again.
+
+        Prices and state of the market are left out, however young they are: they may be others by now, so they must
+        not refuse a deal. IG checks the deal against the price at which it deals.
+        """
+        if (epic, account_id) != (self.epic, self.account_id) or now - self.read_at > RULES_HOLD_S:
+            return None
+        snapshot = Snapshot(scaling_factor=self.details.snapshot.scaling_factor)
+        return dataclasses.replace(self.details, snapshot=snapshot)

@@ -1,4 +1,4 @@
-"""What stands at IG: positions and orders, as IG lists them."""
+"""Open positions and working orders, as IG lists them."""
 
 # ruff: noqa: RUF009 -- the functions of _json declare fields, as dataclasses.field() does
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ig_sdk import _json
 from ig_sdk.errors import DecodeError
 from ig_sdk.types import Direction
 
-# Version 1 calls the same things otherwise (REST.md section 5, version differences).
+# Version 1 has other names for the same fields (REST.md section 5, version differences).
 _POSITION_V1 = {"dealSize": "size", "openLevel": "level"}
 _ORDER_V1 = {
     "size": "orderSize",
@@ -27,7 +27,7 @@ _ORDER_TYPES_V1 = {"LIMIT_ORDER": "LIMIT", "STOP_ORDER": "STOP"}
 
 @_json.model
 @dataclass(frozen=True)
-class DealMarket:
+class DealMarket(_json.Model):
     """The market of a position or an order, with its price when the list was made.
 
     Attributes:
@@ -38,8 +38,8 @@ class DealMarket:
         expiry: ``-`` for none, ``DFB``, or a month.
         lot_size: Units in one contract.
         market_status: ``TRADEABLE``, ``EDITS_ONLY``, ``CLOSED`` …
-        bid: Price at which one sells; ``None`` without a price feed.
-        offer: Price at which one buys.
+        bid: Price at which you sell; ``None`` without a price feed.
+        offer: Price at which you buy.
         high: Highest of the day.
         low: Lowest of the day.
         net_change: Change since yesterday's close.
@@ -75,12 +75,12 @@ class DealMarket:
 
 @_json.model
 @dataclass(frozen=True)
-class Position:
+class Position(_json.Model):
     """A position that is open.
 
     Attributes:
         deal_id: IG's id.
-        deal_reference: Name of the request that opened it, where IG tells.
+        deal_reference: Name of the request that opened it, where IG sends it.
         direction: Side.
         size: Contracts, or money a point.
         level: Price at which it was opened.
@@ -129,7 +129,7 @@ class Position:
 
 @_json.model
 @dataclass(frozen=True)
-class Order:
+class Order(_json.Model):
     """A working order: a deal that waits for its level.
 
     Attributes:
@@ -176,7 +176,7 @@ class Order:
 
     @property
     def deal_reference(self) -> str | None:
-        """Name of the request that made it; IG is not known to tell it for orders."""
+        """Name of the request that made it; IG is not known to send it for orders."""
         value = self.extra.get("dealReference")
         return value if isinstance(value, str) else None
 
@@ -221,7 +221,7 @@ def entries(data: object, key: str) -> Sequence[object]:
     """Return the list that a reply holds under ``key``.
 
     Raises:
-        DecodeError: There is none: an answer without it must not read as "nothing stands".
+        DecodeError: There is none: an answer without it must not mean "nothing is open".
     """
     rows = data.get(key) if isinstance(data, Mapping) else None
     if not isinstance(rows, list):

@@ -1,34 +1,34 @@
-"""What deals need to read: the market's details, what stands, and what was done."""
+"""What deals read: the market's details, open positions and orders, and the account's activity."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timezone
-from itertools import islice
 
 from ig_sdk import _json
 from ig_sdk.errors import IGError
-from ig_sdk.rest.account_history.activity import PAGE_SIZE, Activity, iterate_activities
-from ig_sdk.rest.deals.changes import Cancelling
+from ig_sdk.rest.account_history.activity import Activity
+from ig_sdk.rest.account_history.pages import PAGE_SIZE, iterate_activities
+from ig_sdk.rest.deals.changes import OrderCancel
 from ig_sdk.rest.deals.checks import order_faults, position_faults
 from ig_sdk.rest.deals.new import NewDeal, NewOrder, NewPosition
 from ig_sdk.rest.deals.open_deals import Order, Position, entries, order_of, position_of
 from ig_sdk.rest.deals.reasons import Circumstances
 from ig_sdk.rest.deals.repeat_dealing import WINDOW, RepeatDealingWindow
 from ig_sdk.rest.deals.verdicts import CLOCKS_DIFFER, DealRequest
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
+from ig_sdk.rest.market_data.details import GET as DETAILS
 from ig_sdk.rest.market_data.details import MarketDetails
-from ig_sdk.rest.markets import GET as DETAILS
 from ig_sdk.rest.times import iso_seconds
 
-# A deal waits for these: it must not be in line behind other reads.
+# A deal waits for these: they must not queue behind other reads.
 POSITIONS = Endpoint("GET", "/positions", version=2, urgent=True)
 POSITION = Endpoint("GET", "/positions/{dealId}", version=2, urgent=True)
 ORDERS = Endpoint("GET", "/workingorders", version=2, urgent=True)
 MARKET = replace(DETAILS, urgent=True)
-# A confirm with the year 1 would lead out of the calendar.
+# Subtracting from the date of a confirm of the year 1 would leave the calendar.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
 
@@ -45,51 +45,60 @@ class DealReader:
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
 
-    def market(self, epic: str, budget: Budget) -> MarketDetails:
+    def deadline(self, timeout: float | None) -> Deadline:
+        """Return the time of a new call that only reads."""
+        return self._auth.deadline(timeout)
+
+    def market(self, epic: str, deadline: Deadline) -> MarketDetails:
         """Return everything about one market."""
-        return _json.decode(MarketDetails, self._auth.call(MARKET, budget, parts={"epic": epic}).data, path="market")
+        return _json.decode(MarketDetails, self._auth.call(MARKET, deadline, parts={"epic": epic}).data, path="market")
 
-    def position(self, deal_id: str, budget: Budget) -> Position:
+    def position(self, deal_id: str, deadline: Deadline) -> Position:
         """Return one position."""
-        return position_of(self._auth.call(POSITION, budget, parts={"dealId": deal_id}).data)
+        return position_of(self._auth.call(POSITION, deadline, parts={"dealId": deal_id}).data)
 
-    def positions(self, budget: Budget) -> list[Position]:
+    def positions(self, deadline: Deadline) -> list[Position]:
         """Return all positions."""
-        return [position_of(item) for item in entries(self._auth.call(POSITIONS, budget).data, "positions")]
+        return [position_of(item) for item in entries(self._auth.call(POSITIONS, deadline).data, "positions")]
 
-    def orders(self, budget: Budget) -> list[Order]:
+    def orders(self, deadline: Deadline) -> list[Order]:
         """Return all orders."""
-        return [order_of(item) for item in entries(self._auth.call(ORDERS, budget).data, "workingOrders")]
+        return [order_of(item) for item in entries(self._auth.call(ORDERS, deadline).data, "workingOrders")]
 
-    def repeat_dealing(self, epic: str | None, budget: Budget) -> RepeatDealingWindow:
+    def repeat_dealing(self, epic: str | None, deadline: Deadline) -> RepeatDealingWindow:
         """Return what was dealt a moment ago, on one market or on all."""
-        reply = self._auth.call(WINDOW, budget, query=None if epic is None else {"epic": epic})
+        reply = self._auth.call(WINDOW, deadline, query=None if epic is None else {"epic": epic})
         return _json.decode(RepeatDealingWindow, reply.data, path="repeat-dealing-window")
 
-    def deeds(self, moment: datetime, budget: Budget, *, most: int | None = None) -> list[Activity]:
+    def activities(self, moment: datetime, deadline: Deadline, *, until: datetime | None = None) -> list[Activity]:
         """Return what was done on the account since shortly before a moment, the latest first.
 
         Args:
             moment: When.
-            budget: Time for it.
-            most: Only so many of the latest; all unless given.
+            deadline: By when it must end.
+            until: Nothing later than this; up to now unless given.
         """
-        since = iso_seconds(max(moment, _EARLIEST) - CLOCKS_DIFFER)
-        query = {"from": since, "detailed": "true", "pageSize": str(PAGE_SIZE)}
-        return list(islice(iterate_activities(self._auth, lambda: budget, query), most))
+        query = {"from": iso_seconds(max(moment, _EARLIEST) - CLOCKS_DIFFER), "detailed": "true"}
+        if until is not None:
+            query["to"] = iso_seconds(max(until, _EARLIEST))
+        return list(iterate_activities(self._auth, lambda: deadline, query | {"pageSize": str(PAGE_SIZE)}))
 
-    def circumstances(self, request: DealRequest, now: datetime, budget: Budget) -> Circumstances:
-        """Return what may explain a rejection, as far as it can be read."""
+    def circumstances(self, request: DealRequest, now: datetime, deadline: Deadline) -> Circumstances:
+        """Return what may explain a rejection, as far as it can be read.
+
+        Accounts and market are read now, even where the caller's details of the market are fresh: what counts is the
+        price and the state of the market at the rejection.
+        """
         deal = request if isinstance(request, NewDeal) else None
-        if isinstance(request, Cancelling):
+        if isinstance(request, OrderCancel):
             epic = None
         else:
             epic = request.epic if isinstance(request, NewDeal) else request.before.epic
         try:
-            account_type = self._account_type(budget)
-            market = self.market(epic, budget) if epic else None
+            account_type = self._account_type(deadline)
+            market = self.market(epic, deadline) if epic else None
         except IGError:
-            return Circumstances(request=deal)  # an explanation is a courtesy; the rejection stands without
+            return Circumstances(request=deal)  # the rejection is reported even without an explanation
         faults: tuple[str, ...] = ()
         if market is not None and isinstance(deal, NewPosition):
             faults = position_faults(deal, market)
@@ -97,7 +106,7 @@ class DealReader:
             faults = order_faults(deal, market, now)
         return Circumstances(deal, faults, market, account_type)
 
-    def _account_type(self, budget: Budget) -> str | None:
+    def _account_type(self, deadline: Deadline) -> str | None:
         account_id = self._auth.account_id
-        kinds = [each.account_type for each in self._auth.accounts(budget) if each.account_id == account_id]
-        return kinds[0] if kinds else self._auth.login(budget).account_type
+        kinds = [each.account_type for each in self._auth.accounts(deadline) if each.account_id == account_id]
+        return kinds[0] if kinds else self._auth.login(deadline).account_type

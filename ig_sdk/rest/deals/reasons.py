@@ -79,7 +79,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "STRIKE_LEVEL_TOLERANCE": ("sprint", "strike level invalid"),
 }
 
-# What a fault of deal_checks must begin with to explain a reason of this kind; every fault explains an unknown one.
+# How a fault of ``checks`` must begin to explain a reason of this kind; every fault explains an unknown one.
 _SUBJECTS: Mapping[str, tuple[str, ...]] = {
     "account": (),
     "funds": (),
@@ -97,7 +97,7 @@ REMEDIES: Mapping[str, str] = {
     "CLOSINGS_ONLY_ACCOUNT": "close positions, or ask IG why the account may only do that",
     "CONFLICTING_ORDER": "leave deal_reference out: each deal then has one of its own",
     "DUPLICATE_ORDER_ERROR": (
-        "the reference was used before, and the deal that had it may stand: look at ig.positions.list(); "
+        "the reference was used before, and the deal that had it may be open: look at ig.positions.list(); "
         "leave deal_reference out to have a new one each time"
     ),
     "FINANCE_REPEAT_DEALING": "wait for about 30 seconds, or deal a smaller size",
@@ -126,11 +126,11 @@ REMEDIES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What is known around a rejected deal; each part may be absent.
+    """What is known about a rejected deal; each part may be absent.
 
     Attributes:
         request: The new deal, if it was one.
-        faults: What deal_checks says about it now.
+        faults: What ``checks`` finds wrong with it now.
         market: The market's details.
         account_type: ``CFD`` or ``SPREADBET``.
     """
@@ -152,9 +152,9 @@ def hint_for(confirm: Confirm, around: Circumstances) -> str | None:
     kind, _ = REASONS.get(confirm.reason, ("unknown", ""))
     subjects = _SUBJECTS.get(kind)
     faults = [each for each in around.faults if subjects is None or each.startswith(subjects)]
-    told = faults or list(_facts(kind, confirm.reason, around))
+    causes = faults or list(_facts(kind, confirm.reason, around))
     remedy = REMEDIES.get(confirm.reason)
-    return "; ".join([*told, *([remedy] if remedy else [])]) or None
+    return "; ".join([*causes, *([remedy] if remedy else [])]) or None
 
 
 def _facts(kind: str, reason: str, around: Circumstances) -> Iterator[str]:

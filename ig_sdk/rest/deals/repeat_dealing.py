@@ -1,4 +1,4 @@
-"""What was dealt a moment ago, by which IG prices the next deals on the same market."""
+"""Recent deals, which affect the price of the next deals on the same market."""
 
 # ruff: noqa: RUF009 -- the functions of _json declare fields, as dataclasses.field() does
 from __future__ import annotations
@@ -16,12 +16,12 @@ WINDOW = Endpoint("GET", "/repeat-dealing-window", version=1)
 
 @_json.model
 @dataclass(frozen=True)
-class RecentDeal:
-    """A deal that still counts.
+class RecentDeal(_json.Model):
+    """A deal that still affects the price.
 
     Attributes:
         size: Its size.
-        expiry: When it counts no more, aware UTC.
+        expiry: Until when it does, aware UTC.
         extra: What IG sent and this class does not know.
     """
 
@@ -32,7 +32,7 @@ class RecentDeal:
 
 @_json.model
 @dataclass(frozen=True)
-class RecentCurrency:
+class RecentCurrency(_json.Model):
     """The recent deals in one currency.
 
     Attributes:
@@ -50,7 +50,7 @@ class RecentCurrency:
 
 @_json.model
 @dataclass(frozen=True)
-class RecentMarket:
+class RecentMarket(_json.Model):
     """The recent deals on one market.
 
     Attributes:
@@ -68,8 +68,8 @@ class RecentMarket:
 
 @_json.model
 @dataclass(frozen=True)
-class RepeatDealingWindow:
-    """What was dealt within the last half minute or so: more on the same side may cost a wider price.
+class RepeatDealingWindow(_json.Model):
+    """Deals of the last half minute or so: another on the same side may get a wider price.
 
     Attributes:
         account_id: The account.

@@ -1,7 +1,7 @@
-"""What became of a deal: what IG shows in, the verdict out. No I/O.
+"""What became of a deal, decided from what IG shows. No I/O.
 
-A close and an amendment carry the reference of the position itself, so the confirm of the opening, or of the change
-before, may still stand under it: whose verdict a confirm is, is decided here (REST.md section 6.1, paragraph 7).
+A close and an amendment carry the reference of the position itself, so IG may still show the confirm of the opening, or
+of an earlier change, under it: which request a confirm belongs to is decided here (REST.md section 6.1, paragraph 7).
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from decimal import Decimal
 from enum import Enum
 
 from ig_sdk.rest.account_history.activity import Activity, ActivityDetails
-from ig_sdk.rest.deals.changes import Cancelling, Closing, OrderChange, PositionChange
+from ig_sdk.rest.deals.changes import OrderCancel, OrderChange, PositionChange, PositionClose
 from ig_sdk.rest.deals.new import NewDeal, NewOrder
 from ig_sdk.rest.deals.open_deals import Order, Position
 from ig_sdk.types import AffectedDeal, Confirm, Direction
 
-DealRequest = NewDeal | PositionChange | OrderChange | Closing | Cancelling
+DealRequest = NewDeal | PositionChange | OrderChange | PositionClose | OrderCancel
 
-# What an accepted confirm says of each kind of deal, as its status and of the deal that it affects.
+# The status of an accepted confirm of each kind of deal, and of the deal that it affects.
 _DONE: dict[type, frozenset[str]] = {
     PositionChange: frozenset({"AMENDED"}),
     OrderChange: frozenset({"AMENDED"}),
-    Closing: frozenset({"CLOSED", "PARTIALLY_CLOSED", "FULLY_CLOSED"}),
-    Cancelling: frozenset({"DELETED"}),
+    PositionClose: frozenset({"CLOSED", "PARTIALLY_CLOSED", "FULLY_CLOSED"}),
+    OrderCancel: frozenset({"DELETED"}),
 }
 # How far this machine's clock may be from IG's, and a time without a zone from UTC.
 CLOCKS_DIFFER = timedelta(days=1)
 _CLOSES = frozenset({"POSITION_CLOSED", "POSITION_PARTIALLY_CLOSED"})
 _OPENS = frozenset({"POSITION_OPENED", "LIMIT_ORDER_OPENED", "STOP_ORDER_OPENED"})
 _CANCELS = frozenset({"LIMIT_ORDER_DELETED", "STOP_ORDER_DELETED", "WORKING_ORDER_DELETED"})
-# Another word would be no verdict (wire/enums.json, DealStatus).
+# Any other word is no verdict (wire/enums.json, DealStatus).
 _VERDICTS = frozenset({"ACCEPTED", "REJECTED"})
 _DUPLICATE = frozenset({"DUPLICATE_ORDER_ERROR", "CONFLICTING_ORDER"})
 
 
-class Fate(Enum):
+class Outcome(Enum):
     """What is known of a deal without a confirm."""
 
     NOT_PLACED = "IG does not have it"
@@ -50,12 +50,12 @@ class SentDeal:
 
     Attributes:
         request: What was sent.
-        deal_reference: Under which IG keeps its confirm.
+        deal_reference: IG keeps its confirm under it.
         sent_at: When, aware UTC.
-        own: Whether that reference was made for this request alone; else it is that of the deal acted on.
+        own: Whether that reference was made for this request alone; otherwise it is that of the deal acted on.
         earlier: The last confirm under the reference that is known to be of another request.
-        account_id: The account that it was sent on; ``None`` when that is not certain.
-        repeated: Whether it may have been sent again, because IG said that the login was dead.
+        account_id: The account on which it was sent; ``None`` when that is not certain.
+        repeated: Whether it may have been sent again, because IG refused the token.
     """
 
     request: DealRequest
@@ -72,15 +72,15 @@ class SentDeal:
         request = self.request
         if isinstance(request, NewDeal):
             return None
-        return request.deal_id if isinstance(request, Cancelling) else request.before.deal_id
+        return request.deal_id if isinstance(request, OrderCancel) else request.before.deal_id
 
     @property
     def direction(self) -> Direction | None:
         """The side that its confirm carries, if it is known."""
         request = self.request
-        if isinstance(request, (NewDeal, Closing)):
+        if isinstance(request, (NewDeal, PositionClose)):
             return request.direction
-        return None if isinstance(request, Cancelling) else request.before.direction
+        return None if isinstance(request, OrderCancel) else request.before.direction
 
 
 def is_verdict(sent: SentDeal, confirm: Confirm) -> bool:
@@ -90,7 +90,7 @@ def is_verdict(sent: SentDeal, confirm: Confirm) -> bool:
     if sent.own:
         return True
     if not confirm.accepted:
-        # A rejection names no deal; the side tells a close from an opening or an amendment.
+        # A rejection names no deal; its side distinguishes a close from an opening or an amendment.
         return None in (sent.direction, confirm.direction) or confirm.direction is sent.direction
     done = _DONE[type(sent.request)]
     affected = any(each.deal_id == sent.deal_id and each.status in done for each in confirm.affected_deals)
@@ -98,7 +98,7 @@ def is_verdict(sent: SentDeal, confirm: Confirm) -> bool:
 
 
 def is_had_already(sent: SentDeal, confirm: Confirm) -> bool:
-    """Whether IG rejected a deal since it has it already, and it can only be this very deal that it has."""
+    """Whether the rejection is DUPLICATE and can only mean our own first copy."""
     request = sent.request
     alone = isinstance(request, NewDeal) and (request.reference_is_new or sent.repeated)
     return alone and confirm.reason in _DUPLICATE
@@ -106,7 +106,7 @@ def is_had_already(sent: SentDeal, confirm: Confirm) -> bool:
 
 def may_look_done(request: DealRequest) -> bool:
     """Whether an earlier confirm under the same reference may look like its own: not of a close of all that is left."""
-    if isinstance(request, Closing):
+    if isinstance(request, PositionClose):
         return request.before.size is None or request.size < request.before.size
     return isinstance(request, PositionChange)
 
@@ -118,19 +118,19 @@ def _not_newer(confirm: Confirm, earlier: Confirm) -> bool:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Snapshot:
     """What IG showed in one look.
 
     Attributes:
         positions: All positions; ``None`` when they could not be read.
         orders: All orders; ``None`` when they could not be read.
-        deeds: What was done on the account since before the deal was sent; ``None`` when that could not be read.
-        settled: So much time has passed since the request left that IG would show it by now.
+        activities: The account's activity since before the deal was sent; ``None`` when it could not be read.
+        settled: Whether enough time has passed that IG would show the deal by now.
     """
 
     positions: Sequence[Position] | None = None
     orders: Sequence[Order] | None = None
-    deeds: Sequence[Activity] | None = None
+    activities: Sequence[Activity] | None = None
     settled: bool = False
 
     @property
@@ -138,9 +138,9 @@ class Evidence:
         """Whether what is absent here is absent at IG.
 
         The history is read last and keeps every deal, so an order that became a position between two looks, or a
-        position that was closed again, is at least there.
+        position that was closed again, is at least in there.
         """
-        return self.settled and None not in (self.positions, self.orders, self.deeds)
+        return self.settled and None not in (self.positions, self.orders, self.activities)
 
     def position(self, deal_id: str | None) -> Position | None:
         """Return a position by its deal id."""
@@ -151,52 +151,57 @@ class Evidence:
         return next((each for each in self.orders or () if each.deal_id == deal_id), None)
 
 
-def judge(sent: SentDeal, evidence: Evidence) -> Confirm | Fate:
+def infer_outcome(sent: SentDeal, snapshot: Snapshot) -> Confirm | Outcome:
     """Return what became of a deal that has no confirm.
 
     Args:
         sent: The deal.
-        evidence: What IG shows.
+        snapshot: What IG shows.
 
     Returns:
         A confirm made from what IG shows, accepted or rejected; or whether the deal is known not to be placed.
     """
     request = sent.request
     if isinstance(request, NewDeal):
-        found = _new_deal(sent, request, evidence)
-    elif isinstance(request, Closing):
-        found = _closing(sent, request, evidence)
-    elif isinstance(request, Cancelling):
-        found = _cancelling(sent, request, evidence)
+        found = _new_deal(sent, request, snapshot)
+    elif isinstance(request, PositionClose):
+        found = _position_close(sent, request, snapshot)
+    elif isinstance(request, OrderCancel):
+        found = _order_cancel(sent, request, snapshot)
     else:
-        found = _change(sent, request, evidence)
-    if found is Fate.NOT_PLACED and not evidence.complete:
-        return Fate.UNKNOWN
+        found = _change(sent, request, snapshot)
+    if found is Outcome.NOT_PLACED and not snapshot.complete:
+        return Outcome.UNKNOWN
     return found
 
 
-def _new_deal(sent: SentDeal, request: NewDeal, evidence: Evidence) -> Confirm | Fate:
+def _new_deal(sent: SentDeal, request: NewDeal, snapshot: Snapshot) -> Confirm | Outcome:
     """Find a new deal by its reference: among positions, orders, and in the history."""
     reference = sent.deal_reference
-    for position in evidence.positions or ():
+    for position in snapshot.positions or ():
         if position.deal_reference == reference:
             return _of_position(sent, position, "OPEN", "OPENED")
-    for order in evidence.orders or ():
+    for order in snapshot.orders or ():
         if order.deal_reference == reference:
             return _of_order(sent, order, "OPEN", "OPENED")
-    deeds = [each for each in evidence.deeds or () if _reference(each) == reference]
-    # Closes carry the reference of the opening too: the opening tells, else the oldest, which stands last.
-    for deed in [*(each for each in deeds if _accepted(each) and _actions(each) & _OPENS), *reversed(deeds)]:
-        return _of_deed(sent, deed, "OPEN", "OPENED")
-    if any(deed.details is None and deed.epic in (None, request.epic) for deed in evidence.deeds or ()):
-        return Fate.UNKNOWN  # it may be this one: only the details tell references
-    # IG's list of orders tells no references: one that looks like it may be it, unless the history names another.
-    others = {each.deal_id for each in evidence.deeds or () if _reference(each) not in (None, reference)}
-    standing: list[Order | Position] = [*(evidence.orders or ()), *(evidence.positions or ())]
+    activities = [each for each in snapshot.activities or () if _reference(each) == reference]
+    # Closes carry the reference of the opening too: the opening counts, or else the oldest, which is last.
+    for activity in [
+        *(each for each in activities if _accepted(each) and _actions(each) & _OPENS),
+        *reversed(activities),
+    ]:
+        return _of_activity(sent, activity, "OPEN", "OPENED")
+    if any(
+        activity.details is None and activity.epic in (None, request.epic) for activity in snapshot.activities or ()
+    ):
+        return Outcome.UNKNOWN  # it may be this one: references are in the details only
+    # IG's list of orders has no references: a similar order may be ours, unless the history shows another reference.
+    others = {each.deal_id for each in snapshot.activities or () if _reference(each) not in (None, reference)}
+    standing: list[Order | Position] = [*(snapshot.orders or ()), *(snapshot.positions or ())]
     alike = any(
         _alike(request, each) and each.deal_id not in others and not _older(each, sent.sent_at) for each in standing
     )
-    return Fate.UNKNOWN if alike else Fate.NOT_PLACED
+    return Outcome.UNKNOWN if alike else Outcome.NOT_PLACED
 
 
 def _older(standing: Order | Position, moment: datetime) -> bool:
@@ -215,92 +220,130 @@ def _alike(request: NewDeal, standing: Order | Position) -> bool:
     )
 
 
-def _closing(sent: SentDeal, request: Closing, evidence: Evidence) -> Confirm | Fate:
-    """Tell by what is gone of the position since it was read, and by the deeds that make up for that."""
-    if evidence.positions is None:
-        return Fate.UNKNOWN
-    position = evidence.position(sent.deal_id)
+def _position_close(sent: SentDeal, request: PositionClose, snapshot: Snapshot) -> Confirm | Outcome:
+    """Compare the size that is gone since the position was read with the activities that account for it."""
+    if snapshot.positions is None:
+        return Outcome.UNKNOWN
+    position = snapshot.position(sent.deal_id)
     held, now = request.before.size, Decimal(0) if position is None else position.size
     if held is None or now is None or now > held:
-        return Fate.UNKNOWN
+        return Outcome.UNKNOWN
     gone = held - now
     if not gone:
-        return Fate.NOT_PLACED
-    deeds = _making_up(list(closings(evidence.deeds or (), sent.deal_id)), gone, request.size)
-    if position is None and not (deeds and "POSITION_CLOSED" in _actions(deeds[0])):
-        return Fate.UNKNOWN  # the history does not show all of it yet
+        return Outcome.NOT_PLACED
+    activities = _accounting_for(list(closings(snapshot.activities or (), sent.deal_id)), gone, request.size)
+    if position is None and not (activities and "POSITION_CLOSED" in _actions(activities[0])):
+        return Outcome.UNKNOWN  # the history does not show all of it yet
     done = ("PARTIALLY_CLOSED", "PARTIALLY_CLOSED") if position or request.size < held else ("CLOSED", "FULLY_CLOSED")
-    # Stops, limits and expiry are the system's doing; a request that comes after them finds nothing to close.
-    others = [deed for deed in deeds if deed.channel != "SYSTEM"]
-    for deed in others:
-        if _size(deed) in (None, request.size):
-            return _of_deed(sent, deed, *done)
-    if deeds:
-        return Fate.UNKNOWN if others else Fate.NOT_PLACED
+    # Stops, limits and expiry have the channel SYSTEM; a request that comes after them finds nothing to close.
+    others = [activity for activity in activities if activity.channel != "SYSTEM"]
+    for activity in others:
+        if _size(activity) in (None, request.size):
+            return _of_activity(sent, activity, *done)
+    if activities:
+        return Outcome.UNKNOWN if others else Outcome.NOT_PLACED
     if position is None or gone != request.size:
-        return Fate.UNKNOWN
+        return Outcome.UNKNOWN
     closed = replace(_of_position(sent, position, *done), level=None)
     return replace(closed, direction=sent.direction, size=request.size)
 
 
-def _making_up(deeds: Sequence[Activity], gone: Decimal, asked: Decimal) -> Sequence[Activity]:
-    """Return the latest deeds that together closed as much as is gone; none when they do not add up."""
-    if deeds and _size(deeds[0]) is None:
-        return deeds[:1] if gone == asked else ()
+def _accounting_for(activities: Sequence[Activity], gone: Decimal, asked: Decimal) -> Sequence[Activity]:
+    """Return the latest activities that together closed the size that is gone; none when they do not add up."""
+    if activities and _size(activities[0]) is None:
+        return activities[:1] if gone == asked else ()
     closed = Decimal(0)
-    for count, deed in enumerate(deeds, 1):
-        closed += _size(deed) or 0
+    for count, activity in enumerate(activities, 1):
+        closed += _size(activity) or 0
         if closed == gone:
-            return deeds[:count]
+            return activities[:count]
     return ()
 
 
-def closings(deeds: Sequence[Activity], deal_id: str | None) -> Iterator[Activity]:
-    """Yield the deeds that closed a position or a part of it, the latest first."""
-    for deed in deeds:
-        if _accepted(deed) and deal_id in _affects(deed) and _actions(deed) & _CLOSES:
-            yield deed
+def closings(activities: Sequence[Activity], deal_id: str | None) -> Iterator[Activity]:
+    """Yield the activities that closed a position or a part of it, the latest first."""
+    for activity in activities:
+        if _accepted(activity) and deal_id in _affects(activity) and _actions(activity) & _CLOSES:
+            yield activity
 
 
-def closing_deal_id(deeds: Sequence[Activity], confirm: Confirm, closing: Closing) -> str | None:
-    """Return IG's id of a close: that of the latest deed that closed the position at the level of the confirm.
+def closing_deal_id(activities: Sequence[Activity], confirm: Confirm, close: PositionClose) -> str | None:
+    """Return IG's id of a close: that of the activity which closed the position at the size and level of the confirm.
 
-    A close before it may be all that the history shows yet, so what is told of both must agree.
+    Of several the size that was left of the position decides, then the time; ``None`` where neither does.
     """
-    for deed in closings(deeds, closing.before.deal_id):
-        details = deed.details or ActivityDetails()
-        told = ((details.level, confirm.level), (details.size, closing.size))
-        if deed.deal_id != closing.before.deal_id and all(a is None or b is None or abs(a) == abs(b) for a, b in told):
-            return deed.deal_id
-    return None
+    closes = list(closings(activities, close.before.deal_id))
+    fitting = [activity for activity in closes if _may_be(activity, confirm, close)]
+    if len(fitting) > 1 and close.before.size is not None:
+        left = dict(zip((each.deal_id for each in closes), _left_after(activities, closes), strict=False))
+        expected = close.before.size - close.size
+        fitting = [each for each in fitting if left.get(each.deal_id) == expected] or fitting
+    if len(fitting) > 1 and confirm.date is not None:
+        apart = [abs(each.date - confirm.date) if each.date else timedelta.max for each in fitting]
+        fitting = [each for each, gap in zip(fitting, apart, strict=True) if gap == min(apart)]
+    return fitting[0].deal_id if len(fitting) == 1 else None
 
 
-def _change(sent: SentDeal, request: PositionChange | OrderChange, evidence: Evidence) -> Confirm | Fate:
-    """Compare what stands with what was wanted: the history does not tell one amendment from another."""
+def _may_be(activity: Activity, confirm: Confirm, close: PositionClose) -> bool:
+    details = activity.details or ActivityDetails()
+    pairs = ((details.level, confirm.level), (details.size, close.size))
+    return activity.deal_id != close.before.deal_id and all(
+        a is None or b is None or abs(a) == abs(b) for a, b in pairs
+    )
+
+
+def _left_after(activities: Sequence[Activity], closes: Sequence[Activity]) -> Sequence[Decimal]:
+    """Return the size that was left of a position after each of its closes; empty where the history does not say.
+
+    Args:
+        activities: What the history shows.
+        closes: The closes of the position among them, the latest first.
+    """
+    sizes = [size for each in closes if (size := _size(each)) is not None]
+    if not closes or len(sizes) < len(closes):
+        return ()
+    if "POSITION_CLOSED" in _actions(closes[0]):
+        left = Decimal(0)
+    else:
+        position = _affects(closes[0])
+        opened = [each for each in activities if _actions(each) & _OPENS and _affects(each) & position]
+        size = _size(opened[0]) if len(opened) == 1 else None
+        if size is None:
+            return ()
+        left = size - sum(sizes)
+    return [left + sum(sizes[:count]) for count in range(len(sizes))]
+
+
+def _change(sent: SentDeal, request: PositionChange | OrderChange, snapshot: Snapshot) -> Confirm | Outcome:
+    """Compare the state now with the intended one: in the history all amendments look alike."""
     if isinstance(request, PositionChange):
-        position = evidence.position(sent.deal_id)
+        position = snapshot.position(sent.deal_id)
         if position is None:
-            return Fate.UNKNOWN
-        if request.stands_in(position):
+            return Outcome.UNKNOWN
+        if request.applied_to(position):
             return _of_position(sent, position, "AMENDED", "AMENDED")
-        return Fate.NOT_PLACED if request.left_alone(position) else Fate.UNKNOWN
-    order = evidence.order(sent.deal_id)
+        return Outcome.NOT_PLACED if request.not_applied_to(position) else Outcome.UNKNOWN
+    order = snapshot.order(sent.deal_id)
     if order is None:
-        return Fate.UNKNOWN
-    if request.stands_in(order):
+        return Outcome.UNKNOWN
+    if request.applied_to(order):
         return _of_order(sent, order, "AMENDED", "AMENDED")
-    return Fate.NOT_PLACED if request.left_alone(order) else Fate.UNKNOWN
+    return Outcome.NOT_PLACED if request.not_applied_to(order) else Outcome.UNKNOWN
 
 
-def _cancelling(sent: SentDeal, request: Cancelling, evidence: Evidence) -> Confirm | Fate:
-    if evidence.orders is None:
-        return Fate.UNKNOWN
-    if evidence.order(request.deal_id) is not None or evidence.position(request.deal_id) is not None:
-        return Fate.NOT_PLACED  # still an order, or filled: the position keeps the order's id
-    for deed in evidence.deeds or ():
-        if _accepted(deed) and request.deal_id in (deed.deal_id, *_affects(deed)) and _actions(deed) & _CANCELS:
-            return _of_deed(sent, deed, "DELETED", "DELETED")
-    return Fate.UNKNOWN
+def _order_cancel(sent: SentDeal, request: OrderCancel, snapshot: Snapshot) -> Confirm | Outcome:
+    if snapshot.orders is None:
+        return Outcome.UNKNOWN
+    if snapshot.order(request.deal_id) is not None or snapshot.position(request.deal_id) is not None:
+        return Outcome.NOT_PLACED  # still an order, or filled: the position keeps the order's id
+    for activity in snapshot.activities or ():
+        if (
+            _accepted(activity)
+            and request.deal_id in (activity.deal_id, *_affects(activity))
+            and _actions(activity) & _CANCELS
+        ):
+            return _of_activity(sent, activity, "DELETED", "DELETED")
+    return Outcome.UNKNOWN
 
 
 def _of_position(sent: SentDeal, position: Position, status: str, affected: str) -> Confirm:
@@ -344,18 +387,18 @@ def _of_order(sent: SentDeal, order: Order, status: str, affected: str) -> Confi
     )
 
 
-def _of_deed(sent: SentDeal, deed: Activity, status: str, affected: str) -> Confirm:
-    """Return a confirm made from the history; why something was rejected is not told there."""
-    accepted, details = _accepted(deed), deed.details or ActivityDetails()
-    deal_id = sent.deal_id or deed.deal_id
+def _of_activity(sent: SentDeal, activity: Activity, status: str, affected: str) -> Confirm:
+    """Return a confirm made from the history, which has no reason for a rejection."""
+    accepted, details = _accepted(activity), activity.details or ActivityDetails()
+    deal_id = sent.deal_id or activity.deal_id
     return Confirm(
         deal_reference=sent.deal_reference,
         deal_id=deal_id,
         deal_status="ACCEPTED" if accepted else "REJECTED",
         reason="SUCCESS" if accepted else "UNKNOWN",
         status=status if accepted else None,
-        epic=deed.epic,
-        expiry=deed.period,
+        epic=activity.epic,
+        expiry=activity.period,
         direction=Direction(details.direction) if details.direction in Direction.__members__ else None,
         level=details.level,
         size=details.size,
@@ -365,31 +408,31 @@ def _of_deed(sent: SentDeal, deed: Activity, status: str, affected: str) -> Conf
         limit_distance=details.limit_distance,
         guaranteed_stop=bool(details.guaranteed_stop),
         trailing_stop=details.trailing_step is not None,
-        date=deed.date,
+        date=activity.date,
         affected_deals=_affected(deal_id, affected) if accepted else (),
-        closing_deal_id=deed.deal_id if isinstance(sent.request, Closing) and accepted else None,
+        _closing_id=activity.deal_id if isinstance(sent.request, PositionClose) and accepted else None,
     )
 
 
-def _reference(deed: Activity) -> str | None:
-    return deed.details.deal_reference if deed.details else None
+def _reference(activity: Activity) -> str | None:
+    return activity.details.deal_reference if activity.details else None
 
 
-def _accepted(deed: Activity) -> bool:
-    return deed.status == "ACCEPTED"
+def _accepted(activity: Activity) -> bool:
+    return activity.status == "ACCEPTED"
 
 
-def _actions(deed: Activity) -> set[str | None]:
-    return {each.action_type for each in (deed.details or ActivityDetails()).actions}
+def _actions(activity: Activity) -> set[str | None]:
+    return {each.action_type for each in (activity.details or ActivityDetails()).actions}
 
 
-def _size(deed: Activity) -> Decimal | None:
-    size = deed.details.size if deed.details else None
+def _size(activity: Activity) -> Decimal | None:
+    size = activity.details.size if activity.details else None
     return None if size is None else abs(size)
 
 
-def _affects(deed: Activity) -> set[str | None]:
-    return {each.affected_deal_id for each in (deed.details or ActivityDetails()).actions}
+def _affects(activity: Activity) -> set[str | None]:
+    return {each.affected_deal_id for each in (activity.details or ActivityDetails()).actions}
 
 
 def _affected(deal_id: str | None, status: str) -> tuple[AffectedDeal, ...]:

@@ -1,4 +1,4 @@
-"""How long one call may still take."""
+"""By when one call must end."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ig_sdk.rest.http.transport import Timeout
 _LONGEST_S = 7 * 86_400.0
 
 
-class Budget:
-    """How long one call may still take.
+class Deadline:
+    """The time by which one call, with all its attempts, must end.
 
     Args:
         clock: Measures it.
-        timeout: Seconds for the whole call with all its attempts; ``None`` bounds each attempt by the configuration.
+        timeout: Seconds for the whole call; ``None`` limits only each attempt, by the configuration.
 
     Raises:
         ValueError: ``timeout`` is not a positive number.
@@ -31,20 +31,20 @@ class Budget:
 
     @property
     def limited(self) -> bool:
-        """Whether the caller set a limit."""
+        """Whether the caller set a time limit."""
         return self._ends is not None
 
     @property
     def left_s(self) -> float:
-        """Seconds left, endless without a limit."""
+        """Seconds left; infinite without a time limit."""
         return math.inf if self._ends is None else self._ends - self._clock.monotonic()
 
-    def part(self, seconds: float) -> Budget:
-        """Return a budget of ``seconds``, but no more than is left of this one."""
-        return Budget(self._clock, max(min(seconds, self.left_s), 0.001))
+    def part(self, seconds: float) -> Deadline:
+        """Return a deadline in ``seconds``, or this one where that is sooner."""
+        return Deadline(self._clock, max(min(seconds, self.left_s), 0.001))
 
     def attempt(self, config: IGConfig) -> Timeout:
-        """Return the limits of the next attempt: a limit set by the caller counts for it, else the configuration."""
+        """Return the timeouts of the next attempt: what is left of the caller's limit, else the configuration's."""
         if self._ends is None:
             return Timeout(min(config.connect_timeout_s, _LONGEST_S), min(config.read_timeout_s, _LONGEST_S))
         left = max(self.left_s, 0.001)

@@ -15,12 +15,12 @@ from ig_sdk.config import IGConfig
 from ig_sdk.errors import DecodeError, IGError, RateLimited, RequestTimeout, TransportError, UsageError
 from ig_sdk.redaction import Hidden, redact
 from ig_sdk.rest.http import encode as outgoing
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import error_for
 from ig_sdk.rest.http.limits.numbers import APPLICATION, Limits, of_application
 from ig_sdk.rest.http.limits.throttle import ASK_S, Permit, Throttle
-from ig_sdk.rest.http.retry import Strategy, decide
+from ig_sdk.rest.http.retry import Remedy, decide
 from ig_sdk.rest.http.transport import Response, Transport
 from ig_sdk.schedule import delays
 
@@ -60,7 +60,7 @@ class Authorizer(Protocol):
         """The account in use, ``None`` before the first login."""
         ...
 
-    def stamp(self, budget: Budget) -> Stamp:
+    def stamp(self, deadline: Deadline) -> Stamp:
         """Return the headers of a live login, logging in if there is none."""
         ...
 
@@ -77,7 +77,7 @@ class _Call:
     path: str
     payload: bytes | None = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
-    budget: Budget
+    deadline: Deadline
     authorizer: Authorizer | None
     max_retries: int
     last: bool = False
@@ -118,15 +118,15 @@ class Requestor:
         self._throttle = throttle
         self._random = random
 
-    def budget(self, timeout: float | None) -> Budget:
-        """Return the budget of a new call."""
-        return Budget(self._clock, timeout)
+    def deadline(self, timeout: float | None) -> Deadline:
+        """Return the deadline of a new call."""
+        return Deadline(self._clock, timeout)
 
     def call(
         self,
         endpoint: Endpoint,
         *,
-        budget: Budget,
+        deadline: Deadline,
         parts: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
@@ -138,7 +138,7 @@ class Requestor:
 
         Args:
             endpoint: What to call.
-            budget: How long it may take.
+            deadline: By when it must end.
             parts: Variable parts of the path.
             query: Query parameters.
             body: JSON object to send; a ``Decimal`` in it is a number with exactly its digits.
@@ -154,7 +154,7 @@ class Requestor:
             outgoing.target(endpoint, parts, query),
             None if body is None else outgoing.json_text(body).encode(),
             headers or {},
-            budget,
+            deadline,
             authorizer,
             self._config.reconnect.max_retries,
             last,
@@ -162,15 +162,15 @@ class Requestor:
         # Who prints the variables beside a traceback finds neither password nor token here.
         del body, headers
         with logs.correlation():
-            if authorizer is not None and self._throttle.must_ask(endpoint, budget):
-                self._ask_for_limits(authorizer, budget)
+            if authorizer is not None and self._throttle.must_ask(endpoint, deadline):
+                self._ask_for_limits(authorizer, deadline)
             return self._attempts(call)
 
-    def _ask_for_limits(self, authorizer: Authorizer, budget: Budget) -> None:
+    def _ask_for_limits(self, authorizer: Authorizer, deadline: Deadline) -> None:
         """Ask IG for the allowances of this key; without an answer the published ones count."""
         limits = Limits()
         try:
-            brief = budget.part(ASK_S)
+            brief = deadline.part(ASK_S)
             reply = self._attempts(_Call(APPLICATION, APPLICATION.path, None, {}, brief, authorizer, 0))
             limits = of_application(reply.data, self._target())
         except IGError as error:
@@ -193,27 +193,27 @@ class Requestor:
                 able = call.authorizer is not None and not renewed
                 limit = call.max_retries + renewed  # the attempt that found the token dead is not counted
                 decision = decide(call.endpoint, error, attempt, sent, max_retries=limit, can_renew=able)
-                if decision.strategy is Strategy.STOP:
+                if decision.remedy is Remedy.STOP:
                     raise
-                _log.info("%s %s: %s; %s", call.endpoint.method, call.endpoint.path, error, decision.strategy.value)
-                if decision.strategy is Strategy.REAUTHENTICATE and call.authorizer is not None:
+                _log.info("%s %s: %s; %s", call.endpoint.method, call.endpoint.path, error, decision.remedy.value)
+                if decision.remedy is Remedy.REAUTHENTICATE and call.authorizer is not None:
                     renewed = True
                     call.authorizer.renew(stamp.generation)
                 else:
-                    pause_s = next(pauses) if decision.strategy is Strategy.BACKOFF else decision.pause_s
-                    self._pause(pause_s, call.budget, error)
+                    pause_s = next(pauses) if decision.remedy is Remedy.BACKOFF else decision.pause_s
+                    self._pause(pause_s, call.deadline, error)
 
     def _admit(self, call: _Call, failure: IGError | None) -> tuple[Stamp, Permit]:
         """Return tokens and places for the next attempt; when it gets no place, the last failure is what is raised."""
         authorizer = call.authorizer
         if authorizer is None:
             return Stamp(call.headers, 0), self._enter(call, None, failure)
-        stamp = authorizer.stamp(call.budget)
+        stamp = authorizer.stamp(call.deadline)
         permit = self._enter(call, authorizer.account_id, failure)
         if permit.waited_s > 0:
             try:
                 # The tokens of a version 3 login live for a minute, which is as long as a wait may be.
-                stamp = authorizer.stamp(call.budget)
+                stamp = authorizer.stamp(call.deadline)
             except BaseException:
                 permit.leave(TransportError("there is no login", sent="no"))
                 raise
@@ -223,7 +223,7 @@ class Requestor:
         if call.last:
             return Permit.free(self._throttle, call.endpoint)
         try:
-            return self._throttle.enter(call.endpoint, account_id, call.budget)
+            return self._throttle.enter(call.endpoint, account_id, call.deadline)
         except RateLimited as spent:
             if failure is None:
                 raise
@@ -235,9 +235,9 @@ class Requestor:
         limits = self._config.reconnect
         return delays(limits.initial_delay_s, limits.max_delay_s, limits.multiplier, random=self._random)
 
-    def _pause(self, seconds: float, budget: Budget, failure: IGError) -> None:
+    def _pause(self, seconds: float, deadline: Deadline, failure: IGError) -> None:
         """Wait for the next attempt; raise the failure itself when there is no time or no point."""
-        if seconds >= budget.left_s or self._clock.wait(self._closing, seconds):
+        if seconds >= deadline.left_s or self._clock.wait(self._closing, seconds):
             raise failure
 
     def _once(self, call: _Call, stamp: Stamp, permit: Permit) -> Reply:
@@ -258,11 +258,11 @@ class Requestor:
     def _exchange(self, call: _Call, headers: Mapping[str, str]) -> Reply:
         endpoint, config = call.endpoint, self._target()
         bare = call.path.partition("?")[0]
-        if call.budget.left_s <= 0:
+        if call.deadline.left_s <= 0:
             raise RequestTimeout("no time is left for the request", sent="no", method=endpoint.method, path=bare)
         request = outgoing.request(endpoint, call.path, call.payload, headers, config)
         began = self._clock.monotonic()
-        response = self._transport.send(request, timeout=call.budget.attempt(config))
+        response = self._transport.send(request, timeout=call.deadline.attempt(config))
         took_ms = (self._clock.monotonic() - began) * 1000
         well = 200 <= response.status < 300
         echoes = _Echoes(config, headers, call)

@@ -22,7 +22,7 @@ from ig_sdk.rest.http.error_codes import LOGIN_AGAIN
 _LONGEST_PAUSE_S = 120.0
 
 
-class Strategy(Enum):
+class Remedy(Enum):
     """What to do about a failure; all but ``STOP`` mean that it can be recovered from.
 
     Attributes:
@@ -44,19 +44,19 @@ class Strategy(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """A strategy, and for a retry how long to pause when the server said so.
+    """A remedy, and for a retry how long to pause when the server said so.
 
     Attributes:
-        strategy: What to do.
+        remedy: What to do.
         pause_s: The pause that the server asked for.
     """
 
-    strategy: Strategy
+    remedy: Remedy
     pause_s: float = 0.0
 
 
-_STOP = Decision(Strategy.STOP)
-_BACKOFF = Decision(Strategy.BACKOFF)
+_STOP = Decision(Remedy.STOP)
+_BACKOFF = Decision(Remedy.BACKOFF)
 
 
 def decide(
@@ -92,7 +92,7 @@ def decide(
     if isinstance(failure, SessionExpired):
         # The code of a refused token counts with its status: only a 401 says that nothing was taken (MISSION A4).
         dead = failure.status == 401 or not endpoint.mutating
-        return Decision(Strategy.REAUTHENTICATE) if can_renew and dead else _STOP
+        return Decision(Remedy.REAUTHENTICATE) if can_renew and dead else _STOP
     if not again:
         return _STOP
     if isinstance(failure, TransportError):
@@ -102,7 +102,7 @@ def decide(
     if isinstance(failure, RateLimited):
         pause_s = failure.retry_after or 0.0
         weekly = failure.allowance == "historical"
-        return _STOP if weekly or pause_s > _LONGEST_PAUSE_S else Decision(Strategy.RETRY, pause_s)
+        return _STOP if weekly or pause_s > _LONGEST_PAUSE_S else Decision(Remedy.RETRY, pause_s)
     if isinstance(failure, BrokerUnavailable) or getattr(failure, "code", None) == LOGIN_AGAIN:
         return _BACKOFF
     return _STOP
@@ -111,7 +111,7 @@ def decide(
 def _decide_stream(failure: IGError, *, again: bool) -> Decision:
     """Return what to do about a stream that broke; what its server refused for good is refused again."""
     if isinstance(failure, SessionExpired):
-        return Decision(Strategy.REAUTHENTICATE)
+        return Decision(Remedy.REAUTHENTICATE)
     if not isinstance(failure, (TransportError, StreamEnded, StreamProtocolError, BrokerUnavailable)):
         return _STOP
-    return Decision(Strategy.RECONNECT if again else Strategy.FALL_BACK)
+    return Decision(Remedy.RECONNECT if again else Remedy.FALL_BACK)

@@ -1,1 +1,1 @@
-"""login."""
+"""The login and its tokens, shared by all threads of a client; for every resource that calls IG."""

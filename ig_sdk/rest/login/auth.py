@@ -19,12 +19,11 @@ from ig_sdk.errors import (
     SessionExpired,
     UsageError,
 )
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.requestor import Reply, Requestor, Stamp
 from ig_sdk.rest.login.calls import LoginCalls, account_id_of, again, is_verdict, read_accounts
-from ig_sdk.rest.login.tokens import XST, OAuthTokens, SessionTokens, StreamAccess, Tokens
-from ig_sdk.rest.session import (
+from ig_sdk.rest.login.session_info import (
     ACCOUNTS,
     DETAILS,
     LOGIN,
@@ -34,6 +33,7 @@ from ig_sdk.rest.session import (
     Login,
     SessionAccount,
 )
+from ig_sdk.rest.login.tokens import XST, OAuthTokens, SessionTokens, StreamAccess, Tokens
 
 _log = logs.get_logger("auth")
 
@@ -118,29 +118,29 @@ class Auth:
         with self._lock:
             return self._generation
 
-    def budget(self, timeout: float | None) -> Budget:
-        """Return the time of a new call."""
-        return self._requestor.budget(timeout)
+    def deadline(self, timeout: float | None) -> Deadline:
+        """Return the deadline of a new call."""
+        return self._requestor.deadline(timeout)
 
-    def login(self, budget: Budget) -> Login:
+    def login(self, deadline: Deadline) -> Login:
         """Log in unless there is a login in force, and return what it told."""
-        return self._ensure(budget).login
+        return self._ensure(deadline).login
 
     def call(
         self,
         endpoint: Endpoint,
-        budget: Budget,
+        deadline: Deadline,
         *,
         parts: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Reply:
         """Return the answer to a call that needs a login."""
-        return self._requestor.call(endpoint, budget=budget, parts=parts, query=query, body=body, authorizer=self)
+        return self._requestor.call(endpoint, deadline=deadline, parts=parts, query=query, body=body, authorizer=self)
 
-    def stamp(self, budget: Budget) -> Stamp:
+    def stamp(self, deadline: Deadline) -> Stamp:
         """Return the headers of a live login, logging in if there is none."""
-        session = self._ensure(budget)
+        session = self._ensure(deadline)
         return Stamp(session.headers, session.generation)
 
     def renew(self, generation: int) -> None:
@@ -158,35 +158,35 @@ class Auth:
             else:
                 self._session = None
 
-    def accounts(self, budget: Budget) -> tuple[SessionAccount, ...]:
+    def accounts(self, deadline: Deadline) -> tuple[SessionAccount, ...]:
         """Return the accounts of the user, logging in if need be."""
-        session = self._ensure(budget)
+        session = self._ensure(deadline)
         if session.login.accounts or isinstance(session.tokens, SessionTokens):
             return session.login.accounts
-        accounts = read_accounts(self.call(ACCOUNTS, budget))
+        accounts = read_accounts(self.call(ACCOUNTS, deadline))
         with self._lock:
             if self._session is not None:
                 login = dataclasses.replace(self._session.login, accounts=accounts)
                 self._session = dataclasses.replace(self._session, login=login)
         return accounts
 
-    def encryption_key(self, budget: Budget) -> EncryptionKey:
+    def encryption_key(self, deadline: Deadline) -> EncryptionKey:
         """Return IG's key for passwords; needs no login."""
-        return self._calls.encryption_key(budget)
+        return self._calls.encryption_key(deadline)
 
-    def access(self, budget: Budget, *, fresh: bool = False) -> StreamAccess:
+    def access(self, deadline: Deadline, *, fresh: bool = False) -> StreamAccess:
         """Return what it takes to open a stream, logging in if need be.
 
         Args:
-            budget: Time for the call.
+            deadline: By when the call must end.
             fresh: The stream refused the tokens that it was given last: give others.
         """
         if fresh:
             self._drop_stream_tokens()
-        session = self._ensure(budget)
+        session = self._ensure(deadline)
         tokens = session.stream_tokens
         if tokens is None:
-            session, tokens = self._fetch_stream_tokens(budget)
+            session, tokens = self._fetch_stream_tokens(deadline)
         endpoint = self._target().stream_url or session.login.lightstreamer_endpoint
         if not endpoint or not session.account_id:
             raise DecodeError("the login named no stream server or no account", path="lightstreamerEndpoint")
@@ -202,11 +202,11 @@ class Auth:
                 return
             self._session = dataclasses.replace(session, fetched=None) if session.fetched is not None else None
 
-    def _fetch_stream_tokens(self, budget: Budget) -> tuple[_Session, SessionTokens]:
+    def _fetch_stream_tokens(self, deadline: Deadline) -> tuple[_Session, SessionTokens]:
         """Ask for the tokens that a stream takes, since it takes none of OAuth (REST.md section 2.3)."""
         while True:
-            account_id = self._ensure(budget).account_id
-            tokens = SessionTokens.of(self.call(DETAILS, budget, query={"fetchSessionTokens": "true"}).headers)
+            account_id = self._ensure(deadline).account_id
+            tokens = SessionTokens.of(self.call(DETAILS, deadline, query={"fetchSessionTokens": "true"}).headers)
             with self._lock:
                 session = self._session
                 # They are of the account that was in use when they were made.
@@ -214,16 +214,16 @@ class Auth:
                     self._session = dataclasses.replace(session, fetched=tokens)
                     return self._session, tokens
 
-    def switch(self, account: str, budget: Budget, *, make_default: bool) -> AccountSwitch:
+    def switch(self, account: str, deadline: Deadline, *, make_default: bool) -> AccountSwitch:
         """Change the account in use; it is kept when the login is renewed."""
-        wanted, expired = account_id_of(account, self.accounts(budget)), False
+        wanted, expired = account_id_of(account, self.accounts(deadline)), False
         while True:
-            session = self._ensure(budget)
+            session = self._ensure(deadline)
             tokens, told = session.tokens, AccountSwitch.of(session.login)
             if make_default or (wanted != session.account_id and isinstance(tokens, SessionTokens)):
                 body = {"accountId": wanted, "defaultAccount": make_default}
                 try:
-                    reply = self._requestor.call(SWITCH, budget=budget, body=body, headers=session.headers)
+                    reply = self._requestor.call(SWITCH, deadline=deadline, body=body, headers=session.headers)
                 except SessionExpired:
                     if expired:
                         raise
@@ -258,11 +258,11 @@ class Auth:
             )
             return True
 
-    def logout(self, budget: Budget, *, last: bool = False) -> None:
+    def logout(self, deadline: Deadline, *, last: bool = False) -> None:
         """Log out at IG and forget the tokens; without a login this does nothing.
 
         Args:
-            budget: Time for the call.
+            deadline: By when the call must end.
             last: The client is closing.
         """
         with self._lock:
@@ -274,7 +274,7 @@ class Auth:
             # They are a login of their own; a bearer's logout need not end it (REST.md section 10).
             proofs.append(session.fetched.headers(session.account_id))
         for headers in proofs:
-            self._calls.end(headers, budget, last=last)
+            self._calls.end(headers, deadline, last=last)
 
     def close(self) -> None:
         """Wake all threads that wait for a login; there is none any more."""
@@ -284,7 +284,7 @@ class Auth:
         if attempt is not None:
             self._finish(attempt, UsageError("the client was closed during the login"))
 
-    def _ensure(self, budget: Budget) -> _Session:
+    def _ensure(self, deadline: Deadline) -> _Session:
         while True:
             with self._lock:
                 if self._closed:
@@ -299,8 +299,8 @@ class Auth:
                     attempt, mine = _Attempt(), True
                     self._attempt = attempt
             if mine:
-                return self._lead(attempt, budget)
-            self._follow(attempt, budget)
+                return self._lead(attempt, deadline)
+            self._follow(attempt, deadline)
 
     def _live(self) -> _Session | None:
         session, now = self._session, self._clock.monotonic()
@@ -311,26 +311,26 @@ class Auth:
     def _too_old(self, session: _Session, now: float) -> bool:
         return now - session.opened_at >= self._config.session_lifetime_s
 
-    def _lead(self, attempt: _Attempt, budget: Budget) -> _Session:
+    def _lead(self, attempt: _Attempt, deadline: Deadline) -> _Session:
         try:
-            session = self._renewed(budget) or self._log_in(budget)
+            session = self._renewed(deadline) or self._log_in(deadline)
         except BaseException as failure:
             # An interrupt is for this thread alone.
             interrupted = not isinstance(failure, Exception)
-            attempt.cut_short = interrupted or (budget.limited and budget.left_s <= 0)
+            attempt.cut_short = interrupted or (deadline.limited and deadline.left_s <= 0)
             self._finish(attempt, failure)
             raise
         self._finish(attempt, None)
         return session
 
-    def _renewed(self, budget: Budget) -> _Session | None:
+    def _renewed(self, deadline: Deadline) -> _Session | None:
         """Return the login with new OAuth tokens, or ``None`` when it takes a new login."""
         with self._lock:
             session = self._session
         if session is None or self._too_old(session, self._clock.monotonic()):
             return None
         tokens = session.tokens
-        renewed = self._calls.renew(tokens, budget) if isinstance(tokens, OAuthTokens) else None
+        renewed = self._calls.renew(tokens, deadline) if isinstance(tokens, OAuthTokens) else None
         if renewed is None:
             return None
         with self._lock:
@@ -340,9 +340,9 @@ class Auth:
             self._session = dataclasses.replace(current, generation=self._generation, tokens=renewed)
             return self._session
 
-    def _follow(self, attempt: _Attempt, budget: Budget) -> None:
+    def _follow(self, attempt: _Attempt, deadline: Deadline) -> None:
         """Wait for another thread's login; its failure is this thread's too."""
-        wait_s = budget.left_s if budget.limited else _patience_s(self._config)
+        wait_s = deadline.left_s if deadline.limited else _patience_s(self._config)
         if not self._clock.wait(attempt.done, wait_s):
             raise RequestTimeout("the login took too long", sent="no", method=LOGIN.method, path=LOGIN.path)
         if attempt.failure is not None and not attempt.cut_short:
@@ -356,9 +356,9 @@ class Auth:
                 attempt.failure = failure
                 attempt.done.set()
 
-    def _log_in(self, budget: Budget) -> _Session:
+    def _log_in(self, deadline: Deadline) -> _Session:
         try:
-            login, tokens = self._calls.open(budget)
+            login, tokens = self._calls.open(deadline)
         except (AuthenticationError, PermissionDenied) as refusal:
             if is_verdict(refusal):
                 with self._lock:
@@ -367,7 +367,7 @@ class Auth:
         with self._lock:
             wanted = self._account or self._config.account_id
         opened_at = self._clock.monotonic()
-        login, tokens = self._calls.move(login, tokens, wanted, budget)
+        login, tokens = self._calls.move(login, tokens, wanted, deadline)
         with self._lock:
             self._generation += 1
             session = _Session(self._generation, login, login.current_account_id, opened_at, tokens)

@@ -19,12 +19,11 @@ from ig_sdk.errors import (
     SessionExpired,
 )
 from ig_sdk.redaction import Hidden
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.error_codes import LOGIN_AGAIN
 from ig_sdk.rest.http.requestor import Reply, Requestor
 from ig_sdk.rest.login.encryption import encrypted
-from ig_sdk.rest.login.tokens import XST, OAuthTokens, SessionTokens, Tokens
-from ig_sdk.rest.session import (
+from ig_sdk.rest.login.session_info import (
     ACCOUNTS,
     ENCRYPTION_KEY,
     LOGIN,
@@ -36,6 +35,7 @@ from ig_sdk.rest.session import (
     Login,
     SessionAccount,
 )
+from ig_sdk.rest.login.tokens import XST, OAuthTokens, SessionTokens, Tokens
 
 _log = logs.get_logger("auth")
 _ENCRYPTION_REQUIRED = "error.public-api.failure.encryption.required"
@@ -66,7 +66,7 @@ class LoginCalls:
         # IG demanded it once; asking again with plain text would be refused again.
         self._demanded = False
 
-    def open(self, budget: Budget) -> tuple[Login, Tokens]:
+    def open(self, deadline: Deadline) -> tuple[Login, Tokens]:
         """Log in.
 
         Raises:
@@ -78,18 +78,18 @@ class LoginCalls:
         config.require_credentials()
         encrypt = config.encrypt_password is True or self._demanded
         try:
-            return self._attempt(config, budget, encrypt=encrypt)
+            return self._attempt(config, deadline, encrypt=encrypt)
         except APIError as refusal:
             if refusal.code != _ENCRYPTION_REQUIRED or encrypt or config.encrypt_password is False:
                 raise
         _log.info("IG wants the password encrypted")
         self._demanded = True
-        return self._attempt(config, budget, encrypt=True)
+        return self._attempt(config, deadline, encrypt=True)
 
-    def _attempt(self, config: IGConfig, budget: Budget, *, encrypt: bool) -> tuple[Login, Tokens]:
+    def _attempt(self, config: IGConfig, deadline: Deadline, *, encrypt: bool) -> tuple[Login, Tokens]:
         body = Hidden({"identifier": config.identifier, "password": config.password})
         if encrypt:
-            key = self.encryption_key(budget)
+            key = self.encryption_key(deadline)
             if not key.encryption_key or key.time_stamp is None:
                 raise DecodeError("IG gave no key to encrypt the password with", path="encryptionKey, timeStamp")
             body["password"] = encrypted(config.password or "", key.encryption_key, key.time_stamp)
@@ -97,11 +97,11 @@ class LoginCalls:
         asked_at = self._clock.monotonic()
         try:
             endpoint = LOGIN_OAUTH if config.login_version == 3 else LOGIN
-            return _opened(self._requestor.call(endpoint, budget=budget, body=body), asked_at)
+            return _opened(self._requestor.call(endpoint, deadline=deadline, body=body), asked_at)
         except DecodeError as error:
             raise _without_excerpt(error) from None
 
-    def renew(self, tokens: OAuthTokens, budget: Budget) -> OAuthTokens | None:
+    def renew(self, tokens: OAuthTokens, deadline: Deadline) -> OAuthTokens | None:
         """Exchange the refresh token; return ``None`` when IG does not take it and only a new login helps.
 
         Raises:
@@ -109,7 +109,7 @@ class LoginCalls:
         """
         asked_at = self._clock.monotonic()
         try:
-            reply = self._requestor.call(REFRESH, budget=budget, body={"refresh_token": tokens.refresh})
+            reply = self._requestor.call(REFRESH, deadline=deadline, body={"refresh_token": tokens.refresh})
             return OAuthTokens.of(reply.data, asked_at=asked_at)
         except DecodeError as error:
             raise _without_excerpt(error) from None
@@ -119,14 +119,14 @@ class LoginCalls:
             _log.info("the login cannot be renewed: %s", refusal)
             return None
 
-    def move(self, login: Login, tokens: Tokens, wanted: str | None, budget: Budget) -> tuple[Login, Tokens]:
+    def move(self, login: Login, tokens: Tokens, wanted: str | None, deadline: Deadline) -> tuple[Login, Tokens]:
         """Go from the preferred account, where every login lands, to the one that was asked for (REST.md 2.1).
 
         Args:
             login: What the login told.
             tokens: Its tokens.
             wanted: Id, name or type of an account; ``None`` stays.
-            budget: Time for the calls.
+            deadline: By when the calls must end.
 
         Raises:
             ConfigError: There is no such account, or there are several.
@@ -137,7 +137,7 @@ class LoginCalls:
             return login, tokens
         proof = tokens.headers(landed)
         if isinstance(tokens, OAuthTokens):
-            accounts = read_accounts(self._requestor.call(ACCOUNTS, budget=budget, headers=proof))
+            accounts = read_accounts(self._requestor.call(ACCOUNTS, deadline=deadline, headers=proof))
             login = dataclasses.replace(login, accounts=accounts)
         try:
             chosen = account_id_of(wanted, login.accounts) if login.accounts else wanted
@@ -145,29 +145,29 @@ class LoginCalls:
             raise ConfigError([f"account_id: {error}"]) from None
         if chosen != landed and isinstance(tokens, SessionTokens):
             body = {"accountId": chosen, "defaultAccount": False}
-            reply = self._requestor.call(SWITCH, budget=budget, body=body, headers=proof)
+            reply = self._requestor.call(SWITCH, deadline=deadline, body=body, headers=proof)
             tokens = dataclasses.replace(tokens, xst=reply.headers.get(XST, tokens.xst))
         return dataclasses.replace(login, current_account_id=chosen), tokens
 
-    def end(self, headers: Mapping[str, str], budget: Budget, *, last: bool) -> None:
+    def end(self, headers: Mapping[str, str], deadline: Deadline, *, last: bool) -> None:
         """Log out the login that these headers prove; one that has ended is fine too.
 
         Args:
             headers: Its tokens.
-            budget: Time for the call.
+            deadline: By when the call must end.
             last: The client is closing.
         """
         try:
-            self._requestor.call(LOGOUT, budget=budget, headers=headers, last=last)
+            self._requestor.call(LOGOUT, deadline=deadline, headers=headers, last=last)
         except AuthenticationError as error:
             _log.debug("the session had ended before the logout: %s", error)
         else:
             _log.info("logged out")
 
-    def encryption_key(self, budget: Budget) -> EncryptionKey:
+    def encryption_key(self, deadline: Deadline) -> EncryptionKey:
         """Return IG's key of the moment."""
         self._target().require_credentials()
-        return _json.decode(EncryptionKey, self._requestor.call(ENCRYPTION_KEY, budget=budget).data, path="session")
+        return _json.decode(EncryptionKey, self._requestor.call(ENCRYPTION_KEY, deadline=deadline).data, path="session")
 
 
 def _opened(reply: Reply, asked_at: float) -> tuple[Login, Tokens]:

@@ -1,1 +1,1 @@
-"""market_data."""
+"""What IG sends about markets: details, ladders and lists, as models without I/O; for the resources and the deals."""

@@ -10,8 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from ig_sdk import _json
+from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.types import Tick
 
+# Version 4 has a ladder of prices, and neither bid and offer nor margins, opening hours and expiry: both serve.
+GET = Endpoint("GET", "/markets/{epic}", version=3)
 # How far IG's clock may be ahead of this machine's before a time of day must be yesterday's.
 _AHEAD = timedelta(seconds=60)
 # The price of a market that trades is not that old; if it looks so, IG's time zone is not what the login said.
@@ -20,7 +23,7 @@ _STALE = timedelta(hours=12)
 
 @_json.model
 @dataclass(frozen=True)
-class Rule:
+class Rule(_json.Model):
     """A number with its unit.
 
     Attributes:
@@ -36,7 +39,7 @@ class Rule:
 
 @_json.model
 @dataclass(frozen=True)
-class DealingRules:
+class DealingRules(_json.Model):
     """What a deal on the market must keep to.
 
     Attributes:
@@ -64,7 +67,7 @@ class DealingRules:
 
 @_json.model
 @dataclass(frozen=True)
-class Currency:
+class Currency(_json.Model):
     """A currency in which the market can be dealt.
 
     Attributes:
@@ -86,7 +89,7 @@ class Currency:
 
 @_json.model
 @dataclass(frozen=True)
-class MarginBand:
+class MarginBand(_json.Model):
     """Margin of the slice of a position between two sizes.
 
     Attributes:
@@ -106,7 +109,7 @@ class MarginBand:
 
 @_json.model
 @dataclass(frozen=True)
-class MarketTime:
+class MarketTime(_json.Model):
     """Opening hours of a day, local text as IG sends it.
 
     Attributes:
@@ -122,7 +125,7 @@ class MarketTime:
 
 @_json.model
 @dataclass(frozen=True)
-class OpeningHours:
+class OpeningHours(_json.Model):
     """When the market is open; IG leaves it out for markets that are open around the clock.
 
     Attributes:
@@ -136,7 +139,7 @@ class OpeningHours:
 
 @_json.model
 @dataclass(frozen=True)
-class ExpiryDetails:
+class ExpiryDetails(_json.Model):
     """How the contract ends.
 
     Attributes:
@@ -152,7 +155,7 @@ class ExpiryDetails:
 
 @_json.model
 @dataclass(frozen=True)
-class RolloverDetails:
+class RolloverDetails(_json.Model):
     """How the contract goes over into the next.
 
     Attributes:
@@ -168,7 +171,7 @@ class RolloverDetails:
 
 @_json.model
 @dataclass(frozen=True)
-class Instrument:
+class Instrument(_json.Model):
     """What is traded.
 
     Attributes:
@@ -234,7 +237,7 @@ class Instrument:
 
 @_json.model
 @dataclass(frozen=True)
-class Snapshot:
+class Snapshot(_json.Model):
     """Prices and state of a market at one moment, in the market's own notation: nothing is scaled.
 
     Attributes:
@@ -274,7 +277,7 @@ class Snapshot:
 
 @_json.model
 @dataclass(frozen=True)
-class MarketDetails:
+class MarketDetails(_json.Model):
     """Everything about one market.
 
     Attributes:

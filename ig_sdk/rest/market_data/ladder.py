@@ -14,7 +14,7 @@ from ig_sdk.rest.market_data.details import Currency, DealingRules, Rule
 
 @_json.model
 @dataclass(frozen=True)
-class LadderLevel:
+class LadderLevel(_json.Model):
     """A pair of prices that holds up to a size.
 
     Attributes:
@@ -30,7 +30,7 @@ class LadderLevel:
 
 @_json.model
 @dataclass(frozen=True)
-class CurrencyLadder:
+class CurrencyLadder(_json.Model):
     """Sizes up to which the prices of a ladder hold, for deals in one currency.
 
     Attributes:
@@ -48,7 +48,7 @@ class CurrencyLadder:
 
 @_json.model
 @dataclass(frozen=True)
-class LadderSnapshot:
+class LadderSnapshot(_json.Model):
     """Prices by size and state of a market at one moment, in the market's own notation.
 
     Attributes:
@@ -82,7 +82,7 @@ class LadderSnapshot:
 
 @_json.model
 @dataclass(frozen=True)
-class LadderInstrument:
+class LadderInstrument(_json.Model):
     """What is traded, as far as this version tells: no margins, opening hours or expiry.
 
     Attributes:
@@ -128,7 +128,7 @@ class LadderInstrument:
 
 @_json.model
 @dataclass(frozen=True)
-class MarketLadder:
+class MarketLadder(_json.Model):
     """A market with its prices by size.
 
     Attributes:

@@ -12,7 +12,7 @@ from ig_sdk import _json
 
 @_json.model
 @dataclass(frozen=True)
-class MarketSummary:
+class MarketSummary(_json.Model):
     """A market as a list shows it.
 
     Attributes:
@@ -60,7 +60,7 @@ class MarketSummary:
 
 @_json.model
 @dataclass(frozen=True)
-class NavigationNode:
+class NavigationNode(_json.Model):
     """A branch of the tree of markets.
 
     Attributes:
@@ -76,7 +76,7 @@ class NavigationNode:
 
 @_json.model
 @dataclass(frozen=True)
-class Navigation:
+class Navigation(_json.Model):
     """What is below one node of the tree of markets: further nodes, or markets.
 
     Attributes:
@@ -92,7 +92,7 @@ class Navigation:
 
 @_json.model
 @dataclass(frozen=True)
-class Category:
+class Category(_json.Model):
     """A category of markets.
 
     Attributes:
@@ -108,7 +108,7 @@ class Category:
 
 @_json.model
 @dataclass(frozen=True)
-class CategoryPage:
+class CategoryPage(_json.Model):
     """Which page of a category an answer is.
 
     Attributes:

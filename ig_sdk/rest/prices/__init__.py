@@ -1,1 +1,1 @@
-"""prices."""
+"""Candles of the past: planning, reading, decoding and keeping them; for ``ig.history`` only."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ig_sdk.candles import Price
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.prices.decode import PointsAllowance, of_side
 from ig_sdk.rest.prices.reader import PriceReader, Progress, Wanted
 from ig_sdk.rest.tables import Candles
@@ -42,7 +42,7 @@ class PricePlan:
     from_cache: int
     pages: int
     allowance: PointsAllowance | None
-    _work: tuple[PriceReader, Wanted, Callable[[float | None], Budget]] = field(repr=False, compare=False)
+    _work: tuple[PriceReader, Wanted, Callable[[float | None], Deadline]] = field(repr=False, compare=False)
 
     @property
     def affordable(self) -> bool:
@@ -72,9 +72,9 @@ class PricePlan:
             RateLimited: The points are not left (nothing was sent), or IG says so.
             IGError: The call failed; pages that came before are in the cache.
         """
-        reader, wanted, budget = self._work
+        reader, wanted, deadline = self._work
         tell = progress if callable(progress) else _write if progress else _keep_quiet
-        candles = reader.fetch(wanted, budget(timeout), tell=tell, force=force)
+        candles = reader.fetch(wanted, deadline(timeout), tell=tell, force=force)
         return Candles(of_side(candles, self.price))
 
     def __str__(self) -> str:

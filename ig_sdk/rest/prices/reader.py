@@ -13,7 +13,7 @@ from ig_sdk import logs
 from ig_sdk.clock import Clock
 from ig_sdk.config import BASE_URLS, IGConfig
 from ig_sdk.errors import DecodeError, RateLimited
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.prices import candle_times as edges
@@ -164,14 +164,14 @@ class PriceReader:
         cached = self._cache.candles(wanted.series, last.span, latest=points)
         return Todo(cached, [(last.ends, now)] if missing else (), 0, missing, -(-missing // _PAGE_SIZE))
 
-    def fetch(self, wanted: Wanted, budget: Budget, *, tell: Tell, force: bool) -> list[Candle]:
+    def fetch(self, wanted: Wanted, deadline: Deadline, *, tell: Tell, force: bool) -> list[Candle]:
         """Return what is asked for, oldest first, with open to close of the mid.
 
         Every page is kept in the cache as soon as it is here: what was paid is not paid again after a failure.
 
         Args:
             wanted: What is asked for.
-            budget: Time of the call.
+            deadline: By when the call must end.
             tell: Told after each page.
             force: Send requests whose points are not left as far as is known.
 
@@ -179,20 +179,22 @@ class PriceReader:
             RateLimited: The points are not left.
             IGError: The call failed.
         """
-        candles = self._gather(wanted, budget, tell, force=force, fresh=False)
+        candles = self._gather(wanted, deadline, tell, force=force, fresh=False)
         if candles is None:  # what the cache had does not go with what IG sends
-            candles = self._gather(wanted, budget, tell, force=force, fresh=True)
+            candles = self._gather(wanted, deadline, tell, force=force, fresh=True)
         return candles or []
 
-    def _gather(self, wanted: Wanted, budget: Budget, tell: Tell, *, force: bool, fresh: bool) -> list[Candle] | None:
+    def _gather(
+        self, wanted: Wanted, deadline: Deadline, tell: Tell, *, force: bool, fresh: bool
+    ) -> list[Candle] | None:
         todo = self.todo(wanted, fresh=fresh)
         if todo.points and not force:
-            self._auth.login(budget)  # whose points they are
+            self._auth.login(deadline)  # whose points they are
             _refuse_beyond(self.allowance, todo.points, self._clock.now())
         found = {candle.opens_at: candle for candle in todo.cached}
         series, received, pages = wanted.series, 0, 0
         for piece in (*todo.spans, *((todo.latest,) if todo.latest else ())):
-            for page, rescaled in self._piece(series, piece, budget):
+            for page, rescaled in self._piece(series, piece, deadline):
                 if rescaled and todo.cached:
                     return None
                 found.update((candle.opens_at, candle) for candle in page)
@@ -204,10 +206,10 @@ class PriceReader:
         # Fewer than were promised: what had begun is not there any more.
         return None if len(candles) < wanted.points and not todo.latest else candles[-wanted.points :]
 
-    def _piece(self, series: Series, piece: Span | int, budget: Budget) -> Iterator[tuple[list[Candle], bool]]:
+    def _piece(self, series: Series, piece: Span | int, deadline: Deadline) -> Iterator[tuple[list[Candle], bool]]:
         """Yield the candles of each page, and whether they threw away what the cache had."""
         received = _Received(series.resolution, piece, self._clock.now())
-        for page in self._pages(series, _query(series.resolution, piece), budget):
+        for page in self._pages(series, _query(series.resolution, piece), deadline):
             candles = received.take(page)
             known = None if page.unread else received.known_by(candles)
             yield candles, self._keep(series, received.settled(candles), known)
@@ -217,17 +219,17 @@ class PriceReader:
             _log.warning("IG sent prices of %s from outside of the span that was asked for", series.epic)
         self._keep(series, (), received.known())
 
-    def _pages(self, series: Series, query: Mapping[str, str], budget: Budget) -> Iterator[PricePage]:
+    def _pages(self, series: Series, query: Mapping[str, str], deadline: Deadline) -> Iterator[PricePage]:
         def local_offset() -> timedelta:
             # What the login tells is the offset of today: local times of the other half of the year are an hour off.
-            return timedelta(hours=self._auth.login(budget).timezone_offset or 0)
+            return timedelta(hours=self._auth.login(deadline).timezone_offset or 0)
 
         number, pages = 0, 1
         while number < pages:
             number += 1
             now = self._clock.now()
             reply = self._auth.call(
-                PRICES, budget, parts={"epic": series.epic}, query={**query, "pageNumber": str(number)}
+                PRICES, deadline, parts={"epic": series.epic}, query={**query, "pageNumber": str(number)}
             )
             # A clock that is ahead of IG's would call candles closed, and known, that are still to come.
             as_of = min(now, _server_time(reply.headers) or now)

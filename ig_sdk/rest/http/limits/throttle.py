@@ -16,7 +16,7 @@ from ig_sdk import logs
 from ig_sdk.clock import Clock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import APIError, IGError, RateLimited, TransportError, UsageError
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.limits.numbers import Limits, configured, published
 from ig_sdk.rest.http.limits.points import Points
@@ -138,13 +138,13 @@ class Throttle:
             self._told.set()
         self._closed = False
 
-    def enter(self, endpoint: Endpoint, account_id: str | None, budget: Budget) -> Permit:
+    def enter(self, endpoint: Endpoint, account_id: str | None, deadline: Deadline) -> Permit:
         """Wait until a request may leave, and take its places.
 
         Args:
             endpoint: What it goes to.
             account_id: The account in use; ``None`` for a request of nobody's account.
-            budget: Time of the call.
+            deadline: By when the call must end.
 
         Raises:
             RateLimited: There is no place in the time that the call has, or no price points are left. Nothing was sent.
@@ -159,16 +159,16 @@ class Throttle:
             self._check_points(endpoint, account_id)
             line.join(ticket)
         try:
-            return self._queue(endpoint, account_id, ticket, line, budget)
+            return self._queue(endpoint, account_id, ticket, line, deadline)
         finally:
             with self._lock:
                 line.leave(ticket)
 
     def _queue(
-        self, endpoint: Endpoint, account_id: str | None, ticket: _Ticket, line: _Line, budget: Budget
+        self, endpoint: Endpoint, account_id: str | None, ticket: _Ticket, line: _Line, deadline: Deadline
     ) -> Permit:
         began, told = self._clock.monotonic(), False
-        ends = began + min(budget.left_s, _PATIENCE_S)
+        ends = began + min(deadline.left_s, _PATIENCE_S)
         while True:
             with self._lock:
                 now = self._clock.monotonic()
@@ -221,7 +221,7 @@ class Throttle:
                     points.refuse(now, pause)
             self._lines[permit.endpoint.allowance].wake()
 
-    def must_ask(self, endpoint: Endpoint, budget: Budget) -> bool:
+    def must_ask(self, endpoint: Endpoint, deadline: Deadline) -> bool:
         """Return whether the caller is to ask IG for its numbers before it goes on, and ``tell`` them.
 
         One caller is, once some calls were made; the others that are in no hurry wait for what it learns.
@@ -233,7 +233,7 @@ class Throttle:
                 return False
             mine, self._asking = not self._asking, True
         if not mine:
-            self._clock.wait(self._told, min(budget.left_s, ASK_S))
+            self._clock.wait(self._told, min(deadline.left_s, ASK_S))
         return mine
 
     def tell(self, limits: Limits) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ig_sdk import _json
-from ig_sdk.rest.deals.changes import Closing, OrderChange, PositionChange
+from ig_sdk.rest.deals.changes import OrderChange, PositionChange, PositionClose
 from ig_sdk.rest.deals.checks import (
     close_faults,
     order_change_faults,
@@ -268,18 +268,18 @@ def position(**changes: Any) -> Any:
 )
 def test_only_what_is_held_can_be_closed(size: D, start: str) -> None:
     """More, nothing, or less than nothing is refused."""
-    assert close_faults(Closing(position(), D(2))) == ()
-    assert close_faults(Closing(position(), size))[0].startswith(start)
+    assert close_faults(PositionClose(position(), D(2))) == ()
+    assert close_faults(PositionClose(position(), size))[0].startswith(start)
 
 
 def test_a_close_needs_an_open_market_and_a_fitting_type() -> None:
     """The state came with the position; a LIMIT close sells no lower than its level."""
     shut = dataclasses.replace(position(), market=dataclasses.replace(position().market, market_status="EDITS_ONLY"))
-    assert close_faults(Closing(shut, D(1))) == ("market: must be TRADEABLE, not EDITS_ONLY",)
+    assert close_faults(PositionClose(shut, D(1))) == ("market: must be TRADEABLE, not EDITS_ONLY",)
     closings = dataclasses.replace(position(), market=dataclasses.replace(shut.market, market_status="CLOSINGS_ONLY"))
-    assert close_faults(Closing(closings, D(1))) == ()
-    assert close_faults(Closing(position(), D(1), "LIMIT", D("1.0999"))) == ()
-    assert close_faults(Closing(position(), D(1), "LIMIT", D("1.2")))[0].startswith("level: the market is at")
+    assert close_faults(PositionClose(closings, D(1))) == ()
+    assert close_faults(PositionClose(position(), D(1), "LIMIT", D("1.0999"))) == ()
+    assert close_faults(PositionClose(position(), D(1), "LIMIT", D("1.2")))[0].startswith("level: the market is at")
 
 
 def test_an_amended_leg_must_be_on_its_side() -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from ig_sdk import _json
 from ig_sdk.rest.account_history.activity import Activity
-from ig_sdk.rest.deals.changes import Cancelling, Closing, OrderChange, PositionChange
+from ig_sdk.rest.deals.changes import OrderCancel, OrderChange, PositionChange, PositionClose
 from ig_sdk.rest.deals.new import NewOrder, NewPosition
 from ig_sdk.rest.deals.open_deals import Order, Position, order_of, position_of
-from ig_sdk.rest.deals.verdicts import Evidence, Fate, SentDeal, closing_deal_id, is_verdict, judge
+from ig_sdk.rest.deals.verdicts import Outcome, SentDeal, Snapshot, closing_deal_id, infer_outcome, is_verdict
 from ig_sdk.types import KEEP, AffectedDeal, Confirm, Direction, Limit, Stop
 
 D = Decimal
@@ -86,9 +86,9 @@ def sent(request: Any, reference: str = "R1", **changes: Any) -> SentDeal:
     return dataclasses.replace(SentDeal(request, "OURS" if own else reference, NOW, own), **changes)
 
 
-CLOSE = sent(Closing(position(), D(2)))
+CLOSE = sent(PositionClose(position(), D(2)))
 AMEND = sent(PositionChange.of(position(), Stop(level="1.05"), KEEP))
-CANCEL = sent(Cancelling("O1"))
+CANCEL = sent(OrderCancel("O1"))
 OPEN = sent(NewPosition(**NEW))
 CREATE = sent(NewOrder(**NEW | {"level": D(1)}))
 CHANGE = sent(OrderChange.of(order(), level=2, stop=KEEP, limit=KEEP, good_till=KEEP))
@@ -134,135 +134,166 @@ def test_a_fresh_reference_needs_no_reading() -> None:
     assert is_verdict(own, confirm("CLOSED", None, deal_id="NEW"))
 
 
-NOTHING = Evidence([], [], [], settled=True)
+NOTHING = Snapshot([], [], [], settled=True)
 
 
 @pytest.mark.parametrize("deal", [OPEN, CREATE])
 def test_a_new_deal_that_is_nowhere_was_not_placed(deal: SentDeal) -> None:
     """If everything could be read, and IG has had the time to show it."""
-    assert judge(deal, NOTHING) is Fate.NOT_PLACED
-    assert judge(deal, dataclasses.replace(NOTHING, settled=False)) is Fate.UNKNOWN
-    for part in ("positions", "orders", "deeds"):
-        assert judge(deal, dataclasses.replace(NOTHING, **{part: None})) is Fate.UNKNOWN
+    assert infer_outcome(deal, NOTHING) is Outcome.NOT_PLACED
+    assert infer_outcome(deal, dataclasses.replace(NOTHING, settled=False)) is Outcome.UNKNOWN
+    for part in ("positions", "orders", "activities"):
+        assert infer_outcome(deal, dataclasses.replace(NOTHING, **{part: None})) is Outcome.UNKNOWN
 
 
 def test_a_new_deal_is_found_by_its_reference() -> None:
     """Among positions, among orders, in the history; too early and unread places do not matter then."""
-    found = judge(OPEN, Evidence(positions=[position(), position(dealId="D9", dealReference="OURS")]))
+    found = infer_outcome(OPEN, Snapshot(positions=[position(), position(dealId="D9", dealReference="OURS")]))
     assert isinstance(found, Confirm)
     assert (found.deal_id, found.status, found.accepted, found.size) == ("D9", "OPEN", True, D(2))
-    found = judge(CREATE, Evidence(orders=[order(dealId="O9", dealReference="OURS")]))
+    found = infer_outcome(CREATE, Snapshot(orders=[order(dealId="O9", dealReference="OURS")]))
     assert isinstance(found, Confirm)
     assert (found.deal_id, found.level) == ("O9", 1)
     history = [
         activity("POSITION_CLOSED", "D9", dealReference="OURS"),
         activity("POSITION_OPENED", "D9", dealReference="OURS", dealId="D9"),
     ]
-    found = judge(OPEN, Evidence(deeds=history))
+    found = infer_outcome(OPEN, Snapshot(activities=history))
     assert isinstance(found, Confirm)
     assert (found.deal_id, found.accepted) == ("D9", True)
 
 
 def test_a_rejection_is_found_in_the_history() -> None:
     """Without its reason, which is not told there."""
-    found = judge(OPEN, Evidence(deeds=[activity("UNKNOWN", "D9", dealReference="OURS", status="REJECTED")]))
+    found = infer_outcome(
+        OPEN, Snapshot(activities=[activity("UNKNOWN", "D9", dealReference="OURS", status="REJECTED")])
+    )
     assert isinstance(found, Confirm)
     assert (found.accepted, found.reason, found.affected_deals) == (False, "UNKNOWN", ())
 
 
 def test_an_order_that_looks_like_ours_is_no_proof_of_absence() -> None:
     """IG's list of orders tells no references; the history may name another, or the order may be too old."""
-    assert judge(CREATE, Evidence([], [order()], [], settled=True)) is Fate.UNKNOWN
+    assert infer_outcome(CREATE, Snapshot([], [order()], [], settled=True)) is Outcome.UNKNOWN
     others = [activity("LIMIT_ORDER_OPENED", "O1", dealId="O1", dealReference="THEIRS")]
-    assert judge(CREATE, Evidence([], [order()], others, settled=True)) is Fate.NOT_PLACED
+    assert infer_outcome(CREATE, Snapshot([], [order()], others, settled=True)) is Outcome.NOT_PLACED
     old = order(createdDateUTC="2025-12-01T00:00:00")
-    assert judge(CREATE, Evidence([], [old], [], settled=True)) is Fate.NOT_PLACED
-    assert judge(CREATE, Evidence([], [order(orderLevel=D(5))], [], settled=True)) is Fate.NOT_PLACED
-    assert judge(OPEN, Evidence([], [order()], [], settled=True)) is Fate.NOT_PLACED
+    assert infer_outcome(CREATE, Snapshot([], [old], [], settled=True)) is Outcome.NOT_PLACED
+    assert infer_outcome(CREATE, Snapshot([], [order(orderLevel=D(5))], [], settled=True)) is Outcome.NOT_PLACED
+    assert infer_outcome(OPEN, Snapshot([], [order()], [], settled=True)) is Outcome.NOT_PLACED
 
 
 def test_what_became_of_a_close() -> None:
     """A position as it was: not placed. Gone: closed, if the history shows that no stop did it."""
     standing = dataclasses.replace(NOTHING, positions=[position()])
-    assert judge(CLOSE, standing) is Fate.NOT_PLACED
-    assert judge(CLOSE, dataclasses.replace(standing, settled=False)) is Fate.UNKNOWN
-    assert judge(CLOSE, NOTHING) is Fate.UNKNOWN
-    done = judge(CLOSE, Evidence([], [], [activity("POSITION_CLOSED", "D1", level=D("1.2"))]))
+    assert infer_outcome(CLOSE, standing) is Outcome.NOT_PLACED
+    assert infer_outcome(CLOSE, dataclasses.replace(standing, settled=False)) is Outcome.UNKNOWN
+    assert infer_outcome(CLOSE, NOTHING) is Outcome.UNKNOWN
+    done = infer_outcome(CLOSE, Snapshot([], [], [activity("POSITION_CLOSED", "D1", level=D("1.2"))]))
     assert isinstance(done, Confirm)
     assert (done.deal_id, done.closing_deal_id, done.close_level, done.status) == ("D1", "C1", D("1.2"), "CLOSED")
-    stopped = dataclasses.replace(NOTHING, deeds=[activity("POSITION_CLOSED", "D1", channel="SYSTEM")])
-    assert judge(CLOSE, stopped) is Fate.NOT_PLACED
-    assert judge(CLOSE, dataclasses.replace(NOTHING, positions=None)) is Fate.UNKNOWN
-    assert judge(CLOSE, dataclasses.replace(NOTHING, deeds=[activity("POSITION_CLOSED", "D8")])) is Fate.UNKNOWN
+    stopped = dataclasses.replace(NOTHING, activities=[activity("POSITION_CLOSED", "D1", channel="SYSTEM")])
+    assert infer_outcome(CLOSE, stopped) is Outcome.NOT_PLACED
+    assert infer_outcome(CLOSE, dataclasses.replace(NOTHING, positions=None)) is Outcome.UNKNOWN
+    assert (
+        infer_outcome(CLOSE, dataclasses.replace(NOTHING, activities=[activity("POSITION_CLOSED", "D8")]))
+        is Outcome.UNKNOWN
+    )
 
 
 def test_what_became_of_a_close_of_a_part() -> None:
     """The size that is left tells; another difference than the one asked for tells nothing."""
-    part = sent(Closing(position(), D("0.5")))
-    done = judge(part, Evidence([position(size=D("1.5"))], [], [activity("POSITION_PARTIALLY_CLOSED", "D1")]))
+    part = sent(PositionClose(position(), D("0.5")))
+    done = infer_outcome(part, Snapshot([position(size=D("1.5"))], [], [activity("POSITION_PARTIALLY_CLOSED", "D1")]))
     assert isinstance(done, Confirm)
     assert (done.status, done.closing_deal_id) == ("PARTIALLY_CLOSED", "C1")
-    alone = judge(part, Evidence([position(size=D("1.5"))]))
+    alone = infer_outcome(part, Snapshot([position(size=D("1.5"))]))
     assert isinstance(alone, Confirm)
     assert (alone.size, alone.direction, alone.closing_deal_id) == (D("0.5"), Direction.SELL, None)
-    assert judge(part, dataclasses.replace(NOTHING, positions=[position(size=D(1))])) is Fate.UNKNOWN
-    assert judge(part, dataclasses.replace(NOTHING, positions=[position(size=D(3))])) is Fate.UNKNOWN
-    assert judge(part, dataclasses.replace(NOTHING, positions=[position()])) is Fate.NOT_PLACED
+    assert infer_outcome(part, dataclasses.replace(NOTHING, positions=[position(size=D(1))])) is Outcome.UNKNOWN
+    assert infer_outcome(part, dataclasses.replace(NOTHING, positions=[position(size=D(3))])) is Outcome.UNKNOWN
+    assert infer_outcome(part, dataclasses.replace(NOTHING, positions=[position()])) is Outcome.NOT_PLACED
 
 
 def test_what_became_of_an_amendment() -> None:
     """The wanted state stands, or the old one; a third one, or none, tells nothing."""
-    done = judge(AMEND, Evidence([position(stopLevel=D("1.050"))]))
+    done = infer_outcome(AMEND, Snapshot([position(stopLevel=D("1.050"))]))
     assert isinstance(done, Confirm)
     assert (done.status, done.stop_level) == ("AMENDED", D("1.05"))
-    assert judge(AMEND, dataclasses.replace(NOTHING, positions=[position()])) is Fate.NOT_PLACED
-    assert judge(AMEND, dataclasses.replace(NOTHING, positions=[position(stopLevel=D(1))])) is Fate.UNKNOWN
-    assert judge(AMEND, NOTHING) is Fate.UNKNOWN
-    changed = judge(CHANGE, Evidence(orders=[order(orderLevel=D(2))]))
+    assert infer_outcome(AMEND, dataclasses.replace(NOTHING, positions=[position()])) is Outcome.NOT_PLACED
+    assert infer_outcome(AMEND, dataclasses.replace(NOTHING, positions=[position(stopLevel=D(1))])) is Outcome.UNKNOWN
+    assert infer_outcome(AMEND, NOTHING) is Outcome.UNKNOWN
+    changed = infer_outcome(CHANGE, Snapshot(orders=[order(orderLevel=D(2))]))
     assert isinstance(changed, Confirm)
     assert (changed.deal_id, changed.status, changed.level) == ("O1", "AMENDED", 2)
-    assert judge(CHANGE, dataclasses.replace(NOTHING, orders=[order()])) is Fate.NOT_PLACED
-    assert judge(CHANGE, dataclasses.replace(NOTHING, orders=[order(orderLevel=D(3))])) is Fate.UNKNOWN
-    assert judge(CHANGE, NOTHING) is Fate.UNKNOWN
+    assert infer_outcome(CHANGE, dataclasses.replace(NOTHING, orders=[order()])) is Outcome.NOT_PLACED
+    assert infer_outcome(CHANGE, dataclasses.replace(NOTHING, orders=[order(orderLevel=D(3))])) is Outcome.UNKNOWN
+    assert infer_outcome(CHANGE, NOTHING) is Outcome.UNKNOWN
 
 
 def test_a_trailing_stop_has_moved_on() -> None:
     """Distance and step tell that it was set; its level does not count."""
     trail = sent(PositionChange(position(), D(1), None, trailing_distance=D(50), trailing_step=D(5)))
     moved = position(stopLevel=D("1.03"), trailingStopDistance=D(50), trailingStep=D(5))
-    assert isinstance(judge(trail, Evidence([moved])), Confirm)
+    assert isinstance(infer_outcome(trail, Snapshot([moved])), Confirm)
     before = position(stopLevel=D(1), trailingStopDistance=D(50), trailingStep=D(5))
     limit = sent(PositionChange.of(before, KEEP, Limit(level=2)))
-    assert judge(limit, dataclasses.replace(NOTHING, positions=[moved])) is Fate.NOT_PLACED
+    assert infer_outcome(limit, dataclasses.replace(NOTHING, positions=[moved])) is Outcome.NOT_PLACED
 
 
 def test_what_became_of_a_cancellation() -> None:
     """Still there, or filled: not placed. Gone: cancelled, if the history says so."""
-    assert judge(CANCEL, dataclasses.replace(NOTHING, orders=[order()])) is Fate.NOT_PLACED
-    assert judge(CANCEL, dataclasses.replace(NOTHING, positions=[position(dealId="O1")])) is Fate.NOT_PLACED
-    assert judge(CANCEL, NOTHING) is Fate.UNKNOWN
-    done = judge(CANCEL, dataclasses.replace(NOTHING, deeds=[activity("LIMIT_ORDER_DELETED", "O1")]))
+    assert infer_outcome(CANCEL, dataclasses.replace(NOTHING, orders=[order()])) is Outcome.NOT_PLACED
+    assert infer_outcome(CANCEL, dataclasses.replace(NOTHING, positions=[position(dealId="O1")])) is Outcome.NOT_PLACED
+    assert infer_outcome(CANCEL, NOTHING) is Outcome.UNKNOWN
+    done = infer_outcome(CANCEL, dataclasses.replace(NOTHING, activities=[activity("LIMIT_ORDER_DELETED", "O1")]))
     assert isinstance(done, Confirm)
     assert (done.deal_id, done.status, done.closing_deal_id) == ("O1", "DELETED", None)
-    assert judge(CANCEL, dataclasses.replace(NOTHING, orders=None)) is Fate.UNKNOWN
+    assert infer_outcome(CANCEL, dataclasses.replace(NOTHING, orders=None)) is Outcome.UNKNOWN
 
 
-def test_the_id_of_a_close_is_that_of_the_latest_that_fits() -> None:
+def part_closed(deal_id: str, seconds: int = 0, action: str = "POSITION_PARTIALLY_CLOSED", **changes: Any) -> Activity:
+    date = (NOW + timedelta(seconds=seconds)).isoformat()
+    values = {"dealId": deal_id, "date": date, "level": D("1.2"), "size": D("-0.5"), **changes}
+    return activity(action, "D1", **values)
+
+
+HALF = PositionClose(position(), D("0.5"))
+HALF_CLOSED = dataclasses.replace(PART, level=D("1.2"), size=D("0.5"))
+
+
+def test_the_id_of_a_close_is_that_of_the_one_that_fits() -> None:
     """An earlier close may be all that the history shows yet: level and size must agree."""
-    closing, done = Closing(position(), D("0.5")), dataclasses.replace(PART, level=D("1.2"), size=D("0.5"))
-    rows = [
-        activity("POSITION_PARTIALLY_CLOSED", "D1", dealId="C2", level=D("1.2"), size=D("-0.5")),
-        activity("POSITION_PARTIALLY_CLOSED", "D1", dealId="C1", level=D("1.2"), size=D("0.5")),
-        activity("POSITION_OPENED", "D1", dealId="D1"),
-    ]
-    assert closing_deal_id(rows, done, closing) == "C2"
-    assert closing_deal_id(rows[2:], done, closing) is None
-    assert closing_deal_id(rows, dataclasses.replace(done, level=D("1.3")), closing) is None
-    assert closing_deal_id(rows, done, Closing(position(), D(1))) is None
+    rows = [part_closed("C1"), activity("POSITION_OPENED", "D1", dealId="D1")]
+    assert closing_deal_id(rows, HALF_CLOSED, HALF) == "C1"
+    assert closing_deal_id(rows[1:], HALF_CLOSED, HALF) is None
+    assert closing_deal_id(rows, dataclasses.replace(HALF_CLOSED, level=D("1.3")), HALF) is None
+    assert closing_deal_id(rows, HALF_CLOSED, PositionClose(position(), D(1))) is None
 
 
-EVIDENCE = st.builds(
-    Evidence,
+def test_of_closes_alike_the_size_that_was_left_tells() -> None:
+    """Two parts of one size at one level in one second are told apart, whenever the id is asked for."""
+    rows = [part_closed("C2"), part_closed("C1"), activity("POSITION_OPENED", "D1", dealId="D1", size=D(2))]
+    second = PositionClose(position(size=D("1.5")), D("0.5"))
+    assert closing_deal_id(rows, HALF_CLOSED, HALF) == "C1"
+    assert closing_deal_id(rows, HALF_CLOSED, second) == "C2"
+    last = part_closed("C3", action="POSITION_CLOSED", size=D(1))
+    assert closing_deal_id([last, *rows[:2]], HALF_CLOSED, HALF) == "C1"
+    assert closing_deal_id([last, *rows[:2]], HALF_CLOSED, second) == "C2"
+
+
+def test_of_closes_alike_the_time_tells_or_nothing() -> None:
+    """A history that does not go back to the opening has their times only; a guess is never made."""
+    assert closing_deal_id([part_closed("C2", 90), part_closed("C1")], HALF_CLOSED, HALF) == "C1"
+    assert closing_deal_id([part_closed("C2"), part_closed("C1")], HALF_CLOSED, HALF) is None
+    undated = dataclasses.replace(HALF_CLOSED, date=None)
+    assert closing_deal_id([part_closed("C2", 90), part_closed("C1")], undated, HALF) is None
+    unsized = [part_closed("C2", 90, size=None), part_closed("C1", size=None)]
+    assert closing_deal_id(unsized, HALF_CLOSED, HALF) == "C1"
+
+
+SNAPSHOTS = st.builds(
+    Snapshot,
     st.none()
     | st.lists(st.sampled_from([position(), position(size=D(1)), position(dealReference="OURS")]), max_size=2),
     st.none() | st.lists(st.sampled_from([order(), order(orderLevel=D(2)), order(dealReference="OURS")]), max_size=2),
@@ -283,15 +314,15 @@ EVIDENCE = st.builds(
 )
 
 
-@given(st.sampled_from([OPEN, CREATE, CLOSE, AMEND, CHANGE, CANCEL]), EVIDENCE)
-def test_not_placed_is_never_a_guess(deal: SentDeal, evidence: Evidence) -> None:
+@given(st.sampled_from([OPEN, CREATE, CLOSE, AMEND, CHANGE, CANCEL]), SNAPSHOTS)
+def test_not_placed_is_never_a_guess(deal: SentDeal, snapshot: Snapshot) -> None:
     """It is only said when everything was read and had time to show; a trace of the reference always counts."""
-    verdict = judge(deal, evidence)
-    if verdict is Fate.NOT_PLACED:
-        assert evidence.settled
-        assert None not in (evidence.positions, evidence.orders, evidence.deeds)
-    traces = [each.deal_reference for each in (*(evidence.positions or ()), *(evidence.orders or ()))]
-    traces += [each.details.deal_reference for each in evidence.deeds or () if each.details]
+    verdict = infer_outcome(deal, snapshot)
+    if verdict is Outcome.NOT_PLACED:
+        assert snapshot.settled
+        assert None not in (snapshot.positions, snapshot.orders, snapshot.activities)
+    traces = [each.deal_reference for each in (*(snapshot.positions or ()), *(snapshot.orders or ()))]
+    traces += [each.details.deal_reference for each in snapshot.activities or () if each.details]
     if deal.own and "OURS" in traces:
         assert isinstance(verdict, Confirm)
 
@@ -304,18 +335,18 @@ def test_another_word_than_accepted_or_rejected_is_no_verdict(word: str) -> None
 
 def test_a_part_closed_before_a_stop_closed_the_rest() -> None:
     """The position is gone and the system was the last to close: what adds up to it tells whether ours was taken."""
-    part = sent(Closing(position(), D("0.5")))
+    part = sent(PositionClose(position(), D("0.5")))
     ours = activity("POSITION_PARTIALLY_CLOSED", "D1", size=D("-0.5"))
     rest = activity("POSITION_CLOSED", "D1", dealId="C2", size=D("1.5"), channel="SYSTEM")
     before = activity("POSITION_PARTIALLY_CLOSED", "D1", dealId="C0", size=D("0.5"))
-    done = judge(part, dataclasses.replace(NOTHING, deeds=[rest, ours, before]))
+    done = infer_outcome(part, dataclasses.replace(NOTHING, activities=[rest, ours, before]))
     assert isinstance(done, Confirm)
     assert (done.status, done.closing_deal_id) == ("PARTIALLY_CLOSED", "C1")
     whole = activity("POSITION_CLOSED", "D1", size=D(2), channel="SYSTEM")
-    assert judge(part, dataclasses.replace(NOTHING, deeds=[whole, before])) is Fate.NOT_PLACED
+    assert infer_outcome(part, dataclasses.replace(NOTHING, activities=[whole, before])) is Outcome.NOT_PLACED
     theirs = activity("POSITION_CLOSED", "D1", size=D(2), channel="WEB")
     for unclear in ([rest], [before], [theirs, before], [activity("POSITION_CLOSED", "D1", channel="SYSTEM")]):
-        assert judge(part, dataclasses.replace(NOTHING, deeds=unclear)) is Fate.UNKNOWN
+        assert infer_outcome(part, dataclasses.replace(NOTHING, activities=unclear)) is Outcome.UNKNOWN
 
 
 def test_an_orders_end_and_guarantee_count() -> None:
@@ -325,20 +356,22 @@ def test_an_orders_end_and_guarantee_count() -> None:
     later = sent(OrderChange.of(before, level=KEEP, stop=KEEP, limit=KEEP, good_till=till))
     sure = sent(OrderChange.of(before, level=KEEP, stop=Stop(distance=20, guaranteed=True), limit=KEEP, good_till=KEEP))
     for change in (later, sure):
-        assert judge(change, dataclasses.replace(NOTHING, orders=[before])) is Fate.NOT_PLACED
-    assert isinstance(judge(later, Evidence(orders=[order(**shown | {"goodTillDate": "2026/03/01 12:00"})])), Confirm)
-    assert isinstance(judge(sure, Evidence(orders=[order(**shown, guaranteedStop=True)])), Confirm)
+        assert infer_outcome(change, dataclasses.replace(NOTHING, orders=[before])) is Outcome.NOT_PLACED
+    assert isinstance(
+        infer_outcome(later, Snapshot(orders=[order(**shown | {"goodTillDate": "2026/03/01 12:00"})])), Confirm
+    )
+    assert isinstance(infer_outcome(sure, Snapshot(orders=[order(**shown, guaranteedStop=True)])), Confirm)
 
 
 def test_what_tells_no_reference_is_no_proof_of_absence() -> None:
-    """A position or a deed that may be the deal sought keeps it from being called not placed."""
+    """A position or a activity that may be the deal sought keeps it from being called not placed."""
     nameless = position(dealReference=None)
-    assert judge(OPEN, dataclasses.replace(NOTHING, positions=[nameless])) is Fate.UNKNOWN
+    assert infer_outcome(OPEN, dataclasses.replace(NOTHING, positions=[nameless])) is Outcome.UNKNOWN
     assert (
-        judge(OPEN, dataclasses.replace(NOTHING, positions=[position(dealReference=None, size=D(9))]))
-        is Fate.NOT_PLACED
+        infer_outcome(OPEN, dataclasses.replace(NOTHING, positions=[position(dealReference=None, size=D(9))]))
+        is Outcome.NOT_PLACED
     )
     bare = _json.decode(Activity, {"epic": "E", "status": "ACCEPTED"})
-    assert judge(OPEN, dataclasses.replace(NOTHING, deeds=[bare])) is Fate.UNKNOWN
+    assert infer_outcome(OPEN, dataclasses.replace(NOTHING, activities=[bare])) is Outcome.UNKNOWN
     elsewhere = _json.decode(Activity, {"epic": "F", "status": "ACCEPTED"})
-    assert judge(OPEN, dataclasses.replace(NOTHING, deeds=[elsewhere])) is Fate.NOT_PLACED
+    assert infer_outcome(OPEN, dataclasses.replace(NOTHING, activities=[elsewhere])) is Outcome.NOT_PLACED

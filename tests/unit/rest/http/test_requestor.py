@@ -31,7 +31,7 @@ from ig_sdk.errors import (
 from ig_sdk.rest.http.encode import json_text
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.limits.throttle import Throttle
-from ig_sdk.rest.http.requestor import Budget, Requestor, Stamp
+from ig_sdk.rest.http.requestor import Deadline, Requestor, Stamp
 from ig_sdk.rest.http.transport import Request, Response, Timeout
 
 READ = Endpoint("GET", "/markets/{epic}", version=3)
@@ -73,7 +73,7 @@ class Tokens:
     def __init__(self) -> None:
         self.generation = 1
 
-    def stamp(self, budget: Budget) -> Stamp:
+    def stamp(self, deadline: Deadline) -> Stamp:
         return Stamp({"CST": f"token{self.generation}"}, self.generation)
 
     def renew(self, generation: int) -> None:
@@ -117,8 +117,8 @@ class Bench:
     def call(self, endpoint: Endpoint = READ, timeout: float | None = None, **options: Any) -> Any:
         if endpoint is READ:
             options.setdefault("parts", {"epic": "CS.D.EURUSD.MINI.IP"})
-        budget = self.requestor.budget(timeout)
-        return self.requestor.call(endpoint, budget=budget, authorizer=self.tokens, **options)
+        deadline = self.requestor.deadline(timeout)
+        return self.requestor.call(endpoint, deadline=deadline, authorizer=self.tokens, **options)
 
 
 def headers_of(request: Request) -> Mapping[str, str]:
@@ -355,7 +355,7 @@ def test_a_wait_takes_fresh_tokens() -> None:
         *[OK] * 3, config=IGConfig(api_key="k", limits={"non_trading_per_minute": 1, "trading_per_minute": 1})
     )
     bench.call()
-    bench.tokens.stamp = lambda _budget: Stamp({"CST": f"at{bench.clock.monotonic():.0f}"}, 1)  # type: ignore[method-assign]
+    bench.tokens.stamp = lambda _deadline: Stamp({"CST": f"at{bench.clock.monotonic():.0f}"}, 1)  # type: ignore[method-assign]
     bench.call()
     assert bench.transport.requests[1].headers["CST"] == "at61"
 

@@ -30,7 +30,7 @@ from ig_sdk.errors import (
 )
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import LOGIN_AGAIN, error_for
-from ig_sdk.rest.http.retry import Strategy, decide
+from ig_sdk.rest.http.retry import Remedy, decide
 
 READ = Endpoint("GET", "/positions")
 DEAL = Endpoint("POST", "/positions/otc", mutating=True, allowance="trading")
@@ -52,14 +52,14 @@ FATAL = [
 ]
 
 
-def strategy(failure: IGError, *, endpoint: Endpoint = READ, attempt: int = 1, can_renew: bool = True) -> Strategy:
+def remedy(failure: IGError, *, endpoint: Endpoint = READ, attempt: int = 1, can_renew: bool = True) -> Remedy:
     sent = failure.sent if isinstance(failure, TransportError) else "maybe"
-    return decide(endpoint, failure, attempt, sent, max_retries=5, can_renew=can_renew).strategy
+    return decide(endpoint, failure, attempt, sent, max_retries=5, can_renew=can_renew).remedy
 
 
-def test_the_strategies_have_names() -> None:
-    """The six strategies of the mission are values with the mission's names."""
-    assert [each.value for each in Strategy] == [
+def test_the_remedies_have_names() -> None:
+    """The six remedies of the mission are values with the mission's names."""
+    assert [each.value for each in Remedy] == [
         "retry",
         "retry with backoff",
         "re-authenticate",
@@ -72,81 +72,81 @@ def test_the_strategies_have_names() -> None:
 @pytest.mark.parametrize("failure", [UNSENT, *LOST, UNAVAILABLE])
 def test_reads_are_sent_again(failure: IGError) -> None:
     """A read is repeated after whatever may pass, as long as attempts are left."""
-    assert strategy(failure, attempt=5) is Strategy.BACKOFF
-    assert strategy(failure, attempt=6) is Strategy.STOP
+    assert remedy(failure, attempt=5) is Remedy.BACKOFF
+    assert remedy(failure, attempt=6) is Remedy.STOP
 
 
 @pytest.mark.parametrize("failure", [*LOST, UNAVAILABLE, *MINUTELY, RateLimited("429", status=429, retry_after=1.0)])
 def test_deals_that_may_have_been_taken_are_not_sent_again(failure: IGError) -> None:
     """Unknown means unknown, whatever the failure looks like; a refused deal is the caller's to repeat."""
-    assert strategy(failure, endpoint=DEAL) is Strategy.STOP
+    assert remedy(failure, endpoint=DEAL) is Remedy.STOP
 
 
 def test_deals_that_never_left_are_sent_again() -> None:
     """Refused before a byte left is the one lost connection that a deal survives."""
-    assert strategy(UNSENT, endpoint=DEAL) is Strategy.BACKOFF
-    assert strategy(UNSENT, endpoint=DEAL, attempt=6) is Strategy.STOP
+    assert remedy(UNSENT, endpoint=DEAL) is Remedy.BACKOFF
+    assert remedy(UNSENT, endpoint=DEAL, attempt=6) is Remedy.STOP
 
 
 def test_what_left_is_said_by_the_caller() -> None:
     """It is not the kind of the failure that proves a deal unsent."""
-    assert decide(DEAL, UNSENT, 1, "maybe").strategy is Strategy.STOP
+    assert decide(DEAL, UNSENT, 1, "maybe").remedy is Remedy.STOP
 
 
 @pytest.mark.parametrize("endpoint", [READ, DEAL])
 def test_a_refused_token_is_renewed_once(endpoint: Endpoint) -> None:
     """A 401 with a token code logs in anew, once, also when no retries are left."""
     failure = error_for(401, "error.security.client-token-invalid")
-    assert strategy(failure, endpoint=endpoint, attempt=99) is Strategy.REAUTHENTICATE
-    assert strategy(failure, endpoint=endpoint, can_renew=False) is Strategy.STOP
+    assert remedy(failure, endpoint=endpoint, attempt=99) is Remedy.REAUTHENTICATE
+    assert remedy(failure, endpoint=endpoint, can_renew=False) is Remedy.STOP
 
 
 def test_a_token_code_without_401_replays_no_deal() -> None:
     """The code alone does not prove that a deal was not taken."""
     failure = SessionExpired("500", status=500, code="error.security.client-token-invalid")
-    assert strategy(failure, endpoint=DEAL) is Strategy.STOP
-    assert strategy(failure) is Strategy.REAUTHENTICATE
+    assert remedy(failure, endpoint=DEAL) is Remedy.STOP
+    assert remedy(failure) is Remedy.REAUTHENTICATE
 
 
 @pytest.mark.parametrize("failure", FATAL)
 @pytest.mark.parametrize("endpoint", [READ, DEAL])
 def test_refusals_are_final(failure: IGError, endpoint: Endpoint) -> None:
     """What would be refused again is not repeated; a wrong password least of all."""
-    assert strategy(failure, endpoint=endpoint) is Strategy.STOP
+    assert remedy(failure, endpoint=endpoint) is Remedy.STOP
 
 
 @pytest.mark.parametrize("failure", MINUTELY)
 def test_an_allowance_of_a_minute_comes_back(failure: IGError) -> None:
     """A read that was refused for it is sent again, when the limiter lets it."""
-    assert strategy(failure) is Strategy.RETRY
-    assert strategy(failure, attempt=6) is Strategy.STOP
+    assert remedy(failure) is Remedy.RETRY
+    assert remedy(failure, attempt=6) is Remedy.STOP
 
 
 def test_a_named_pause_is_kept_when_it_is_worth_it() -> None:
     """Retry-After is waited for, unless it asks for more than minutes."""
     short, long = (RateLimited("429", status=429, retry_after=seconds) for seconds in (5.0, 600.0))
     assert decide(READ, short, 1, "maybe").pause_s == 5.0
-    assert strategy(long) is Strategy.STOP
+    assert remedy(long) is Remedy.STOP
 
 
 def test_a_login_too_soon_after_another_is_tried_again() -> None:
     """IG's passing refusal of a second login is waited out (REST.md section 2.1)."""
-    assert strategy(error_for(401, LOGIN_AGAIN)) is Strategy.BACKOFF
+    assert remedy(error_for(401, LOGIN_AGAIN)) is Remedy.BACKOFF
 
 
 def test_a_stream_reconnects_then_falls_back() -> None:
     """A broken stream is opened anew, for as many times as allowed; then prices go another way."""
     for failure in (ConnectionLost("gone"), StreamEnded("31", code=31)):
-        assert decide(None, failure, 3, "maybe", max_retries=3).strategy is Strategy.RECONNECT
-        assert decide(None, failure, 4, "maybe", max_retries=3).strategy is Strategy.FALL_BACK
-        assert decide(None, failure, 1000, "maybe", max_retries=None).strategy is Strategy.RECONNECT
-    assert decide(None, SessionExpired("401", status=401), 1, "maybe").strategy is Strategy.REAUTHENTICATE
+        assert decide(None, failure, 3, "maybe", max_retries=3).remedy is Remedy.RECONNECT
+        assert decide(None, failure, 4, "maybe", max_retries=3).remedy is Remedy.FALL_BACK
+        assert decide(None, failure, 1000, "maybe", max_retries=None).remedy is Remedy.RECONNECT
+    assert decide(None, SessionExpired("401", status=401), 1, "maybe").remedy is Remedy.REAUTHENTICATE
 
 
 @pytest.mark.parametrize("failure", [StreamRefused("2", code=2), SubscriptionRefused("21"), StreamOverflow("full")])
 def test_a_stream_that_was_refused_stops(failure: IGError) -> None:
     """What a server refused for good, and what must not lose anything, is reported."""
-    assert decide(None, failure, 1, "maybe").strategy is Strategy.STOP
+    assert decide(None, failure, 1, "maybe").remedy is Remedy.STOP
 
 
 ANY = st.one_of(
@@ -164,7 +164,7 @@ def test_a_deal_is_repeated_only_with_proof(failure: IGError, attempt: int, rene
     """No combination repeats a deal without proof that it was not taken: unsent, or a 401 for a dead token."""
     sent = failure.sent if isinstance(failure, TransportError) else "maybe"
     decision = decide(DEAL, failure, attempt, sent, max_retries=most, can_renew=renew)
-    if decision.strategy is not Strategy.STOP:
+    if decision.remedy is not Remedy.STOP:
         token = isinstance(failure, SessionExpired) and failure.status == 401
         assert sent == "no" or token
 
@@ -173,4 +173,4 @@ def test_a_deal_is_repeated_only_with_proof(failure: IGError, attempt: int, rene
 def test_no_failure_is_repeated_for_ever(failure: IGError, most: int) -> None:
     """However often something fails, the attempts end."""
     sent = failure.sent if isinstance(failure, TransportError) else "maybe"
-    assert decide(READ, failure, most + 1, sent, max_retries=most, can_renew=False).strategy is Strategy.STOP
+    assert decide(READ, failure, most + 1, sent, max_retries=most, can_renew=False).remedy is Remedy.STOP

@@ -130,10 +130,10 @@ class Bench:
         self.auth = Auth(requestor, config, lambda: config, clock=self.clock)
 
     def call(self, timeout: float | None = None) -> Any:
-        return self.auth.call(READ, self.auth.budget(timeout))
+        return self.auth.call(READ, self.auth.deadline(timeout))
 
     def login(self) -> Any:
-        return self.auth.login(self.auth.budget(None))
+        return self.auth.login(self.auth.deadline(None))
 
 
 def test_login_is_lazy_and_once() -> None:
@@ -226,11 +226,11 @@ def test_the_login_is_renewed_at_its_age() -> None:
 def test_logout_forgets_and_is_idempotent() -> None:
     """DELETE goes out once; a later call logs in anew."""
     bench = Bench()
-    bench.auth.logout(bench.auth.budget(None))
+    bench.auth.logout(bench.auth.deadline(None))
     assert bench.broker.seen == []
     bench.login()
-    bench.auth.logout(bench.auth.budget(None))
-    bench.auth.logout(bench.auth.budget(None))
+    bench.auth.logout(bench.auth.deadline(None))
+    bench.auth.logout(bench.auth.deadline(None))
     assert bench.broker.seen == [("POST", "/session"), ("DELETE", "/session")]
     assert bench.auth.account_id is None
     bench.call()
@@ -242,7 +242,7 @@ def test_logout_of_a_dead_session_is_fine() -> None:
     bench = Bench()
     bench.login()
     bench.broker.dead = 1
-    bench.auth.logout(bench.auth.budget(None))
+    bench.auth.logout(bench.auth.deadline(None))
     assert bench.broker.logins == 1
 
 
@@ -267,19 +267,19 @@ def test_an_account_of_somebody_else_is_refused() -> None:
 def test_switch_by_id_or_type_survives_a_new_login(account: str) -> None:
     """After a switch all calls, and all later logins, are on that account."""
     bench = Bench()
-    told = bench.auth.switch(account, bench.auth.budget(None), make_default=False)
+    told = bench.auth.switch(account, bench.auth.deadline(None), make_default=False)
     assert told.dealing_enabled is True
     assert bench.auth.account_id == "BBB"
     bench.broker.dead = 1
     bench.call()
     assert bench.broker.logged_in[-1].headers["X-SECURITY-TOKEN"] == "xstBBB"
-    assert bench.auth.access(bench.auth.budget(None)).account_id == "BBB"
+    assert bench.auth.access(bench.auth.deadline(None)).account_id == "BBB"
 
 
 def test_switch_to_the_account_in_use_sends_nothing() -> None:
     """IG refuses that; we need not ask."""
     bench = Bench()
-    assert bench.auth.switch("AAA", bench.auth.budget(None), make_default=False).dealing_enabled is True
+    assert bench.auth.switch("AAA", bench.auth.deadline(None), make_default=False).dealing_enabled is True
     assert bench.broker.seen == [("POST", "/session")]
 
 
@@ -287,23 +287,23 @@ def test_switch_to_the_account_in_use_sends_nothing() -> None:
 def test_switch_needs_one_account(account: str) -> None:
     """A name of two accounts, or of none, is refused."""
     with pytest.raises(ValueError, match="account"):
-        Bench().auth.switch(account, Bench().auth.budget(None), make_default=False)
+        Bench().auth.switch(account, Bench().auth.deadline(None), make_default=False)
 
 
 def test_access_for_streaming() -> None:
     """User and password are made of account and tokens, hidden in repr; fresh=True logs in anew."""
     bench = Bench()
-    access = bench.auth.access(bench.auth.budget(None))
+    access = bench.auth.access(bench.auth.deadline(None))
     assert (access.endpoint, access.user, access.password) == ("https://push.example.com", "AAA", "CST-cst1|XST-xst1")
     assert "cst1" not in repr(access)
-    assert bench.auth.access(bench.auth.budget(None)).password == access.password
-    assert bench.auth.access(bench.auth.budget(None), fresh=True).password == "CST-cst2|XST-xst2"
+    assert bench.auth.access(bench.auth.deadline(None)).password == access.password
+    assert bench.auth.access(bench.auth.deadline(None), fresh=True).password == "CST-cst2|XST-xst2"
 
 
 def test_the_stream_address_of_the_configuration_counts() -> None:
     """stream_url goes before the login's address."""
     bench = Bench(IGConfig(api_key="k", identifier="i", password="p", stream_url="wss://mine.example.com"))
-    assert bench.auth.access(bench.auth.budget(None)).endpoint == "wss://mine.example.com"
+    assert bench.auth.access(bench.auth.deadline(None)).endpoint == "wss://mine.example.com"
 
 
 def test_waiting_for_a_login_has_an_end() -> None:
@@ -395,7 +395,7 @@ def test_a_switch_during_a_new_login_mixes_no_tokens() -> None:
         return answer
 
     bench.broker.send = switching  # type: ignore[method-assign]
-    bench.auth.switch("BBB", bench.auth.budget(None), make_default=False)
+    bench.auth.switch("BBB", bench.auth.deadline(None), make_default=False)
     bench.call()
     pairs = [(each.headers["CST"], each.headers["X-SECURITY-TOKEN"]) for each in bench.broker.logged_in]
     assert list(dict.fromkeys(pairs)) == [("cst1", "xst1"), ("cst2", "xst2"), ("cst2", "xstBBB")]
@@ -419,7 +419,7 @@ def test_logins_of_version_3_show_no_tokens() -> None:
     bench.broker.login_answer = lambda: Response(200, {}, body)
     login = bench.login()
     assert login.current_account_id == "AAA"
-    shown = f"{login!r} {login.extra} {vars(bench.auth)!r} {bench.auth.stamp(bench.auth.budget(None))!r}"
+    shown = f"{login!r} {login.extra} {vars(bench.auth)!r} {bench.auth.stamp(bench.auth.deadline(None))!r}"
     assert "canary" not in shown
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ig_sdk import _json
+from ig_sdk.rest.login.session_info import AccountSwitch, Login, SessionDetails
 from ig_sdk.rest.market_data.details import MarketDetails
 from ig_sdk.rest.markets import MarketSummary
-from ig_sdk.rest.session import AccountSwitch, Login, SessionDetails
 
 UTC = timezone.utc
 NOW = datetime(2025, 1, 8, 15, 4, 20, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest
 from ig_sdk.clock import ManualClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import BrokerUnavailable, ConnectFailed, IGError, RateLimited, UsageError
-from ig_sdk.rest.http.deadline import Budget
+from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import error_for
 from ig_sdk.rest.http.limits.numbers import Limits, of_application
@@ -54,7 +54,7 @@ class Bench:
         self.order: list[str] = []
 
     def enter(self, endpoint: Endpoint = READ, timeout: float | None = None) -> Permit:
-        return self.throttle.enter(endpoint, ACCOUNT, Budget(self.clock, timeout))
+        return self.throttle.enter(endpoint, ACCOUNT, Deadline(self.clock, timeout))
 
     def spend(self, endpoint: Endpoint = READ, failure: IGError | None = None, body: bytes = b"") -> None:
         self.enter(endpoint).leave(failure, body)
@@ -282,24 +282,24 @@ def test_own_numbers_come_before_all() -> None:
     view = throttle.view(None)
     assert (view.trading.limit, view.account.limit, view.key.limit, view.historical.limit) == (6, 5, 5, 10_000)
     for _ in range(5):
-        assert not throttle.must_ask(READ, Budget(ManualClock(), None))
+        assert not throttle.must_ask(READ, Deadline(ManualClock(), None))
 
 
 def test_one_caller_asks(pool: Callers) -> None:
     """After some calls one thread is to ask for the numbers; others that are in no hurry wait for what it learns."""
     bench = Bench(pool)
-    budget = Budget(bench.clock, None)
-    assert not bench.throttle.must_ask(READ, budget)
+    deadline = Deadline(bench.clock, None)
+    assert not bench.throttle.must_ask(READ, deadline)
     for _ in range(3):
         bench.spend()
-    assert not bench.throttle.must_ask(CONFIRM, budget)
-    assert not bench.throttle.must_ask(DEAL, budget)
-    assert bench.throttle.must_ask(READ, budget)
-    other = bench.pool.submit(bench.throttle.must_ask, READ, budget)
+    assert not bench.throttle.must_ask(CONFIRM, deadline)
+    assert not bench.throttle.must_ask(DEAL, deadline)
+    assert bench.throttle.must_ask(READ, deadline)
+    other = bench.pool.submit(bench.throttle.must_ask, READ, deadline)
     bench.until(lambda: bench.clock.waiting == 1)
     bench.throttle.tell(Limits())
     assert other.result(5) is False
-    assert not bench.throttle.must_ask(READ, budget)
+    assert not bench.throttle.must_ask(READ, deadline)
 
 
 def test_the_numbers_are_those_of_the_key_in_use() -> None:
@@ -346,6 +346,6 @@ def test_accounts_are_counted_apart(pool: Callers) -> None:
     bench = Bench(pool)
     bench.throttle.tell(Limits(account=1, key=3))
     bench.spend()
-    bench.throttle.enter(READ, "XYZ99", Budget(bench.clock, 1)).leave()
+    bench.throttle.enter(READ, "XYZ99", Deadline(bench.clock, 1)).leave()
     assert bench.throttle.view("XYZ99").account.used == 1
     assert bench.throttle.view("XYZ99").key.used == 2
