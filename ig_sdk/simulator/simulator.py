@@ -19,13 +19,14 @@ from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, UsageError
 from ig_sdk.simulator.accounts.allowances import TENFOLD, AllowanceBook, Allowances
-from ig_sdk.simulator.accounts.desk import CONFIRM_DELAY_S, Desk, PriceLine, broker_of
+from ig_sdk.simulator.accounts.desk import CONFIRM_DELAY_S, Desk, broker_of
 from ig_sdk.simulator.accounts.encryption import require_cryptography
 from ig_sdk.simulator.accounts.logins import Credentials, Sessions
 from ig_sdk.simulator.accounts.past_deals import Recollection
 from ig_sdk.simulator.broker import BrokerEvent
 from ig_sdk.simulator.faults.faults import Faults
 from ig_sdk.simulator.faults.rest import SeenRequest
+from ig_sdk.simulator.price_line import PriceLine
 from ig_sdk.simulator.prices.feed import Feed
 from ig_sdk.simulator.prices.past import PastPrices
 from ig_sdk.simulator.prices.replay import Replay

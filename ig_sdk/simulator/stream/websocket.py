@@ -19,11 +19,11 @@ from websockets.protocol import CLOSED, OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from ig_sdk.simulator.refusals import StreamRefusal
 from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.core.requests import check_version, read_message
 from ig_sdk.simulator.stream.hub import LiveConnection, StreamHub
-from ig_sdk.simulator.stream.items.adapter import Refusal
 
 _log = logging.getLogger("ig_sdk.simulator.stream")
 # At DEBUG websockets logs every frame, passwords included.
@@ -96,7 +96,7 @@ class WebSocketConnection:
         if self._options.refuse_at_handshake:
             try:
                 check_version(version, self._options)
-            except Refusal as refusal:
+            except StreamRefusal as refusal:
                 raise NegotiationError(refusal.message) from None
         self._version = version
         return Subprotocol(f"TLCP-{version}.lightstreamer.com")

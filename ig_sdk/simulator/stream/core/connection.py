@@ -6,21 +6,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
+from ig_sdk.simulator.stream.core.options import parse_version
+
 if TYPE_CHECKING:
     from ig_sdk.simulator.stream.core.session import StreamSession
 
 Transport = Literal["ws", "http"]
-
-
-def parse_version(text: str) -> tuple[int, int] | None:
-    """Return major and minor of a TLCP version, or ``None`` when it is none.
-
-    The subminor needs no newer server (TLCP.md section 1), so it is not compared.
-    """
-    parts = text.split(".")
-    if not 2 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
-        return None
-    return int(parts[0]), int(parts[1])
 
 
 class StreamConnection:

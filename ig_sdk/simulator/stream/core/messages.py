@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ig_sdk.lightstreamer.tlcp.codec.notifications import MsgDone, MsgFail
-from ig_sdk.simulator.stream.items.adapter import Refusal
+from ig_sdk.simulator.refusals import StreamRefusal
 
 if TYPE_CHECKING:
     from ig_sdk.simulator.stream.core.session import StreamSession
@@ -53,7 +53,7 @@ class MessageSequences:
 
     Args:
         session: Whose they are.
-        deliver: Hands a text to the adapter and returns its response; raises ``Refusal``.
+        deliver: Hands a text to the adapter and returns its response; raises ``StreamRefusal``.
     """
 
     def __init__(self, session: StreamSession, deliver: Callable[[str], str]) -> None:
@@ -65,21 +65,21 @@ class MessageSequences:
         """Refuse a number that was used or skipped already.
 
         Raises:
-            Refusal: With code 32 (already enqueued) or 33 (skipped).
+            StreamRefusal: With code 32 (already enqueued) or 33 (skipped).
         """
         if message.sequence is None or message.number is None:
             return
         sequence = self._sequences.get(message.sequence)
         if sequence is None:
             if len(self._sequences) >= _MAX_SEQUENCES:
-                raise Refusal(34, "Too many message sequences")
+                raise StreamRefusal(34, "Too many message sequences")
             return
         if message.number in sequence.skipped:
-            raise Refusal(33, "Message number was skipped")
+            raise StreamRefusal(33, "Message number was skipped")
         if message.number < sequence.due or message.number in sequence.waiting:
-            raise Refusal(32, "Message number already enqueued")
+            raise StreamRefusal(32, "Message number already enqueued")
         if len(sequence.waiting) >= _MAX_WAITING:
-            raise Refusal(34, "Too many messages wait for earlier ones")
+            raise StreamRefusal(34, "Too many messages wait for earlier ones")
 
     def take(self, message: Message, now: float) -> None:
         """Process a checked message, at once or in its turn."""
@@ -128,7 +128,7 @@ class MessageSequences:
         name, number = message.sequence or _UNORDERED, message.number
         try:
             response = self._deliver(message.text)
-        except Refusal as refusal:
+        except StreamRefusal as refusal:
             line = MsgFail(name, number or 0, refusal.code, refusal.message).encode()
         else:
             line = MsgDone(name, number or 0, response).encode(self._session.version)

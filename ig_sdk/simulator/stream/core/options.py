@@ -83,3 +83,14 @@ class StreamOptions:
     runs: Choice = "always"
     diffs: str = "TP"
     diff_min_chars: int = 24
+
+
+def parse_version(text: str) -> tuple[int, int] | None:
+    """Return major and minor of a TLCP version, or ``None`` when it is none.
+
+    The subminor needs no newer server (TLCP.md section 1), so it is not compared.
+    """
+    parts = text.split(".")
+    if not 2 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
+        return None
+    return int(parts[0]), int(parts[1])

@@ -15,6 +15,7 @@ from random import Random
 
 from ig_sdk.lightstreamer.tlcp.codec.notifications import Conerr, Error, Reqerr, Reqok, Wsok
 from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator.refusals import StreamRefusal
 from ig_sdk.simulator.stream.core import control as stream_control
 from ig_sdk.simulator.stream.core import opening as stream_opening
 from ig_sdk.simulator.stream.core import requests as read
@@ -23,7 +24,7 @@ from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.core.requests import ParameterLine, Parameters, ServerRequest
 from ig_sdk.simulator.stream.core.session import StreamSession
-from ig_sdk.simulator.stream.items.adapter import Adapter, Refusal
+from ig_sdk.simulator.stream.items.adapter import Adapter
 from ig_sdk.types import Tick
 
 Authenticate = Callable[[str | None, str | None], bool]
@@ -88,7 +89,7 @@ class SessionTable:
         assert self._quote is not None, "checked by the caller"
         try:
             layout = self.feeds.adapter.layout(read.subscription_spec(parameters))
-        except Refusal:
+        except StreamRefusal:
             return []
         epics = {self.feeds.adapter.epic_of(channel) for channel in layout.channels}
         quotes = [self._quote(epic) for epic in epics if epic is not None]
@@ -134,9 +135,9 @@ class SessionTable:
         try:
             stream_opening.check_creation(connection, request, self.options)
             if len(self._sessions) >= self.options.max_sessions:
-                raise Refusal(8, "Maximum number of sessions reached")  # noqa: TRY301 -- one answer for every refusal
+                raise StreamRefusal(8, "Maximum number of sessions reached")  # noqa: TRY301 -- one answer for every refusal
             session = self._new_session(connection, request, now)
-        except Refusal as refusal:
+        except StreamRefusal as refusal:
             if connection.session is None:
                 # What was sent after it without waiting fails as well (section 3.4, C-160).
                 connection.last = None
@@ -160,10 +161,10 @@ class SessionTable:
                 read.check(line)
                 stream_control.control(session, line.parameters, self.feeds, now)()
                 if session.ended:
-                    raise Refusal(65, "LS_op=destroy")  # noqa: TRY301 -- one answer for every refusal
-        except Refusal as refusal:
+                    raise StreamRefusal(65, "LS_op=destroy")  # noqa: TRY301 -- one answer for every refusal
+        except StreamRefusal as refusal:
             self.feeds.detach_all(session)
-            raise Refusal(64, f"Control part failed: {refusal.code} {refusal.message}") from None
+            raise StreamRefusal(64, f"Control part failed: {refusal.code} {refusal.message}") from None
         return session
 
     def _limit_user(self, session: StreamSession, now: float) -> None:
@@ -182,11 +183,11 @@ class SessionTable:
             read.check_version(connection.version, self.options)
             session = self._session(connection, line.parameters, foreign=21)
             if request.refusal is not None:
-                raise Refusal(*request.refusal)  # noqa: TRY301 -- one answer for every refusal
+                raise StreamRefusal(*request.refusal)  # noqa: TRY301 -- one answer for every refusal
             stream_opening.check_free(connection)
             terms = read.bind_terms(line.parameters, self.options)
             recovery_from = stream_opening.recovery_point(session, line.parameters, now)
-        except Refusal as refusal:
+        except StreamRefusal as refusal:
             connection.put(Conerr(refusal.code, refusal.message).encode(), now)
             if connection.session is None:
                 connection.last = None
@@ -197,7 +198,7 @@ class SessionTable:
         """Return the session that a request means.
 
         Raises:
-            Refusal: 20 when there is none, ``foreign`` when its id was given by another instance.
+            StreamRefusal: 20 when there is none, ``foreign`` when its id was given by another instance.
         """
         session_id = parameters.get("LS_session", connection.default_session)
         if session_id is None and connection.transport == "ws" and connection.last is not None:
@@ -208,8 +209,8 @@ class SessionTable:
         if session_id is not None and "M" in session_id and "T" in session_id:
             instance = session_id.partition("M")[2].partition("T")[0]
             if instance and instance != self._instance:
-                raise Refusal(foreign, "The session belongs to another server instance")
-        raise Refusal(20, "Session not found")
+                raise StreamRefusal(foreign, "The session belongs to another server instance")
+        raise StreamRefusal(20, "Session not found")
 
     def _heartbeat(self, connection: StreamConnection, lines: Iterable[ParameterLine], now: float) -> None:
         for line in lines:
@@ -218,7 +219,7 @@ class SessionTable:
                 continue
             try:
                 self._session(connection, line.parameters, foreign=11).last_request = now
-            except Refusal:
+            except StreamRefusal:
                 pass  # an unknown session is no error here (section 9.2, C-183)
             if connection.transport == "http":
                 connection.put(Reqok().encode(), now)
@@ -241,7 +242,7 @@ class SessionTable:
                 deed = stream_control.message(session, line.parameters, now)
             else:
                 deed = stream_control.control(session, line.parameters, self.feeds, now)
-        except Refusal as refusal:
+        except StreamRefusal as refusal:
             error = Reqerr(request_id, refusal.code, refusal.message) if request_id else None
             self._answer(connection, (error or Error(refusal.code, refusal.message)).encode(), now)
             return
