@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import selectors
 import socket
 import sys
 import threading
@@ -51,6 +52,36 @@ class _Server(ThreadedWSGIServer):
         self._serial = count(1)
         self._threads_changed = threading.Condition()
         self._open: dict[threading.Thread, socket.socket] = {}
+        self._ended, self._end = socket.socketpair()
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Accept connections until ``shutdown``, which is noticed at once: socketserver's own loop polls for it."""
+        del poll_interval
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self, selectors.EVENT_READ)
+                selector.register(self._ended, selectors.EVENT_READ)
+                while self._ended not in [key.fileobj for key, _ in selector.select()]:
+                    self._accept()
+        finally:
+            self.server_close()
+            self._ended.close()
+
+    def shutdown(self) -> None:
+        """End ``serve_forever``, without waiting for it."""
+        # The other end of the pair becomes readable.
+        self._end.close()
+
+    def _accept(self) -> None:
+        try:
+            request, client_address = self.get_request()
+        except OSError:
+            return  # the client is gone already
+        try:
+            self.process_request(request, client_address)
+        except Exception:  # noqa: BLE001 -- one connection's failure must not stop the server
+            self.handle_error(request, client_address)
+            self.shutdown_request(request)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection on a thread of its own."""
@@ -167,9 +198,7 @@ class HttpServer:
             self._port = listener.getsockname()[1]
         finally:
             listener.close()
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name=f"{self._name}-accept", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, name=f"{self._name}-accept", daemon=True)
         self._thread.start()
 
     def close(self, timeout: float = 5.0) -> None:
@@ -180,8 +209,9 @@ class HttpServer:
         self._server = None
         server.shutdown()
         thread.join(timeout)
-        for worker in server.break_connections(timeout):
-            _log.error("thread %s did not end within %s s", worker.name, timeout)
+        busy = server.break_connections(timeout)
+        for late in [thread, *busy] if thread.is_alive() else busy:
+            _log.error("thread %s did not end within %s s", late.name, timeout)
 
 
 def break_off(sock: socket.socket) -> None:
