@@ -82,7 +82,7 @@ class Bench:
             adapter or OpenItems(),
             self._authenticate,
             replace(OPTIONS, **options),
-            faults=self.faults,
+            faults=self.faults.stream_state,
             random=Random(7),
         )
 

@@ -5,8 +5,9 @@ Everything here takes effect at once and may be called from any thread while cli
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.errors import UsageError
@@ -21,8 +22,26 @@ from ig_sdk.simulator.http_server import HttpServer
 
 _PAGE = b"<html><head><title>503</title></head><body><h1>Service Unavailable</h1></body></html>"
 
+T = TypeVar("T")
 
-class Faults(StreamFaults):
+
+class _OfStream(Generic[T]):
+    """An attribute of ``Faults`` that is kept where the stream server reads it."""
+
+    def __set_name__(self, owner: type[Faults], name: str) -> None:
+        self._name = name
+
+    def __get__(self, faults: Faults | None, owner: type[Faults]) -> T:
+        if faults is None:
+            raise AttributeError(self._name)
+        value: T = getattr(faults.stream_state, self._name)
+        return value
+
+    def __set__(self, faults: Faults, value: T) -> None:
+        setattr(faults.stream_state, self._name, value)
+
+
+class Faults:
     """Faults of one simulator.
 
     Each happens at once. To have one happen later, name it behind what it waits for: ``faults.at(30).drop_stream()``,
@@ -35,14 +54,50 @@ class Faults(StreamFaults):
     Attributes:
         rest_rules: What goes wrong with REST requests, and the journal of them.
         schedule: What happens later.
+        stream_state: What is to go wrong on the stream, as its server reads it.
+        lines: Changes of single lines of a stream.
+        refuse_upgrade: Answer every WebSocket upgrade with 404, so that clients fall back to HTTP.
+        answer_delay_s: Delay every answer to a control request by so many seconds.
+        reverse_answers: Answer the requests of one batch in reversed order.
+        line_delay_s: Pause before each line of a stream; see ``slow_stream``.
+        muted_prices: Markets whose prices reach no subscriber, or ``"all"``; see ``mute_prices``.
 
     Threading:
         Safe from any thread.
     """
 
+    refuse_upgrade = _OfStream[bool]()
+    answer_delay_s = _OfStream[float]()
+    reverse_answers = _OfStream[bool]()
+    line_delay_s = _OfStream[float]()
+    muted_prices = _OfStream[frozenset[str] | Literal["all"]]()
+
     def __init__(self, clock: Clock | None = None, *, seed: int = 7) -> None:
-        super().__init__(seed)
         self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._stream = stream = StreamFaults(seed)
+        self.stream_state = stream.state
+        self.lines = stream.lines
+        # Every fault is called on this object, whichever wire it is on.
+        self.attach = stream.attach
+        self.drop_stream = stream.drop_stream
+        self.close_stream = stream.close_stream
+        self.mute_stream = stream.mute_stream
+        self.unmute_stream = stream.unmute_stream
+        self.slow_stream = stream.slow_stream
+        self.loop = stream.loop
+        self.end = stream.end
+        self.forget_sent = stream.forget_sent
+        self.refuse_sessions = stream.refuse_sessions
+        self.refuse_recovery = stream.refuse_recovery
+        self.block_sessions = stream.block_sessions
+        self.take_refusal = stream.take_refusal
+        self.inject = stream.inject
+        self.oversized_line = stream.oversized_line
+        self.garble = stream.garble
+        self.wrong_prog = stream.wrong_prog
+        self.mute_prices = stream.mute_prices
+        self.unmute_prices = stream.unmute_prices
         self.rest_rules = RestRules(self._clock, seed)
         self.schedule = Schedule(self._clock)
         self._sessions: Sessions | None = None
@@ -277,7 +332,7 @@ class Faults(StreamFaults):
         self.rest_rules.clear()
         with self._lock:
             self._maintenance = None
-        self._clear_stream()
+        self._stream.clear()
 
     def close(self) -> None:
         """Forget everything; for the end of the simulator."""

@@ -8,13 +8,10 @@ import shlex
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ig_sdk.errors import ConfigError
 from ig_sdk.simulator.faults.later import DEEDS, Later
-
-if TYPE_CHECKING:
-    from ig_sdk.simulator.faults.faults import Faults
 
 HELP = (
     "NAME [value] [key=value ...], keys as in ig_sdk.simulator.Faults; at=S [every=S] lets it happen later, "
@@ -32,11 +29,11 @@ _CAUSES: dict[str, tuple[str, str]] = {
 _DETAILS = {"every": "every_s", "skip": "after", "repeat": "times", "on_method": "method"}
 
 
-def arrange(faults: Faults, text: str) -> None:
+def arrange(faults: object, text: str) -> None:
     """Let a fault happen that is described by text, now or later.
 
     Args:
-        faults: Whose fault.
+        faults: The simulator's ``Faults``.
         text: See ``HELP``.
 
     Raises:
@@ -48,7 +45,7 @@ def arrange(faults: Faults, text: str) -> None:
         raise ConfigError([f"fault {text!r}: {error}"]) from None
 
 
-def _arrange(faults: Faults, text: str) -> None:
+def _arrange(faults: object, text: str) -> None:
     name, *words = shlex.split(text) or [""]
     if name not in DEEDS:
         raise ValueError(f"there is no {name!r}; there are {', '.join(DEEDS)}")
@@ -62,7 +59,7 @@ def _arrange(faults: Faults, text: str) -> None:
         getattr(taker, name)(*deed.args, **deed.keywords)
 
 
-def _taker(faults: Faults, given: dict[str, str]) -> Later | None:
+def _taker(faults: object, given: dict[str, str]) -> Later | None:
     """Return what takes the fault for later, or ``None`` for now."""
     causes = [key for key in given if key in _CAUSES]
     if len(causes) > 1 or (given and not causes):

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from werkzeug.wrappers import Request, Response
 
 from ig_sdk.lightstreamer.tlcp.codec.notifications import Error
-from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator.faults.stream_state import StreamState
 from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.core.requests import ServerRequest, read_body
@@ -47,7 +47,7 @@ class StreamApp:
         random: For the test modes.
     """
 
-    def __init__(self, hub: StreamHub, options: StreamOptions, faults: Faults, random: Random) -> None:
+    def __init__(self, hub: StreamHub, options: StreamOptions, faults: StreamState, random: Random) -> None:
         self._hub = hub
         self._options = options
         self._faults = faults

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ig_sdk.clock import Clock
-from ig_sdk.simulator.faults.stream import StreamFaults
+from ig_sdk.simulator.faults.lines import LineFaults
+from ig_sdk.simulator.faults.stream_state import StreamState
 from ig_sdk.simulator.http_server import break_off
 from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.requests import ServerRequest
@@ -80,8 +81,8 @@ class LiveConnection:
             lines = connection.take(1 if slow else _BATCH_LINES)
             done = connection.closing and not connection.lines and not connection.muted
             aborted = connection.aborted
-        if faults.lines.active:
-            lines = faults.lines.spoiled(lines)
+        if self._hub.line_faults.active:
+            lines = self._hub.line_faults.spoiled(lines)
         return Batch(lines, close=done, aborted=aborted)
 
     def written(self) -> None:
@@ -111,12 +112,15 @@ class StreamHub:
     Args:
         table: The sessions.
         clock: Time.
-        on_subscribe: Called, outside the lock, with each market that somebody subscribed.
-        faults: What is to go wrong with lines.
+        faults: What is to go wrong.
+        line_faults: Changes of single lines.
+        on_request: Called, outside the lock, with the name of each request before it is carried out.
+        on_subscribe: Called, outside the lock, with each market that is newly subscribed.
 
     Attributes:
         clock: As given.
         faults: As given.
+        line_faults: As given.
         lock: Held while the table is used, and never over a call of the application or a socket.
     """
 
@@ -124,13 +128,18 @@ class StreamHub:
         self,
         table: SessionTable,
         clock: Clock,
+        *,
+        faults: StreamState,
+        line_faults: LineFaults,
+        on_request: Callable[[str], None],
         on_subscribe: Callable[[str], None] | None,
-        faults: StreamFaults,
     ) -> None:
         self.lock = threading.Lock()
-        self.faults = faults
-        self._table = table
         self.clock = clock
+        self.faults = faults
+        self.line_faults = line_faults
+        self._table = table
+        self._on_request = on_request
         self._on_subscribe = on_subscribe
         self._live: set[LiveConnection] = set()
         self._written = threading.Condition(self.lock)
@@ -158,6 +167,7 @@ class StreamHub:
     def apply(self, connection: StreamConnection, request: ServerRequest) -> None:
         """Carry out a request."""
         table = self._table
+        self._on_request(request.name)
         table.prepare(request)
         with self.lock:
             table.apply(connection, request, self.clock.monotonic())

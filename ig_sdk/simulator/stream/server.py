@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
+from functools import partial
 from random import Random
 
 from ig_sdk.clock import Clock, SystemClock
@@ -63,9 +64,17 @@ class StreamServer:
         random = random or Random()
         self.faults = faults or Faults()
         self._clock = clock or SystemClock()
-        self._table = SessionTable(adapter, authenticate, options, quote=snapshot, faults=self.faults, random=random)
-        self._hub = StreamHub(self._table, self._clock, on_subscribe, self.faults)
-        app = StreamApp(self._hub, options, self.faults, random)
+        state = self.faults.stream_state
+        self._table = SessionTable(adapter, authenticate, options, quote=snapshot, faults=state, random=random)
+        self._hub = StreamHub(
+            self._table,
+            self._clock,
+            faults=state,
+            line_faults=self.faults.lines,
+            on_request=partial(self.faults.schedule.note, "stream"),
+            on_subscribe=on_subscribe,
+        )
+        app = StreamApp(self._hub, options, state, random)
         self._http = HttpServer(host, port, app, name="ig-sim-stream")
         self._closing = threading.Lock()
         self._closed = False
@@ -107,11 +116,10 @@ class StreamServer:
 
     def publish(self, tick: Tick) -> None:
         """Send ``tick`` to whoever subscribed its market; never waits for a client."""
-        faults = self.faults
-        muted = faults.muted_prices
+        muted = self.faults.stream_state.muted_prices
         if not muted or (muted != "all" and tick.epic not in muted):
             self._hub.publish(tick)
-        faults.schedule.note("tick", tick.epic)
+        self.faults.schedule.note("tick", tick.epic)
 
     def post(self, item: str, row: Row) -> None:
         """Send an event of an item that no market feeds, such as ``ACCOUNT:…`` or ``TRADE:…``.

@@ -14,7 +14,7 @@ from itertools import count
 from random import Random
 
 from ig_sdk.lightstreamer.tlcp.codec.notifications import Conerr, Error, Reqerr, Reqok, Wsok
-from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator.faults.stream_state import StreamState
 from ig_sdk.simulator.refusals import StreamRefusal
 from ig_sdk.simulator.stream.core import control as stream_control
 from ig_sdk.simulator.stream.core import opening as stream_opening
@@ -53,14 +53,14 @@ class SessionTable:
         options: StreamOptions,
         *,
         quote: Quote | None = None,
-        faults: Faults | None = None,
+        faults: StreamState | None = None,
         random: Random | None = None,
     ) -> None:
         self.options = options
         self.feeds = Feeds(adapter)
         self._authenticate = authenticate
         self._quote = quote
-        self._faults = faults or Faults()
+        self._faults = faults or StreamState()
         self._random = random or Random()
         self._instance = secrets.token_hex(2)
         self._serial = count(1)
@@ -72,7 +72,6 @@ class SessionTable:
 
     def prepare(self, request: ServerRequest) -> ServerRequest:
         """Ask the application what a request needs: may the user enter, what do markets cost. Touches no session."""
-        self._faults.schedule.note("stream", request.name)
         for line in request.lines:
             if request.name == "bind_session" and "LS_recovery_from" in line.parameters:
                 request.refusal = self._faults.take_refusal(recovery=True)
