@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from ig_sdk.simulator.stream.core.options import parse_version
 
-if TYPE_CHECKING:
-    from ig_sdk.simulator.stream.core.session import StreamSession
-
 Transport = Literal["ws", "http"]
+
+
+class BoundSession(Protocol):
+    """What is asked of the session that streams on a connection."""
+
+    @property
+    def session_id(self) -> str:
+        """Its name."""
+        ...
+
+    def settle(self, now: float) -> None:
+        """Answer a poll that has something to say, or whose time is over."""
+        ...
+
+    def pump(self, now: float) -> None:
+        """Send what may go now."""
+        ...
+
+    def unbind(self, now: float) -> None:
+        """Go on without the connection."""
+        ...
 
 
 class StreamConnection:
@@ -44,8 +62,8 @@ class StreamConnection:
         self.client_ip = client_ip
         self.default_session = default_session
         self.lines: deque[str] = deque()
-        self.session: StreamSession | None = None
-        self.last: StreamSession | None = None
+        self.session: BoundSession | None = None
+        self.last: BoundSession | None = None
         self.budget: int | None = None
         self.put_data = False
         self.last_put = 0.0

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ig_sdk.lightstreamer.tlcp.codec.notifications import MsgDone, MsgFail
 from ig_sdk.simulator.refusals import StreamRefusal
-
-if TYPE_CHECKING:
-    from ig_sdk.simulator.stream.core.session import StreamSession
 
 _UNORDERED = "*"
 _MAX_WAITING = 1_000
@@ -52,12 +48,14 @@ class MessageSequences:
     """What happens to the messages of one session.
 
     Args:
-        session: Whose they are.
+        version: TLCP version of the session.
+        notify: Sends a notification to the client.
         deliver: Hands a text to the adapter and returns its response; raises ``StreamRefusal``.
     """
 
-    def __init__(self, session: StreamSession, deliver: Callable[[str], str]) -> None:
-        self._session = session
+    def __init__(self, version: str, *, notify: Callable[[str, float], None], deliver: Callable[[str], str]) -> None:
+        self._version = version
+        self._notify = notify
         self._deliver = deliver
         self._sequences: dict[str, _Sequence] = {}
 
@@ -114,9 +112,9 @@ class MessageSequences:
             sequence.skipped.update(range(max(sequence.due, number - _MAX_WAITING), number))
         sequence.due = number
         if missing == 1:
-            self._session.data(MsgFail(name, number - 1, 38, "Skipped by timeout").encode(), now)
+            self._notify(MsgFail(name, number - 1, 38, "Skipped by timeout").encode(), now)
         elif missing > 1:
-            self._session.data(MsgFail(name, number - 1, 39, str(missing)).encode(), now)
+            self._notify(MsgFail(name, number - 1, 39, str(missing)).encode(), now)
 
     def _advance(self, sequence: _Sequence, now: float) -> None:
         while sequence.due in sequence.waiting:
@@ -131,6 +129,6 @@ class MessageSequences:
         except StreamRefusal as refusal:
             line = MsgFail(name, number or 0, refusal.code, refusal.message).encode()
         else:
-            line = MsgDone(name, number or 0, response).encode(self._session.version)
+            line = MsgDone(name, number or 0, response).encode(self._version)
         if message.outcome and number is not None:
-            self._session.data(line, now)
+            self._notify(line, now)

@@ -86,7 +86,7 @@ class StreamSession:
         self.bandwidth = "unlimited"
         self.no_cons = False
         self.subscriptions: dict[int, ServerSubscription] = {}
-        self.messages = MessageSequences(self, deliver)
+        self.messages = MessageSequences(version, notify=self.data, deliver=deliver)
         self.connection: StreamConnection | None = None
         self.ended = False
         self.polled = False

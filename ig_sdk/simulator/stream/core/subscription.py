@@ -9,19 +9,53 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from ig_sdk.lightstreamer.tlcp.codec.notifications import Cs, Eos, Ov
 from ig_sdk.lightstreamer.tlcp.codec.values import encode_fields
 from ig_sdk.simulator.stream.core.json_patches import make_patch
+from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.items.adapter import Layout, Row
 from ig_sdk.simulator.stream.items.price_rows import decimal_text
 
-if TYPE_CHECKING:
-    from ig_sdk.simulator.stream.core.session import StreamSession
-
 Frequency = float | Literal["unlimited", "unfiltered"]
 Values = list[str | None]
+
+
+class Subscriber(Protocol):
+    """What is asked of the session that a subscription belongs to."""
+
+    @property
+    def options(self) -> StreamOptions:
+        """The server's settings."""
+        ...
+
+    @property
+    def diffs(self) -> str:
+        """Difference formats that may be used, of ``"T"`` and ``"P"``."""
+        ...
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more update may be sent, or must wait."""
+        ...
+
+    @property
+    def polled(self) -> bool:
+        """Whether the client polls: ``settle`` is due after each event."""
+        ...
+
+    def run_from(self) -> int | None:
+        """Return the shortest run of unchanged fields to write as ``^N`` now."""
+        ...
+
+    def data(self, line: str, now: float) -> None:
+        """Send a data notification."""
+        ...
+
+    def settle(self, now: float) -> None:
+        """Answer a poll that has something to say, or whose time is over."""
+        ...
 
 
 @dataclass
@@ -54,14 +88,11 @@ class ServerSubscription:
         layout: Items and fields.
         frequency: Updates a second for each item, or a keyword.
         buffer_size: Events kept for each item while they cannot be sent; ``None`` for no limit but the server's.
-
-    Attributes:
-        diffs: Difference formats that may be used, of ``"T"`` and ``"P"``.
     """
 
     def __init__(
         self,
-        session: StreamSession,
+        session: Subscriber,
         number: int,
         mode: str,
         layout: Layout,
