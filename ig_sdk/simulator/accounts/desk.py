@@ -88,16 +88,16 @@ class Desk:
     def status(self, epic: str) -> str:
         """Return a market's status."""
         with self._lock:
-            return self._broker.status(epic)
+            return self._broker.view.status(epic)
 
     def account(self, account_id: str) -> AccountTerms:
         """Return the terms of an account."""
         with self._lock:
-            return self._broker.account(account_id)
+            return self._broker.view.account(account_id)
 
     def figures(self, account_id: str) -> Figures:
         """Return the money of an account."""
-        return self.act(lambda broker, _: broker.figures(account_id))
+        return self.act(lambda broker, _: broker.view.figures(account_id))
 
     def _advance(self, now: datetime) -> None:
         # Called under the lock.

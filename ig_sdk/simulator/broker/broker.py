@@ -29,7 +29,7 @@ CONFIRM_DELAY = timedelta(milliseconds=20)
 CONFIRM_LIFE = timedelta(minutes=1)
 
 
-class Broker(View):
+class Broker:
     """A dealing engine.
 
     Every account id that is handed in must be one of ``accounts`` (else ``KeyError``).
@@ -41,6 +41,9 @@ class Broker(View):
         start: Time it begins at, aware UTC; funding is charged from then on.
         confirm_delay: How long a confirm is not there yet.
         confirm_life: How long it stays.
+
+    Attributes:
+        view: What may be asked without changing anything: positions, orders, confirms, money, histories.
 
     Threading:
         Not thread-safe. Times handed in should not go back; one that does is taken as the latest.
@@ -56,9 +59,10 @@ class Broker(View):
         confirm_delay: timedelta = CONFIRM_DELAY,
         confirm_life: timedelta = CONFIRM_LIFE,
     ) -> None:
-        super().__init__(
-            Book(accounts, markets, seed=seed, start=start, confirm_delay=confirm_delay, confirm_life=confirm_life)
+        self._book = Book(
+            accounts, markets, seed=seed, start=start, confirm_delay=confirm_delay, confirm_life=confirm_life
         )
+        self.view = View(self._book)
         self._funding_at = next_funding(start)
         self._next_at = self._funding_at
 
@@ -154,7 +158,7 @@ class Broker(View):
 
     def set_status(self, epic: str, status: str) -> None:
         """Open, close or suspend a market (``MarketStatus``)."""
-        if status != self.status(epic):
+        if status != self.view.status(epic):
             self._book.statuses[epic] = status
             self._book.events.append(StatusEvent(epic, status))
 

@@ -66,7 +66,7 @@ def _set_preferences(backend: Backend, call: Call) -> Reply:
     account_id, wanted = call.owner.account_id, call.body["trailingStopsEnabled"]
     if wanted is not None:
         backend.desk.act(
-            lambda broker, _: broker.set_account(replace(broker.account(account_id), trailing_stops=wanted))
+            lambda broker, _: broker.set_account(replace(broker.view.account(account_id), trailing_stops=wanted))
         )
     if call.body["hedgingMode"] is not None:
         # Exists on some accounts, undocumented (REST.md section 6.3): kept and told, nothing more.
