@@ -14,7 +14,7 @@ from ig_sdk.errors import UsageError
 from ig_sdk.simulator.accounts.logins import Sessions, TokenKind
 from ig_sdk.simulator.faults import text as faults_text
 from ig_sdk.simulator.faults.allowances import Allowance, refusal_of
-from ig_sdk.simulator.faults.later import Later
+from ig_sdk.simulator.faults.later import ScheduledFault
 from ig_sdk.simulator.faults.rest import RestFault, RestRule, RestRules
 from ig_sdk.simulator.faults.schedule import Schedule
 from ig_sdk.simulator.faults.stream import StreamFaults
@@ -44,7 +44,7 @@ class _OfStream(Generic[T]):
 class Faults:
     """Faults of one simulator.
 
-    Each happens at once. To have one happen later, name it behind what it waits for: ``faults.at(30).drop_stream()``,
+    Each happens at once. To have one happen later, name first what it waits for: ``faults.at(30).drop_stream()``,
     ``faults.on_request("/markets", after=10).kill_tokens()``, ``faults.on_tick(after=500).end(32)``.
 
     Args:
@@ -105,7 +105,7 @@ class Faults:
         self._maintenance: RestRule | None = None
 
     def attach_rest(self, sessions: Sessions | None, server: HttpServer | None = None) -> None:
-        """Name what the REST faults act on; ``None`` when it is gone."""
+        """Name the logins and the server that the REST faults act on; ``None`` when they are gone."""
         with self._lock:
             self._sessions, self._rest_server = sessions, server
 
@@ -139,10 +139,10 @@ class Faults:
             path: Beginning of the path after ``/gateway/deal``; empty matches all.
             method: HTTP method as the client meant it (``_method`` applied); ``None`` matches all.
             code: IG's ``errorCode`` in the body of a made-up reply.
-            after: How many matching requests go well first.
-            chance: How likely the fault befalls each of them; drawn under the seed.
+            after: How many matching requests to let pass first.
+            chance: Probability of the fault for each of them; drawn under the seed.
             delay_s: Seconds to wait before the request is carried out; with ``taken`` afterwards.
-            drop: Close the connection in good order, without a reply or with ``cut_after`` after a part of it.
+            drop: Close the connection normally, without a reply or with ``cut_after`` after a part of it.
             reset: Reset the connection without a reply.
             body: Body of the reply instead of IG's, such as a page of HTML.
             content_type: Type of that body.
@@ -169,13 +169,13 @@ class Faults:
             self.rest_rules.add(RestRule(fault, path, method, after=after, left=times, chance=chance))
 
     def take_request(self, method: str, path: str, version: int) -> RestFault | None:
-        """Note a request that arrived, and return and use up the fault due to it, if any."""
+        """Note a request that arrived; return and use up the fault that applies to it, if any."""
         self.rest_rules.note(method, path, version)
         self.schedule.note("request", path, method)
         return self.rest_rules.take(method, path)
 
     def spend_allowance(self, allowance: Allowance = "account", for_s: float | None = 60.0) -> None:
-        """Refuse what an allowance covers, as if it were spent (403 and its code).
+        """Refuse the requests that an allowance covers, as if it were spent (403 and its code).
 
         Args:
             allowance: ``"account"`` and ``"api-key"`` (requests that do not deal), ``"trading"`` or ``"historical"``.
@@ -203,14 +203,14 @@ class Faults:
     # ---- logins
 
     def kill_tokens(self, kind: TokenKind = "all") -> int:
-        """Let tokens be dead from now on; streams that stand go on.
+        """Invalidate tokens; streams that are open go on.
 
         Args:
             kind: ``"all"``, ``"client"`` (CST), ``"account"`` (X-SECURITY-TOKEN), or of OAuth ``"access"`` or
                 ``"refresh"``.
 
         Returns:
-            How many died.
+            How many were invalidated.
         """
         with self._lock:
             sessions = self._sessions
@@ -221,7 +221,7 @@ class Faults:
     # ---- the whole service
 
     def stall_stream(self, seconds: float) -> int:
-        """Let the stream connections that are open now hold everything back for so long, ``PROBE`` too.
+        """Stop writing to the stream connections that are open now, ``PROBE`` too, and go on after ``seconds``.
 
         Returns:
             How many connections stalled.
@@ -231,10 +231,10 @@ class Faults:
         return count
 
     def start_maintenance(self, for_s: float | None = None) -> None:
-        """Take the service down as at the weekend: REST answers 503, streams end, every token is dead.
+        """Take the service down as at the weekend: REST answers 503, streams end, every token is invalid.
 
         Args:
-            for_s: Seconds until ``end_maintenance`` happens by itself; ``None`` for never.
+            for_s: Seconds until the service is back; ``None`` until ``end_maintenance``.
         """
         page = RestFault(503, body=_PAGE, content_type="text/html")
         rule = RestRule(page, left=None)
@@ -249,7 +249,7 @@ class Faults:
             self.schedule.at(for_s, self.end_maintenance)
 
     def end_maintenance(self) -> None:
-        """Bring the service back; tokens stay dead."""
+        """Bring the service back; tokens stay invalid."""
         with self._lock:
             rule, self._maintenance = self._maintenance, None
         if rule is not None:
@@ -258,43 +258,45 @@ class Faults:
 
     # ---- later
 
-    def at(self, seconds: float, *, every_s: float | None = None, times: int | None = None) -> Later:
-        """Return what takes a fault that happens in so many seconds, and again every so often.
+    def at(self, seconds: float, *, every_s: float | None = None, times: int | None = None) -> ScheduledFault:
+        """Schedule a fault after some seconds, and again at intervals: name it on what is returned.
 
         Args:
-            seconds: From now.
+            seconds: Seconds from now.
             every_s: Seconds between repetitions; ``None`` for once.
-            times: How often in all; ``None`` for no end, when it is repeated.
+            times: How often in all; ``None`` for no end if it is repeated.
         """
-        return Later(self, lambda deed: self.schedule.at(seconds, deed, every_s=every_s, times=times))
+        return ScheduledFault(self, lambda action: self.schedule.at(seconds, action, every_s=every_s, times=times))
 
-    def on_request(self, path: str = "", *, method: str | None = None, after: int = 0, times: int | None = 1) -> Later:
-        """Return what takes a fault that happens when a REST request arrives, before it is looked at.
+    def on_request(
+        self, path: str = "", *, method: str | None = None, after: int = 0, times: int | None = 1
+    ) -> ScheduledFault:
+        """Schedule a fault for a REST request that arrives, before it is read: name it on what is returned.
 
         Args:
             path: Beginning of its path after ``/gateway/deal``.
             method: Its method, ``_method`` applied; ``None`` for any.
-            after: How many such requests go by first.
+            after: How many such requests to let pass first.
             times: How many of the following cause the fault; ``None`` for all.
         """
         return self._on("request", path, method=method, after=after, times=times)
 
-    def on_stream_request(self, name: str = "", *, after: int = 0, times: int | None = 1) -> Later:
-        """Return what takes a fault that happens when a request of the streaming protocol arrives.
+    def on_stream_request(self, name: str = "", *, after: int = 0, times: int | None = 1) -> ScheduledFault:
+        """Schedule a fault for a request of the streaming protocol that arrives: name it on what is returned.
 
         Args:
             name: Its name, such as ``"bind_session"``; empty for any.
-            after: How many such requests go by first.
+            after: How many such requests to let pass first.
             times: How many of the following cause the fault; ``None`` for all.
         """
         return self._on("stream", name, after=after, times=times)
 
-    def on_tick(self, epic: str = "", *, after: int = 0, times: int | None = 1) -> Later:
-        """Return what takes a fault that happens behind a tick of the stream.
+    def on_tick(self, epic: str = "", *, after: int = 0, times: int | None = 1) -> ScheduledFault:
+        """Schedule a fault to follow a tick of the stream: name it on what is returned.
 
         Args:
             epic: Market; empty for any.
-            after: How many such ticks go by first.
+            after: How many such ticks to let pass first.
             times: How many of the following cause the fault; ``None`` for all.
         """
         return self._on("tick", epic, after=after, times=times)
@@ -307,14 +309,14 @@ class Faults:
         method: str | None = None,
         after: int,
         times: int | None,
-    ) -> Later:
-        def arrange(deed: Callable[[], object]) -> None:
-            self.schedule.on(kind, deed, name=name, method=method, after=after, times=times)
+    ) -> ScheduledFault:
+        def arrange(action: Callable[[], object]) -> None:
+            self.schedule.on(kind, action, name=name, method=method, after=after, times=times)
 
-        return Later(self, arrange)
+        return ScheduledFault(self, arrange)
 
     def arrange(self, text: str) -> None:
-        """Let a fault happen that is described by text, now or later.
+        """Make the fault happen that a text describes, now or later.
 
         Args:
             text: Name and arguments, such as ``rest status=503 times=2 path=/markets``, ``end 35``; with ``at=30
@@ -322,7 +324,7 @@ class Faults:
                 happens later.
 
         Raises:
-            ConfigError: The text describes none.
+            ConfigError: The text describes no fault.
         """
         faults_text.arrange(self, text)
 
@@ -335,6 +337,6 @@ class Faults:
         self._stream.clear()
 
     def close(self) -> None:
-        """Forget everything; for the end of the simulator."""
+        """Forget everything; called when the simulator is closed."""
         self.attach_rest(None)
         self.schedule.close()

@@ -90,18 +90,18 @@ class StreamFaults:
         return self._target().close_connections(code, reason)
 
     def mute_stream(self) -> int:
-        """Let the connections that are open now stay open and say nothing any more, not even ``PROBE``.
+        """Keep the connections that are open now open, but write nothing more to them, not even ``PROBE``.
 
         Returns:
-            How many connections went mute; new ones are not.
+            How many connections are muted; new ones are not.
         """
         return self._target().mute(on=True)
 
     def unmute_stream(self) -> int:
-        """Undo ``mute_stream``: what was held back is sent now.
+        """Undo ``mute_stream``: the lines held back are sent now.
 
         Returns:
-            How many connections speak again.
+            How many connections were unmuted.
         """
         return self._target().mute(on=False)
 
@@ -117,11 +117,11 @@ class StreamFaults:
         """Send ``LOOP`` to every bound session.
 
         Args:
-            delay_ms: How long the client is told to wait before it binds again.
-            close_socket: Close the WebSocket afterwards, too.
+            delay_ms: How long the client is asked to wait before it binds again.
+            close_socket: Also close the WebSocket afterwards.
 
         Returns:
-            How many sessions were told.
+            How many sessions were asked to bind again.
         """
         return self._target().loop(delay_ms, close_socket=close_socket)
 
@@ -137,7 +137,7 @@ class StreamFaults:
         """Forget what was sent, so that a recovery is answered with ``CONERR,4``.
 
         Returns:
-            For how many sessions.
+            How many sessions forgot it.
         """
         return self._target().forget()
 
@@ -160,10 +160,10 @@ class StreamFaults:
     # ---- single lines
 
     def inject(self, line: str) -> int:
-        """Put ``line`` as it is into every stream, beside the protocol and not counted for recovery.
+        """Put ``line`` unchanged into every stream, outside the protocol and not counted for recovery.
 
         Returns:
-            Into how many streams.
+            How many streams got it.
         """
         return self._target().inject(line)
 
@@ -171,12 +171,12 @@ class StreamFaults:
         """Send a padding line of ``size`` characters to every stream.
 
         Returns:
-            To how many streams.
+            How many streams got it.
         """
         return self._target().inject("NOOP," + "x" * max(size - 5, 0))
 
     def garble(self, times: int = 1, *, beginning: str = "U,", line: str | None = None) -> None:
-        """Spoil the next ``times`` lines of any stream.
+        """Damage or replace the next ``times`` lines of any stream.
 
         Args:
             times: How many lines.
@@ -186,10 +186,10 @@ class StreamFaults:
         self.lines.add(times, beginning, None if line is None else lambda _: line)
 
     def wrong_prog(self, offset: int = 1, *, times: int = 1) -> None:
-        """Let the next ``times`` recoveries name a wrong starting point in ``PROG``.
+        """Name a wrong starting point in the ``PROG`` of the next ``times`` recoveries.
 
         Args:
-            offset: Notifications beyond the right one; below zero before it.
+            offset: Notifications after the right point; negative for before it.
             times: How many recoveries.
         """
         self.lines.add(times, "PROG,", lambda line: f"PROG,{int(line.removeprefix('PROG,')) + offset}")
@@ -197,14 +197,14 @@ class StreamFaults:
     # ---- prices
 
     def mute_prices(self, *epics: str) -> None:
-        """Let no price of these markets (of any, without arguments) reach a subscriber from now on.
+        """Send no more prices of these markets (of any, without arguments) to subscribers.
 
-        Subscriptions are taken as ever and the stream goes on; REST still has the prices.
+        Subscriptions are still accepted and the stream goes on; REST still has the prices.
         """
         self.state.muted_prices = frozenset(epics) if epics else "all"
 
     def unmute_prices(self) -> None:
-        """Let prices through again; those of the meantime are lost."""
+        """Send prices again; those in between are lost."""
         self.state.muted_prices = frozenset()
 
     def clear(self) -> None:

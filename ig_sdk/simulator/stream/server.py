@@ -104,7 +104,7 @@ class StreamServer:
 
     @property
     def url(self) -> str:
-        """Address as a login would send it: ``http://127.0.0.1:PORT``."""
+        """Address that a login would send, such as ``http://127.0.0.1:PORT``."""
         return self._http.base_url
 
     @property
@@ -151,6 +151,6 @@ class StreamServer:
 
     @property
     def sessions(self) -> list[StreamSession]:
-        """The sessions now, oldest first: for looking at, not for changing."""
+        """The sessions now (oldest first), to be read, not changed."""
         with self._hub.lock:
             return self._table.sessions
