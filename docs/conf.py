@@ -42,8 +42,9 @@ nitpick_ignore_regex = [
     # The build is offline, so what lies outside this package cannot be looked up.
     (
         r"py:.*",
-        r"(collections|datetime|decimal|enum|logging|os|pathlib|random|requests|threading|time|types|typing)(\..*)?",
+        r"(collections|datetime|decimal|enum|logging|os|pathlib|requests|threading|time|types|typing)(\..*)?",
     ),
+    (r"py:class", r"random\.Random"),
     (r"py:class", r"(pd|pl)\.DataFrame"),
     # Private names show up in signatures and have no page.
     (r"py:.*", r"ig_sdk\.(\w+\.)*_\w+(\.\w+)*"),

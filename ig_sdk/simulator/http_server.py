@@ -1,4 +1,4 @@
-"""A small threaded HTTP server that can be stopped: werkzeug's, with threads that have names, owners and an end."""
+"""A small threaded HTTP server that can be stopped: werkzeug's, with threads that are named, owned and joined."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = logging.getLogger("ig_sdk.simulator.wsgi")
 
 WsgiApp = Callable[..., Any]
 
-# A client that opens a connection and says nothing is let go after this long.
+# A client that opens a connection and sends nothing is disconnected after this long.
 _SILENT_S = 60.0
 _MOST_CONNECTIONS = 500
 
@@ -109,9 +109,9 @@ class _Server(ThreadedWSGIServer):
                 self._threads_changed.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log what went wrong with one connection; the server goes on."""
+        """Log an error of one connection; the server goes on."""
         del request, client_address
-        # That a client is gone is told in a word; whatever else is a fault of ours.
+        # A client that is gone needs one line; any other error is ours and needs its traceback.
         error = sys.exc_info()[1]
         _log.debug("connection failed: %r", error, exc_info=not isinstance(error, OSError))
 
@@ -215,7 +215,7 @@ class HttpServer:
 
 
 def break_off(sock: socket.socket) -> None:
-    """End a connection in both directions; whoever reads or writes it wakes up."""
+    """End a connection in both directions; threads that read or write it wake up."""
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -11,14 +11,14 @@ from ig_sdk.types import Tick
 
 
 class PriceLine:
-    """The way of every tick: past the desk and into the candles before it reaches the stream.
+    """The way of every tick: into the candles and to the desk before it reaches the stream.
 
-    So a client that answers a price by a deal never finds the desk behind it.
+    So the desk knows each price before a client can answer it with a deal.
 
     Args:
-        desk: Who deals at the prices.
-        past: Who keeps candles of them.
-        outlet: Who sends them out.
+        desk: What deals at the prices.
+        past: What keeps candles of them.
+        outlet: What sends them to subscribers.
 
     Threading:
         Called from the feed's threads.
@@ -30,17 +30,17 @@ class PriceLine:
         self._outlet = outlet
 
     def publish(self, tick: Tick) -> None:
-        """Take one tick all the way."""
+        """Pass one tick on, to the stream too."""
         self.observe(tick)
         self._outlet.publish(tick)
 
     def observe(self, tick: Tick) -> None:
-        """Take one tick that is not sent to anybody."""
+        """Pass one tick on, but not to the stream."""
         self._past.on_tick(tick)
         self._desk.on_tick(tick)
 
     def subscribed(self, epics: Collection[str]) -> bool:
-        """Whether anybody is subscribed to one of ``epics``."""
+        """Whether one of ``epics`` has a subscriber."""
         return self._outlet.subscribed(epics)
 
     def wait_room(self, timeout: float) -> bool:

@@ -59,7 +59,7 @@ class StreamApp:
             if environ["PATH_INFO"].rstrip("/") != _PATH or self._faults.refuse_upgrade:
                 return _plain(404, "Not found")(environ, start_response)
             self._websocket(environ)
-            # The socket was ours and is finished: werkzeug must not write an answer to it.
+            # The WebSocket code has used the socket up: werkzeug must not write an answer to it.
             raise ConnectionAbortedError("the WebSocket is over")
         return self._http(Request(environ), environ["werkzeug.socket"])(environ, start_response)
 
@@ -150,7 +150,7 @@ def _body(request: Request, limit: int) -> str | None:
 
 
 def _head(environ: Environ) -> bytes:
-    """Return the upgrade request as it was sent, for the WebSocket protocol to judge."""
+    """Return the upgrade request as it was sent, for the WebSocket protocol to check."""
     lines = [f"{environ['REQUEST_METHOD']} {environ.get('RAW_URI', _PATH)} HTTP/1.1"]
     for key, value in environ.items():
         if key.startswith("HTTP_"):
@@ -159,7 +159,7 @@ def _head(environ: Environ) -> bytes:
 
 
 def _hung_up(sock: socket.socket) -> bool:
-    """Whether the client closed its side: it reads a stream no more."""
+    """Whether the client closed its side, so that nothing reads the stream any more."""
     with selectors.DefaultSelector() as selector:
         try:
             selector.register(sock, selectors.EVENT_READ)

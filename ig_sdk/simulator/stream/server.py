@@ -36,7 +36,7 @@ class StreamServer:
         faults: What is to go wrong, where others share it.
         snapshot: Price of a market of which no tick was published yet, or ``None``. A replay must not give a tick that
             it has still to publish.
-        on_subscribe: Called with each market that somebody subscribed; on a thread of the server, without a lock.
+        on_subscribe: Called with each market that is newly subscribed; on a thread of the server, without a lock.
         random: Source of the random test modes.
 
     Attributes:
@@ -115,7 +115,7 @@ class StreamServer:
     # ---- data
 
     def publish(self, tick: Tick) -> None:
-        """Send ``tick`` to whoever subscribed its market; never waits for a client."""
+        """Send ``tick`` to the subscribers of its market; never waits for a client."""
         muted = self.faults.stream_state.muted_prices
         if not muted or (muted != "all" and tick.epic not in muted):
             self._hub.publish(tick)
@@ -131,17 +131,17 @@ class StreamServer:
         self._hub.post(item, row)
 
     def clear(self, item: str) -> None:
-        """Clear an item's snapshot at its subscribers."""
+        """Clear an item's snapshot for its subscribers."""
         self._hub.clear(item)
 
     def subscribed(self, epics: Collection[str]) -> bool:
-        """Whether anybody is subscribed to one of ``epics``."""
+        """Whether one of ``epics`` has a subscriber."""
         return self._hub.subscribed(epics)
 
     def wait_room(self, timeout: float) -> bool:
         """Wait until every client has room for another update; return whether it has.
 
-        A replay that asks before each tick loses none: a slow reader holds it up.
+        A replay that asks before each tick loses none: a slow reader delays it.
         """
         return self._hub.wait_room(timeout)
 

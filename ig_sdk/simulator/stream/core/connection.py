@@ -1,4 +1,4 @@
-"""One client connection as the session rules see it: a queue of lines and whom it serves. Pure."""
+"""One client connection as the session rules see it: a queue of lines, and the session it serves. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class BoundSession(Protocol):
         ...
 
     def settle(self, now: float) -> None:
-        """Answer a poll that has something to say, or whose time is over."""
+        """Answer a poll that has something to send, or whose time is over."""
         ...
 
     def pump(self, now: float) -> None:
@@ -88,7 +88,7 @@ class StreamConnection:
         self.last_put = now
         if self.budget is not None:
             self.budget -= len(line.encode()) + 2
-        # With more lines the writer has been told already.
+        # With more lines the writer was woken already.
         if len(lines) == 1:
             self.on_output()
 
@@ -123,4 +123,4 @@ class StreamConnection:
 
 
 def _nothing() -> None:
-    """Stand in for a shell that does not listen."""
+    """Do nothing; used until a shell sets ``on_output``."""

@@ -1,6 +1,6 @@
 """Control requests and messages on one session. Pure.
 
-Each operation first checks everything and raises ``StreamRefusal``, then returns what is to be done after ``REQOK``,
+Each operation first checks everything and raises ``StreamRefusal``, then returns the action that follows ``REQOK``,
 so that the answer precedes the notifications.
 
 Source:
@@ -20,12 +20,12 @@ from ig_sdk.simulator.stream.core.session import StreamSession
 from ig_sdk.simulator.stream.core.subscription import ServerSubscription
 from ig_sdk.simulator.stream.items.adapter import Layout
 
-Deed = Callable[[], None]
+Action = Callable[[], None]
 
 _MPN = frozenset({"register", "reset_badge", "activate", "pn_reconf", "deactivate"})
 
 
-def control(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def control(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     """Check a ``control`` request and return what it does.
 
     Raises:
@@ -40,7 +40,7 @@ def control(session: StreamSession, parameters: Parameters, feeds: Feeds, now: f
     return prepare(session, parameters, feeds, now)
 
 
-def message(session: StreamSession, parameters: Parameters, now: float) -> Deed:
+def message(session: StreamSession, parameters: Parameters, now: float) -> Action:
     """Check a ``msg`` request and return what it does.
 
     Raises:
@@ -51,7 +51,7 @@ def message(session: StreamSession, parameters: Parameters, now: float) -> Deed:
     return lambda: session.messages.take(text, now)
 
 
-def _add(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _add(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     number = read.subscription_number(parameters)
     if number in session.subscriptions:
         raise StreamRefusal(65, "LS_subId already in use")
@@ -109,7 +109,7 @@ def _subscription(session: StreamSession, parameters: Parameters) -> ServerSubsc
     return subscription
 
 
-def _delete(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _delete(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     subscription = _subscription(session, parameters)
 
     def delete() -> None:
@@ -120,7 +120,7 @@ def _delete(session: StreamSession, parameters: Parameters, feeds: Feeds, now: f
     return delete
 
 
-def _reconf(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _reconf(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     del feeds
     subscription = _subscription(session, parameters)
     wanted = read.frequency(parameters, unfiltered=False)
@@ -128,7 +128,7 @@ def _reconf(session: StreamSession, parameters: Parameters, feeds: Feeds, now: f
         raise StreamRefusal(13, "The subscription is unfiltered")
 
     def reconf() -> None:
-        # RAW is not limited, the request is ignored there (section 8.3); CONF tells what holds.
+        # RAW is not limited, the request is ignored there (section 8.3); CONF states what is in force.
         if wanted is not None and subscription.mode != "RAW":
             subscription.reconfigure(wanted)
         _confirm(subscription, now)
@@ -137,7 +137,7 @@ def _reconf(session: StreamSession, parameters: Parameters, feeds: Feeds, now: f
     return reconf
 
 
-def _constrain(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _constrain(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     del feeds
     bandwidth = read.bandwidth(parameters)
 
@@ -148,7 +148,7 @@ def _constrain(session: StreamSession, parameters: Parameters, feeds: Feeds, now
     return constrain
 
 
-def _force_rebind(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _force_rebind(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     del feeds
     pause_ms = read.integer(parameters, "LS_polling_millis", 0) or 0
     close_socket = read.flag(parameters, "LS_close_socket", default=False)
@@ -156,14 +156,14 @@ def _force_rebind(session: StreamSession, parameters: Parameters, feeds: Feeds, 
     return lambda: session.loop(0, now, keep_ms=pause_ms, close_socket=close_socket)
 
 
-def _destroy(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _destroy(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     del feeds
     code, text = read.destroy_cause(parameters)
     close_socket = read.flag(parameters, "LS_close_socket", default=False)
     return lambda: session.end(code, text, now, close_socket=close_socket)
 
 
-_OPERATIONS: dict[str, Callable[[StreamSession, Parameters, Feeds, float], Deed]] = {
+_OPERATIONS: dict[str, Callable[[StreamSession, Parameters, Feeds, float], Action]] = {
     "add": _add,
     "delete": _delete,
     "reconf": _reconf,

@@ -50,7 +50,7 @@ class ServerRequest:
         name: Request name.
         lines: Its parameter lines.
         size: Length in bytes.
-        allowed: For a creation: whether the user may enter.
+        allowed: For a creation: whether the login is accepted.
         refusal: For a creation or a recovery: code and message of a refusal by a fault.
         quotes: Prices for the snapshots of markets that have none yet.
     """

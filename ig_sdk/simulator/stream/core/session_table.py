@@ -1,6 +1,6 @@
-"""All sessions of one server: requests in, lines on connections out, ticks spread to those who want them. Pure.
+"""All sessions of one server: requests in, lines on connections out, ticks to their subscribers. Pure.
 
-The shell calls it under one lock; only ``SessionTable.prepare`` is called outside, because it asks the application.
+The hub calls it under one lock; only ``SessionTable.prepare`` is called outside, because it calls the application.
 
 Source:
     TLCP.md sections 3.4, 7, 8 and 18; C-143 to C-168, C-189.
@@ -36,14 +36,14 @@ class SessionTable:
 
     Args:
         adapter: What can be subscribed.
-        authenticate: Whether user and password may enter.
+        authenticate: Whether user and password are accepted.
         options: Limits, timings, test modes.
         quote: Price of a market of which no tick was published yet, for snapshots.
         faults: What is to go wrong.
         random: Source of the random test modes.
 
     Attributes:
-        feeds: Who listens to what.
+        feeds: Which subscription gets which events.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class SessionTable:
     # ---- requests
 
     def prepare(self, request: ServerRequest) -> ServerRequest:
-        """Ask the application what a request needs: may the user enter, what do markets cost. Touches no session."""
+        """Ask the application about a request: is the login accepted, what are the prices. Touches no session."""
         for line in request.lines:
             if request.name == "bind_session" and "LS_recovery_from" in line.parameters:
                 request.refusal = self._faults.take_refusal(recovery=True)
@@ -100,7 +100,7 @@ class SessionTable:
 
     def apply(self, connection: StreamConnection, request: ServerRequest, now: float) -> None:
         """Carry out a prepared request; answers and notifications go to the connections."""
-        self.feeds.hurry(now)
+        self.feeds.schedule_wake(now)
         for tick in request.quotes:
             self.feeds.adapter.prime(tick)
         if request.size > self.options.request_limit:
@@ -118,7 +118,7 @@ class SessionTable:
         else:
             connection.put(Error(67, "Unknown request name").encode(), now)
         if len(connection.lines) + connection.held > self.options.answer_lines:
-            # It asks and asks and never reads.
+            # The client keeps asking and never reads.
             self.lost(connection, now)
             connection.abort()
         self._finish(connection, now)
@@ -238,16 +238,16 @@ class SessionTable:
             session.last_request = now
             acknowledged = read.acknowledged(line.parameters, connection)
             if name == "msg":
-                deed = stream_control.message(session, line.parameters, now)
+                act = stream_control.message(session, line.parameters, now)
             else:
-                deed = stream_control.control(session, line.parameters, self.feeds, now)
+                act = stream_control.control(session, line.parameters, self.feeds, now)
         except StreamRefusal as refusal:
             error = Reqerr(request_id, refusal.code, refusal.message) if request_id else None
             self._answer(connection, (error or Error(refusal.code, refusal.message)).encode(), now)
             return
         if acknowledged:
             self._answer(connection, Reqok(request_id).encode(), now)
-        deed()
+        act()
         if session.ended:
             self.forget(session)
             return
@@ -286,7 +286,7 @@ class SessionTable:
         session = connection.session
         if session is not None:
             session.unbind(now)
-            self.feeds.hurry(now)
+            self.feeds.schedule_wake(now)
 
     def drained(self, connection: StreamConnection, now: float) -> None:
         """Refill a connection whose lines were taken."""
@@ -335,9 +335,9 @@ class SessionTable:
         return len(chosen)
 
     def loop(self, delay_ms: int, now: float, *, close_socket: bool = False) -> int:
-        """Let every bound session bind again (C-222); return how many."""
+        """Ask every bound session to bind again (C-222); return how many."""
         bound = [session for session in self.sessions if session.connection is not None]
         for session in bound:
             session.loop(delay_ms, now, close_socket=close_socket)
-        self.feeds.hurry(now)
+        self.feeds.schedule_wake(now)
         return len(bound)

@@ -54,7 +54,7 @@ class Subscriber(Protocol):
         ...
 
     def settle(self, now: float) -> None:
-        """Answer a poll that has something to say, or whose time is over."""
+        """Answer a poll that has something to send, or whose time is over."""
         ...
 
 
@@ -114,7 +114,7 @@ class ServerSubscription:
 
     @property
     def filtered(self) -> bool:
-        """Whether updates may be left out without telling."""
+        """Whether updates may be dropped without an ``OV``."""
         return self.mode != "RAW" and self.frequency != "unfiltered"
 
     @property
@@ -239,7 +239,7 @@ class ServerSubscription:
     def _due(self, state: _ItemState) -> float:
         if self.mode != "COMMAND":
             return 0.0 if state.waiting[0].kept else state.next_at
-        # Only the first event of each key can go: the others wait behind it.
+        # Only the first event of each key can go: the others wait for it.
         firsts: dict[str | None, _Entry] = {}
         for entry in state.waiting:
             firsts.setdefault(entry.key, entry)
@@ -265,7 +265,7 @@ class ServerSubscription:
                 del self._waiting[index]
 
     def _pump_commands(self, index: int, state: _ItemState, now: float) -> None:
-        """Send rows in order, except updates of keys whose time has not come; nothing overtakes within a key."""
+        """Send rows in order, except updates of keys that are not due yet; the order within a key is kept."""
         held: set[str | None] = set()
         closed = False
         left: deque[_Entry] = deque()
@@ -304,7 +304,7 @@ class ServerSubscription:
             session.data(Ov(self.number, index + 1, state.lost).encode(), now)
             state.lost = 0
         payload, state.patched = self._payload(values, state)
-        # The base of the next difference is what was sent last, whatever was merged or dropped between (C-200).
+        # The base of the next difference is what was sent last, even if rows were merged or dropped between (C-200).
         state.sent = values
         session.data(self._prefixes[index] + payload, now)
 

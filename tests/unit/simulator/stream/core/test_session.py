@@ -91,10 +91,10 @@ def test_polls_end_with_the_tick_that_feeds_them():
     poll = StreamConnection("ws", "2.4.0")
     more = "&LS_polling=true&LS_polling_millis=0&LS_idle_millis=9000"
     table.receive(poll, f"bind_session\r\nLS_session={session}{more}", 1.0)
-    table.feeds.hurry_at = None
+    table.feeds.wake_at = None
     table.feeds.post("a", {"f": "1"}, 2.0)
     assert poll.take(100)[2:] == ["U,1,1,1", "LOOP,0"]
-    assert table.feeds.hurry_at == 2.0
+    assert table.feeds.wake_at == 2.0
 
 
 def test_subscribed_markets_are_told_once():
