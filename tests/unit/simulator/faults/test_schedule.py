@@ -9,7 +9,7 @@ import pytest
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import ConfigError
-from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator import Faults
 from ig_sdk.simulator.faults.later import FAULT_NAMES
 from ig_sdk.simulator.faults.schedule import Schedule
 
