@@ -30,7 +30,7 @@ class StreamServer:
         host: Address to listen on.
         port: Port, or 0 for any free one.
         adapter: What can be subscribed.
-        authenticate: Whether ``LS_user`` and ``LS_password`` may enter.
+        authenticate: Whether ``LS_user`` and ``LS_password`` are accepted.
         clock: Time.
         options: Limits, timings, test modes.
         faults: What is to go wrong, where others share it.
