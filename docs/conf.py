@@ -40,7 +40,11 @@ toc_object_entries_show_parents = "hide"
 
 nitpick_ignore_regex = [
     # The build is offline, so what lies outside this package cannot be looked up.
-    (r"py:.*", r"(collections|datetime|decimal|enum|logging|os|pathlib|requests|threading|time|types|typing)(\..*)?"),
+    (
+        r"py:.*",
+        r"(collections|datetime|decimal|enum|logging|os|pathlib|requests|threading|time|types|typing)(\..*)?",
+    ),
+    (r"py:class", r"random\.Random"),
     (r"py:class", r"(pd|pl)\.DataFrame"),
     # Private names show up in signatures and have no page.
     (r"py:.*", r"ig_sdk\.(\w+\.)*_\w+(\.\w+)*"),
@@ -49,7 +53,7 @@ nitpick_ignore_regex = [
     (r"py:class", r"ig_sdk\.rest\.(http\.\w+|deals\.dealing|deals\.confirm_reader|prices\.reader)\.\w+"),
     (r"py:class", r"ig_sdk\.lightstreamer\.(tlcp\.\w+|subscription|update_iterator)\.\w+"),
     (r"py:class", r"ig_sdk\.streaming\.(stream|prices\.intake)\.\w+"),
-    (r"py:class", r"ig_sdk\.simulator\.(faults|prices\.replay|accounts\.logins|http_server)\.\w+|StreamHub"),
+    (r"py:class", r"ig_sdk\.simulator\.(faults|stream|prices\.replay|accounts\.logins|http_server)(\.\w+)+"),
 ]
 
 

@@ -1,4 +1,7 @@
-"""IG at the wire on loopback: REST and Lightstreamer. ``python -m ig_sdk.simulator`` runs one."""
+"""IG at the wire on loopback: REST and Lightstreamer. ``python -m ig_sdk.simulator`` runs one.
+
+Every public name is imported from here; ``ig_sdk.simulator.broker`` is the dealing engine alone.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +11,54 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ig_sdk.simulator.accounts.allowances import Allowances
-    from ig_sdk.simulator.accounts.logins import Credentials
+    from ig_sdk.simulator.accounts.logins import Credentials, Sessions
     from ig_sdk.simulator.faults.faults import Faults
+    from ig_sdk.simulator.faults.later import ScheduledFault
+    from ig_sdk.simulator.faults.rest import RestFault, SeenRequest
+    from ig_sdk.simulator.faults.stream import StreamFaults
+    from ig_sdk.simulator.prices.replay import Replay
     from ig_sdk.simulator.simulator import Simulator
     from ig_sdk.simulator.stream.core.options import StreamOptions
+    from ig_sdk.simulator.stream.items.open_items import OpenItems
+    from ig_sdk.simulator.stream.server import StreamServer
 
-__all__ = ["Allowances", "Credentials", "Faults", "Simulator", "StreamOptions"]
+__all__ = [
+    "Allowances",
+    "Credentials",
+    "Faults",
+    "OpenItems",
+    "Replay",
+    "RestFault",
+    "ScheduledFault",
+    "SeenRequest",
+    "Sessions",
+    "Simulator",
+    "StreamFaults",
+    "StreamOptions",
+    "StreamServer",
+]
 
 for _needed in ("websockets", "werkzeug"):
     if find_spec(_needed) is None:
         raise ImportError(
             f"ig_sdk.simulator needs {_needed}, which the extra 'simulator' brings: pip install 'ig-sdk[simulator]'",
-            name=__name__,  # so that ``python -m`` tells it in one line
+            name=__name__,  # so that ``python -m`` reports it in one line
         )
 
 _HOMES = {
     "Allowances": "accounts.allowances",
     "Credentials": "accounts.logins",
     "Faults": "faults.faults",
+    "OpenItems": "stream.items.open_items",
+    "Replay": "prices.replay",
+    "RestFault": "faults.rest",
+    "ScheduledFault": "faults.later",
+    "SeenRequest": "faults.rest",
+    "Sessions": "accounts.logins",
     "Simulator": "simulator",
+    "StreamFaults": "faults.stream",
     "StreamOptions": "stream.core.options",
+    "StreamServer": "stream.server",
 }
 
 
@@ -39,5 +70,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Return the public names, for whoever completes them by tab."""
+    """Return the public names, for completion by tab."""
     return __all__

@@ -1,6 +1,6 @@
 """Run a simulator until it is interrupted: ``python -m ig_sdk.simulator``."""
 
-# ruff: noqa: E402 -- a signal is to be heard while the rest is still being imported
+# ruff: noqa: E402 -- a signal must be handled while the rest is still being imported
 from __future__ import annotations
 
 import signal

@@ -1,9 +1,10 @@
-"""A small threaded HTTP server that can be stopped: werkzeug's, with threads that have names, owners and an end."""
+"""A small threaded HTTP server that can be stopped: werkzeug's, with threads that are named, owned and joined."""
 
 from __future__ import annotations
 
 import errno
 import logging
+import selectors
 import socket
 import sys
 import threading
@@ -19,7 +20,7 @@ _log = logging.getLogger("ig_sdk.simulator.wsgi")
 
 WsgiApp = Callable[..., Any]
 
-# A client that opens a connection and says nothing is let go after this long.
+# A client that opens a connection and sends nothing is disconnected after this long.
 _SILENT_S = 60.0
 _MOST_CONNECTIONS = 500
 
@@ -51,6 +52,36 @@ class _Server(ThreadedWSGIServer):
         self._serial = count(1)
         self._threads_changed = threading.Condition()
         self._open: dict[threading.Thread, socket.socket] = {}
+        self._ended, self._end = socket.socketpair()
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Accept connections until ``shutdown``, which is noticed at once: socketserver's own loop polls for it."""
+        del poll_interval
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self, selectors.EVENT_READ)
+                selector.register(self._ended, selectors.EVENT_READ)
+                while self._ended not in [key.fileobj for key, _ in selector.select()]:
+                    self._accept()
+        finally:
+            self.server_close()
+            self._ended.close()
+
+    def shutdown(self) -> None:
+        """End ``serve_forever``, without waiting for it."""
+        # The other end of the pair becomes readable.
+        self._end.close()
+
+    def _accept(self) -> None:
+        try:
+            request, client_address = self.get_request()
+        except OSError:
+            return  # the client is gone already
+        try:
+            self.process_request(request, client_address)
+        except Exception:  # noqa: BLE001 -- one connection's failure must not stop the server
+            self.handle_error(request, client_address)
+            self.shutdown_request(request)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection on a thread of its own."""
@@ -78,9 +109,9 @@ class _Server(ThreadedWSGIServer):
                 self._threads_changed.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log what went wrong with one connection; the server goes on."""
+        """Log an error of one connection; the server goes on."""
         del request, client_address
-        # That a client is gone is told in a word; whatever else is a fault of ours.
+        # A client that is gone needs one line; any other error is ours and needs its traceback.
         error = sys.exc_info()[1]
         _log.debug("connection failed: %r", error, exc_info=not isinstance(error, OSError))
 
@@ -167,9 +198,7 @@ class HttpServer:
             self._port = listener.getsockname()[1]
         finally:
             listener.close()
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name=f"{self._name}-accept", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, name=f"{self._name}-accept", daemon=True)
         self._thread.start()
 
     def close(self, timeout: float = 5.0) -> None:
@@ -180,12 +209,13 @@ class HttpServer:
         self._server = None
         server.shutdown()
         thread.join(timeout)
-        for worker in server.break_connections(timeout):
-            _log.error("thread %s did not end within %s s", worker.name, timeout)
+        busy = server.break_connections(timeout)
+        for late in [thread, *busy] if thread.is_alive() else busy:
+            _log.error("thread %s did not end within %s s", late.name, timeout)
 
 
 def break_off(sock: socket.socket) -> None:
-    """End a connection in both directions; whoever reads or writes it wakes up."""
+    """End a connection in both directions; threads that read or write it wake up."""
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -19,13 +19,14 @@ from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, UsageError
 from ig_sdk.simulator.accounts.allowances import TENFOLD, AllowanceBook, Allowances
-from ig_sdk.simulator.accounts.desk import CONFIRM_DELAY_S, Desk, PriceLine, broker_of
+from ig_sdk.simulator.accounts.desk import CONFIRM_DELAY_S, Desk, broker_of
 from ig_sdk.simulator.accounts.encryption import require_cryptography
 from ig_sdk.simulator.accounts.logins import Credentials, Sessions
 from ig_sdk.simulator.accounts.past_deals import Recollection
 from ig_sdk.simulator.broker import BrokerEvent
 from ig_sdk.simulator.faults.faults import Faults
 from ig_sdk.simulator.faults.rest import SeenRequest
+from ig_sdk.simulator.price_line import PriceLine
 from ig_sdk.simulator.prices.feed import Feed
 from ig_sdk.simulator.prices.past import PastPrices
 from ig_sdk.simulator.prices.replay import Replay
@@ -44,7 +45,7 @@ from ig_sdk.types import PAIRS, Tick, epic_for
 
 Ticks = str | os.PathLike[str] | Iterable[Tick]
 
-# A file is read through before the simulator says that it is ready, so that a fault in it is told at once;
+# A file is read through before the simulator says that it is ready, so that an error in it is reported at once;
 # of a longer one the rest is checked while it is served.
 _CHECKED_ROWS = 200_000
 _LONGEST_DELAY_S = 86_400.0
@@ -63,17 +64,17 @@ class Simulator:
         host: Address to listen on.
         rest_port: Port of the REST API; 0 takes a free one.
         stream_port: Port of the stream; 0 takes a free one.
-        tlcp_max: Highest version of the streaming protocol that is taken; that of ``stream_options`` unless given.
+        tlcp_max: Highest version of the streaming protocol that is accepted; that of ``stream_options`` unless given.
         allowances: What may be asked; ten times IG's requests a minute unless given, ``None`` for no limit.
-        credentials: The login that is taken.
+        credentials: The login that is accepted.
         stream_options: Limits, timings and test modes of the stream server.
         encrypted_only: Refuse passwords in plain text.
         session_lifetime_s: Seconds that tokens live without use.
-        opening_hours: Close the markets when the real ones are closed; by itself they deal at any hour.
+        opening_hours: Close the markets when the real ones are closed; unless set they deal at any hour.
         confirm_delay_s: Seconds until a deal's confirm is there; a client that asks sooner gets a 404, as from IG.
 
     Raises:
-        ConfigError: A value cannot be used; every fault is named.
+        ConfigError: A value cannot be used; each is named.
         DecodeError: The file of ticks cannot be read.
 
     Attributes:
@@ -147,7 +148,7 @@ class Simulator:
         market = Market(
             self._seed,
             begin,
-            # A replay keeps its own pace; the markets beside it keep a real one.
+            # A replay keeps its own pace; the other markets keep a real one.
             speed=self._speed if self._replay is None else 1.0,
             level=lambda market_id: self._past.log_at(market_id, begin),
             opening_hours=opening_hours,
@@ -190,13 +191,13 @@ class Simulator:
     def _subscribed(self, epic: str) -> None:
         self._feed.subscribed(epic)
 
-    def _tell(self, event: BrokerEvent) -> None:
+    def _post(self, event: BrokerEvent) -> None:
         self._stream.post(*event_row(event))
 
     # ---- life
 
     def start(self) -> Simulator:
-        """Listen on both ports and let the prices flow; the second call does nothing.
+        """Listen on both ports and start the prices; the second call does nothing.
 
         Returns:
             The simulator itself.
@@ -217,7 +218,7 @@ class Simulator:
                     rest = RestServer(
                         self._host, self._rest_port, app, faults=self.faults, clock=self._clock, seed=self._seed
                     )
-                    # The markets open, or are closed, before anybody can ask.
+                    # The markets are open or closed before the first request can come.
                     self._feed.start()
                     rest.start()
                     self.faults.attach_rest(self.sessions, rest)
@@ -244,17 +245,17 @@ class Simulator:
         )
 
     def _show_prices(self) -> None:
-        """Let the desk deal at what the markets show before the first tick comes."""
+        """Give the desk the prices that the markets show before the first tick."""
         for epic in instruments():
             quote = self._feed.quote(epic)
             if quote is not None:
                 self.desk.on_tick(quote.tick)
 
     def _show_accounts(self) -> None:
-        """Let the stream say what the accounts hold, and from now on what happens on them."""
+        """Send the accounts' figures to the stream, and from now on what happens on them."""
         for account in self.sessions.accounts:
             self._stream.post(f"ACCOUNT:{account.account_id}", figures_row(self.desk.figures(account.account_id)))
-        self.desk.on_event(self._tell)
+        self.desk.on_event(self._post)
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop everything, in any state; the second call does nothing.
@@ -306,7 +307,7 @@ class Simulator:
 
     @property
     def credentials(self) -> Credentials:
-        """API key, user name, password and account of the one login that is taken."""
+        """API key, user name, password and account of the one login that is accepted."""
         return self.sessions.credentials
 
     @property
@@ -351,7 +352,7 @@ class Simulator:
         return config
 
     def client(self, **overrides: Any) -> IGClient:
-        """Return a client of this simulator; whoever asked for it closes it.
+        """Return a client of this simulator; the caller closes it.
 
         Args:
             overrides: Any keys of the configuration.

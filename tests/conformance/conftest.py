@@ -13,15 +13,12 @@ import pytest
 import requests
 import websocket
 
-from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator import Faults, OpenItems, StreamOptions, StreamServer
 from ig_sdk.simulator.stream.core.connection import StreamConnection
-from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.core.requests import read_body
 from ig_sdk.simulator.stream.core.session import StreamSession
 from ig_sdk.simulator.stream.core.session_table import SessionTable
 from ig_sdk.simulator.stream.items.adapter import Adapter
-from ig_sdk.simulator.stream.items.open_items import OpenItems
-from ig_sdk.simulator.stream.server import StreamServer
 
 CREATE = "create_session\r\nLS_cid=x&LS_send_sync=false"
 # The sessions' rules are tested with every version; IG's ceiling is a test of its own.
@@ -82,7 +79,7 @@ class Bench:
             adapter or OpenItems(),
             self._authenticate,
             replace(OPTIONS, **options),
-            faults=self.faults,
+            faults=self.faults.stream_state,
             random=Random(7),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ig_sdk.simulator.stream.items.open_items import OpenItems
+from ig_sdk.simulator import OpenItems
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from ig_sdk.lightstreamer.tlcp.codec.values import decode_fields
+from ig_sdk.simulator import OpenItems
 from ig_sdk.simulator.stream.core.json_patches import make_patch
-from ig_sdk.simulator.stream.items.open_items import OpenItems
 
 LONG = "a text that is long enough to be worth a difference: "
 

@@ -91,13 +91,13 @@ class Dealing(RuleBasedStateMachine):
 
     def deal(self, name, account, *args):
         """Send a request: the money that the account is worth does not change but by the spread of what it opens."""
-        before = self.broker.figures(account).equity
+        before = self.broker.view.figures(account).equity
         held = set(self.positions[account])
         self.requests[account] += 1
         self.call(name, account, *args, self.now)
-        new = [each for each in self.broker.positions(account) if each.deal_id not in held]
+        new = [each for each in self.broker.view.positions(account) if each.deal_id not in held]
         spread = sum(self.worth(each) for each in new)
-        assert self.broker.figures(account).equity == before + spread
+        assert self.broker.view.figures(account).equity == before + spread
 
     def worth(self, position):
         """The open profit of a position by the plainest arithmetic."""
@@ -137,7 +137,7 @@ class Dealing(RuleBasedStateMachine):
     @rule(epic=epics, direction=directions, size=sizes, by_id=st.booleans(), pick=st.integers(0, 5))
     def close(self, epic, direction, size, by_id, pick):
         account, expiry, *_ = SUBJECTS[epic]
-        held = self.broker.positions(account)
+        held = self.broker.view.positions(account)
         if by_id and held:
             target = held[pick % len(held)]
             deal = CloseDeal(deal_id=target.deal_id, direction=target.direction.opposite, size=min(size, target.size))
@@ -150,7 +150,7 @@ class Dealing(RuleBasedStateMachine):
 
     @rule(account=st.sampled_from(["CFD", "BET"]), pick=st.integers(0, 5), away=st.tuples(moves, moves), kind=moves)
     def amend(self, account, pick, away, kind):
-        held = self.broker.positions(account)
+        held = self.broker.view.positions(account)
         if held:
             target = held[pick % len(held)]
             point = Decimal(str(SUBJECTS[target.epic][4]))
@@ -189,7 +189,7 @@ class Dealing(RuleBasedStateMachine):
 
     @rule(account=st.sampled_from(["CFD", "BET"]), pick=st.integers(0, 5), away=moves, cancel=st.booleans())
     def change_order(self, account, pick, away, cancel):
-        waiting = self.broker.orders(account)
+        waiting = self.broker.view.orders(account)
         if not waiting:
             return
         target = waiting[pick % len(waiting)]
@@ -279,10 +279,10 @@ class Dealing(RuleBasedStateMachine):
     def money_is_conserved(self):
         """The balance is the deposit and every transaction, to the last digit."""
         for account in ("CFD", "BET"):
-            rows = self.broker.transactions(account)
-            figures = self.broker.figures(account)
+            rows = self.broker.view.transactions(account)
+            figures = self.broker.view.figures(account)
             assert figures.balance == BALANCE + sum(row.profit for row in rows)
-            assert figures.profit_loss == sum(self.worth(each) for each in self.broker.positions(account))
+            assert figures.profit_loss == sum(self.worth(each) for each in self.broker.view.positions(account))
             assert 0 <= figures.guaranteed_deposit <= figures.deposit
             assert figures.balance == figures.balance.quantize(Decimal("0.01"))
 
@@ -290,19 +290,19 @@ class Dealing(RuleBasedStateMachine):
     def books_agree_with_events(self):
         """What is open is what the events said, and nothing else."""
         for account in ("CFD", "BET"):
-            assert {each.deal_id: each.size for each in self.broker.positions(account)} == self.positions[account]
-            assert {each.deal_id for each in self.broker.orders(account)} == self.orders[account]
+            assert {each.deal_id: each.size for each in self.broker.view.positions(account)} == self.positions[account]
+            assert {each.deal_id for each in self.broker.view.orders(account)} == self.orders[account]
 
     @invariant()
     def histories_agree_with_deals(self):
         """Each request has one row, each position the row that opened it, each close a transaction."""
         for account in ("CFD", "BET"):
-            rows = self.broker.activity(account)
+            rows = self.broker.view.activity(account)
             assert sum(row.channel == "PUBLIC_WEB_API" for row in rows) == self.requests[account]
             opened = [deal_id for row in rows for verb, deal_id in row.actions if verb == "POSITION_OPENED"]
             assert len(opened) == len(set(opened))
             assert set(self.positions[account]) <= set(opened)
-            trades = [row for row in self.broker.transactions(account) if row.type == "TRADE"]
+            trades = [row for row in self.broker.view.transactions(account) if row.type == "TRADE"]
             assert len(trades) == self.closes[account]
             # A row has one id of its own; only amends and orders are known by the id of the deal they are about.
             ids = [row.deal_id for row in rows if row.type == "POSITION" and row.status == "ACCEPTED"]
@@ -313,7 +313,9 @@ class Dealing(RuleBasedStateMachine):
         """No order outlives its date by what the broker has seen of the time."""
         assert self.broker.next_at > self.advanced
         for account in ("CFD", "BET"):
-            assert all(each.good_till is None or each.good_till > self.advanced for each in self.broker.orders(account))
+            assert all(
+                each.good_till is None or each.good_till > self.advanced for each in self.broker.view.orders(account)
+            )
 
     def teardown(self):
         """The same seed and the same calls make the same history, to the last id."""
@@ -328,8 +330,8 @@ class Dealing(RuleBasedStateMachine):
             events += again.take_events()
         assert events == self.events
         for account in ("CFD", "BET"):
-            assert again.activity(account) == self.broker.activity(account)
-            assert again.transactions(account) == self.broker.transactions(account)
+            assert again.view.activity(account) == self.broker.view.activity(account)
+            assert again.view.transactions(account) == self.broker.view.transactions(account)
 
 
 TestDealing = Dealing.TestCase
@@ -358,13 +360,13 @@ def test_closing_in_parts_loses_no_cent(epic, direction, parts, away, rates):
     whole = sum(sizes) + 1
     deal = OpenDeal(epic=epic, expiry=expiry, direction=direction, size=whole, currency=currency)
     broker.open(account, deal, START)
-    assert broker.positions(account)
+    assert broker.view.positions(account)
     for (pair, (rate, step)), moved in zip(RATES.items(), rates, strict=True):
         show(pair, rate + moved * step, step)
     show(epic, level + away * point, point)
-    equity = broker.figures(account).equity
+    equity = broker.view.figures(account).equity
     for size in [*sizes, Decimal(1)]:
         broker.close(account, CloseDeal(epic=epic, expiry=expiry, direction=direction.opposite, size=size), START)
-        assert broker.figures(account).equity == equity
-    assert broker.figures(account).balance == equity
-    assert not broker.positions(account)
+        assert broker.view.figures(account).equity == equity
+    assert broker.view.figures(account).balance == equity
+    assert not broker.view.positions(account)

@@ -75,11 +75,11 @@ class House:
         return (
             self.desk.act(
                 lambda broker, _: (
-                    broker.positions(ACCOUNT),
-                    broker.orders(ACCOUNT),
-                    broker.figures(ACCOUNT),
-                    broker.activity(ACCOUNT),
-                    broker.account(ACCOUNT),
+                    broker.view.positions(ACCOUNT),
+                    broker.view.orders(ACCOUNT),
+                    broker.view.figures(ACCOUNT),
+                    broker.view.activity(ACCOUNT),
+                    broker.view.account(ACCOUNT),
                 )
             ),
             self.backend.watchlists.all(ACCOUNT),

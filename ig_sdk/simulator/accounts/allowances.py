@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from ig_sdk.clock import Clock
-from ig_sdk.simulator.accounts.logins import Refused
+from ig_sdk.simulator.refusals import RestRefusal
 
 _MINUTE_S = 60.0
 _WEEK_S = 604_800.0
@@ -100,7 +100,7 @@ class AllowanceBook:
             account_id: For which account; ``None`` before a login.
 
         Raises:
-            Refused: An allowance is spent.
+            RestRefusal: An allowance is spent.
         """
         if not self._limited:
             return
@@ -121,7 +121,7 @@ class AllowanceBook:
                 while times and now - times[0] >= _MINUTE_S:
                     times.popleft()
                 if len(times) >= limit:
-                    raise Refused(f"error.public-api.exceeded-{code}")
+                    raise RestRefusal(f"error.public-api.exceeded-{code}")
                 all_times.append(times)
             # A refused request is not counted: a client that keeps asking is let in again a minute after its first.
             for times in all_times:
@@ -133,7 +133,7 @@ class AllowanceBook:
         The period begins with its first request and lasts a week (REST.md section 3).
 
         Raises:
-            Refused: There are not so many left; none is spent then.
+            RestRefusal: There are not so many left; none is spent then.
         """
         now, total = self._clock.monotonic(), self._limits.historical_points
         with self._lock:
@@ -142,7 +142,7 @@ class AllowanceBook:
                 began, spent = now, 0
             if self._limited:
                 if spent + points > total:
-                    raise Refused("error.public-api.exceeded-account-historical-data-allowance")
+                    raise RestRefusal("error.public-api.exceeded-account-historical-data-allowance")
                 spent += points
             self._points[account_id] = began, spent
         return Points(total - spent, total, int(_WEEK_S - (now - began)))

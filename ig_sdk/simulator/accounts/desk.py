@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -13,8 +13,6 @@ from typing import TypeVar
 from ig_sdk.clock import Clock
 from ig_sdk.simulator.accounts.logins import Account
 from ig_sdk.simulator.broker import AccountTerms, Broker, BrokerEvent, Figures, MarketTerms
-from ig_sdk.simulator.prices.past import PastPrices
-from ig_sdk.simulator.prices.replay import Outlet
 from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import Tick
 
@@ -90,16 +88,16 @@ class Desk:
     def status(self, epic: str) -> str:
         """Return a market's status."""
         with self._lock:
-            return self._broker.status(epic)
+            return self._broker.view.status(epic)
 
     def account(self, account_id: str) -> AccountTerms:
         """Return the terms of an account."""
         with self._lock:
-            return self._broker.account(account_id)
+            return self._broker.view.account(account_id)
 
     def figures(self, account_id: str) -> Figures:
         """Return the money of an account."""
-        return self.act(lambda broker, _: broker.figures(account_id))
+        return self.act(lambda broker, _: broker.view.figures(account_id))
 
     def _advance(self, now: datetime) -> None:
         # Called under the lock.
@@ -127,48 +125,6 @@ class Desk:
             callback(event)
         except Exception:  # noqa: BLE001 -- one listener's fault must not stop the dealing
             _log.exception("a listener of the desk failed")
-
-
-class PriceLine:
-    """The way of every tick: past the desk and into the candles before it reaches the stream.
-
-    So a client that answers a price by a deal never finds the desk behind it.
-
-    Args:
-        desk: Who deals at the prices.
-        past: Who keeps candles of them.
-        outlet: Who sends them out.
-
-    Threading:
-        Called from the feed's threads.
-    """
-
-    def __init__(self, desk: Desk, past: PastPrices, outlet: Outlet) -> None:
-        self._desk = desk
-        self._past = past
-        self._outlet = outlet
-
-    def publish(self, tick: Tick) -> None:
-        """Take one tick all the way."""
-        self.observe(tick)
-        self._outlet.publish(tick)
-
-    def observe(self, tick: Tick) -> None:
-        """Take one tick that is not sent to anybody."""
-        self._past.on_tick(tick)
-        self._desk.on_tick(tick)
-
-    def subscribed(self, epics: Collection[str]) -> bool:
-        """Whether anybody is subscribed to one of ``epics``."""
-        return self._outlet.subscribed(epics)
-
-    def wait_room(self, timeout: float) -> bool:
-        """Wait until every client has room for another update; return whether it has."""
-        return self._outlet.wait_room(timeout)
-
-    def wait_written(self, timeout: float) -> bool:
-        """Wait until everything published was written to its clients; return whether it was."""
-        return self._outlet.wait_written(timeout)
 
 
 def broker_of(

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ig_sdk.errors import ConfigError
-from ig_sdk.simulator.accounts.logins import Refused
+from ig_sdk.simulator.refusals import RestRefusal
 
 # As large as IG's; making one takes a moment, so it is made when somebody asks first.
 _BITS = 2048
@@ -35,7 +35,7 @@ class EncryptionKey:
         """Return the public key, base64 of its X.509 SubjectPublicKeyInfo.
 
         Raises:
-            Refused: The optional package ``cryptography`` is not installed.
+            RestRefusal: The optional package ``cryptography`` is not installed.
         """
         serialization = _cryptography("hazmat.primitives.serialization")
         encoded: bytes = (
@@ -49,16 +49,16 @@ class EncryptionKey:
         """Return the password inside ``text``.
 
         Raises:
-            Refused: It was not encrypted with this key, or not in IG's way.
+            RestRefusal: It was not encrypted with this key, or not in IG's way.
         """
         padding = _cryptography("hazmat.primitives.asymmetric.padding")
         try:
             clear = base64.b64decode(self._key().decrypt(base64.b64decode(text), padding.PKCS1v15()), validate=True)
             password, separator, stamp = clear.decode().rpartition("|")
         except (ValueError, binascii.Error):
-            raise Refused("error.security.invalid-details") from None
+            raise RestRefusal("error.security.invalid-details") from None
         if not separator or not stamp.isdecimal():
-            raise Refused("error.security.invalid-details")
+            raise RestRefusal("error.security.invalid-details")
         return password
 
     def _key(self) -> Any:
@@ -87,4 +87,4 @@ def _cryptography(name: str) -> Any:
     try:
         return importlib.import_module(f"cryptography.{name}")
     except ModuleNotFoundError:
-        raise Refused("system.error") from None
+        raise RestRefusal("system.error") from None

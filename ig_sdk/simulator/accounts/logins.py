@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from ig_sdk.clock import Clock
+from ig_sdk.simulator.refusals import RestRefusal
 
 TokenKind = Literal["all", "client", "account", "access", "refresh"]
 
@@ -23,18 +24,6 @@ ACCESS_S = 60.0
 REFRESH_S = 600.0
 # Nobody needs more; a client that logs in for ever must not fill the memory.
 _MOST_SESSIONS = 1000
-
-
-class Refused(Exception):
-    """A login or token that is not taken.
-
-    Attributes:
-        code: IG's ``errorCode``.
-    """
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -137,32 +126,32 @@ class Sessions:
         """Return the account of that id.
 
         Raises:
-            Refused: There is none.
+            RestRefusal: There is none.
         """
         for account in self.accounts:
             if account.account_id == account_id:
                 return account
-        raise Refused("error.switch.invalid-accountId")
+        raise RestRefusal("error.switch.invalid-accountId")
 
     def check_key(self, api_key: str | None) -> None:
         """Check the API key of a request.
 
         Raises:
-            Refused: It is missing or unknown.
+            RestRefusal: It is missing or unknown.
         """
         if not api_key:
-            raise Refused("error.security.api-key-missing")
+            raise RestRefusal("error.security.api-key-missing")
         if not _same(api_key, self.credentials.api_key):
-            raise Refused("error.security.api-key-invalid")
+            raise RestRefusal("error.security.api-key-invalid")
 
     def check_login(self, identifier: str, password: str) -> None:
         """Check a user name and its password.
 
         Raises:
-            Refused: They do not belong together.
+            RestRefusal: They do not belong together.
         """
         if identifier != self.credentials.identifier or not _same(password, self.credentials.password):
-            raise Refused("error.security.invalid-details")
+            raise RestRefusal("error.security.invalid-details")
 
     def open(self, account: Account | None = None) -> Session:
         """Return a new session on ``account``, the preferred one unless given."""
@@ -177,19 +166,19 @@ class Sessions:
         """Return the live session of both tokens and extend its life.
 
         Raises:
-            Refused: A token is missing, unknown or expired; the client token is looked at first.
+            RestRefusal: A token is missing, unknown or expired; the client token is looked at first.
         """
         if not cst:
-            raise Refused("error.security.client-token-missing")
+            raise RestRefusal("error.security.client-token-missing")
         if not xst:
-            raise Refused("error.security.account-token-missing")
+            raise RestRefusal("error.security.account-token-missing")
         now = self._clock.monotonic()
         with self._lock:
             session = self._by_cst.get(cst)
             if session is None or not self._lives(session, now):
-                raise Refused("error.security.client-token-invalid")
+                raise RestRefusal("error.security.client-token-invalid")
             if session.xst != xst:
-                raise Refused("error.security.account-token-invalid")
+                raise RestRefusal("error.security.account-token-invalid")
             session.used_at = now
             return session
 
@@ -197,11 +186,11 @@ class Sessions:
         """Move a session to another account; its account token changes.
 
         Raises:
-            Refused: There is no such account, or the session is on it already.
+            RestRefusal: There is no such account, or the session is on it already.
         """
         account = self.account(account_id)
         if account == session.account:
-            raise Refused("error.switch.accountId-must-be-different")
+            raise RestRefusal("error.switch.accountId-must-be-different")
         token = self._token()
         with self._lock:
             session.account, session.xst = account, token
@@ -226,32 +215,32 @@ class Sessions:
         """Return new tokens for a refresh token, which is spent by it.
 
         Raises:
-            Refused: It is unknown, spent or expired.
+            RestRefusal: It is unknown, spent or expired.
         """
         with self._lock:
             spent = self._refresh.pop(refresh_token, None)
             if spent is not None:
                 self._access.pop(spent.access, None)
         if spent is None or self._clock.monotonic() - spent.made_at >= REFRESH_S:
-            raise Refused("error.security.oauth-token-invalid")
+            raise RestRefusal("error.security.oauth-token-invalid")
         return self.open_oauth()
 
     def find_oauth(self, access_token: str, account_id: str | None) -> Account:
         """Return the account that a bearer of ``access_token`` acts on.
 
         Raises:
-            Refused: The token is unknown or expired, or the account id is missing or unknown.
+            RestRefusal: The token is unknown or expired, or the account id is missing or unknown.
         """
         with self._lock:
             tokens = self._access.get(access_token)
         if tokens is None or self._clock.monotonic() - tokens.made_at >= ACCESS_S:
-            raise Refused("error.security.oauth-token-invalid")
+            raise RestRefusal("error.security.oauth-token-invalid")
         if not account_id:
-            raise Refused("error.security.account-token-missing")
+            raise RestRefusal("error.security.account-token-missing")
         try:
             return self.account(account_id)
-        except Refused:
-            raise Refused("error.security.account-token-invalid") from None
+        except RestRefusal:
+            raise RestRefusal("error.security.account-token-invalid") from None
 
     def authenticate(self, user: str | None, password: str | None) -> bool:
         """Whether the stream takes a login: ``CST-…|XST-…`` of a live session, and its account id or no user.
@@ -263,7 +252,7 @@ class Sessions:
             return False
         try:
             session = self.find(cst[4:], xst[4:])
-        except Refused:
+        except RestRefusal:
             return False
         return not user or user == session.account.account_id
 

@@ -185,7 +185,7 @@ def _do(broker: Broker, moment: _Moment) -> None:
         )
         broker.open(account, deal, at)
         return
-    position = next((each for each in broker.positions(account) if each.deal_reference == plan.reference), None)
+    position = next((each for each in broker.view.positions(account) if each.deal_reference == plan.reference), None)
     if position is None:
         return
     if moment.deed == "amend":
@@ -193,7 +193,7 @@ def _do(broker: Broker, moment: _Moment) -> None:
     elif moment.deed == "place":
         broker.create_order(account, _order(plan, position), at)
     elif moment.deed:
-        for order in broker.orders(account) if moment.deed == "cancel" else ():
+        for order in broker.view.orders(account) if moment.deed == "cancel" else ():
             broker.cancel_order(account, order.deal_id, at)
         size = position.size / 2 if moment.deed == "part" else position.size
         close = CloseDeal(direction=plan.direction.opposite, size=size, deal_id=position.deal_id)
@@ -215,7 +215,7 @@ def _order(plan: _Plan, position: Position) -> NewOrder:
 
 
 def _memory(broker: Broker, account: AccountTerms, begin: datetime) -> Memory:
-    rows = broker.transactions(account.account_id)
+    rows = broker.view.transactions(account.account_id)
     deposit = account.balance - sum((row.profit for row in rows), Decimal(0))
     first = TransactionEntry(
         at=begin,
@@ -228,7 +228,7 @@ def _memory(broker: Broker, account: AccountTerms, begin: datetime) -> Memory:
         reference=f"{account.account_id:0>8}"[-8:],
         cash=True,
     )
-    activity = broker.activity(account.account_id)
+    activity = broker.view.activity(account.account_id)
     # The engine that goes on counts its rows from 1 as well.
     numbered = (replace(row, activity_id=f"P{len(activity) - place:09d}") for place, row in enumerate(activity))
     return Memory(tuple(numbered), (*rows, first))

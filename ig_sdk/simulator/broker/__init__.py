@@ -1,5 +1,6 @@
 """The dealing engine of the simulated IG: rules only, no I/O, thread or clock.
 
+Its users (``accounts``, both servers, a backtest) import from here, never from a module of this folder.
 Prices and times are handed in; requests are answered by references, confirms and events. The same seed and the same
 calls give the same ids, levels and money to the last digit.
 

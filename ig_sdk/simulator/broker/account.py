@@ -26,7 +26,7 @@ Entry = TypeVar("Entry", ActivityEntry, TransactionEntry)
 
 
 class KnownDeal(NamedTuple):
-    """What is remembered of a position or order after it is gone."""
+    """What is kept of a position or order after it is closed."""
 
     deal_reference: str
     epic: str
@@ -57,14 +57,14 @@ class Account:
         activity: History, oldest first.
         transactions: History, oldest first.
         recent: Executions in the repeat dealing window, oldest first.
-        told: The figures that were last sent.
-        told_at: When.
+        reported: The figures that were last reported.
+        reported_at: When they were.
     """
 
     terms: AccountTerms
     balance: Decimal
-    told: Figures
-    told_at: datetime
+    reported: Figures
+    reported_at: datetime
     positions: dict[str, Position] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     known: dict[str, KnownDeal] = field(default_factory=dict)
@@ -75,10 +75,10 @@ class Account:
     recent: deque[RecentDeal] = field(default_factory=deque)
 
     def forget(self, now: datetime) -> None:
-        """Drop what is over: executions of the repeat dealing window, confirms that nobody may read any more."""
+        """Drop what has expired: executions of the repeat dealing window, and confirms."""
         while self.recent and self.recent[0].expires_at <= now:
             self.recent.popleft()
-        # Put in again when it is replaced, the oldest is always first.
+        # A confirm that replaces another is inserted at the end, so the oldest is always first.
         while self.verdicts and (first := next(iter(self.verdicts))) and self.verdicts[first].until <= now:
             del self.verdicts[first]
 
@@ -91,7 +91,7 @@ def newest_first(entries: list[Entry], first: datetime | None, last: datetime | 
 
 
 def merged(entries: list[Entry], more: Iterable[Entry]) -> list[Entry]:
-    """Return a history with more entries in their places."""
+    """Return a history with more entries, in order of time."""
     whole = list(more)
     whole += entries
     return sorted(whole, key=lambda entry: entry.at)

@@ -61,7 +61,7 @@ def _check_amended_legs(
         guaranteed=after.guaranteed,
         trailing=trailing,
     )
-    # A leg that stays where it is was allowed once; that the price has come close to it since is no fault of the edit.
+    # A leg that stays where it is was allowed once; the edit may keep it even if the price has come close since.
     same_stop = after.stop_level == before.stop_level and after.guaranteed == before.guaranteed
     stop = None if same_stop or after.stop_level is None else Leg(after.stop_level)
     same_limit = after.limit_level == before.limit_level

@@ -1,4 +1,4 @@
-"""The broker's books: accounts, prices, ids, and the few acts that change money and positions.
+"""The broker's books: accounts, prices, ids, and the few operations that change money and positions.
 
 Money is rounded in one place: ``Book.worth``, to cents of the account's currency, half to even. What a part of a
 position realises is the worth of the whole less the worth of the rest, so that a close moves open profit into the
@@ -65,8 +65,8 @@ class Book:
         now: The latest time that was handed in.
         live: By epic: the deal ids of positions and orders there, in the order in which they came, and whose they are.
         statuses: Status by epic, of markets whose status was set.
-        events: What happened and was not taken yet.
-        forced: Reasons for which the next requests are rejected.
+        events: What happened since ``take_events``.
+        forced_rejections: Reasons for which the next requests are rejected.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Book:
         self.live: dict[str, dict[str, Account]] = {}
         self.statuses: dict[str, str] = {}
         self.events: list[BrokerEvent] = []
-        self.forced: list[str] = []
+        self.forced_rejections: list[str] = []
         self._delay = confirm_delay
         self._life = confirm_life
         self.accounts = {terms.account_id: self._account(terms) for terms in accounts}
@@ -162,24 +162,24 @@ class Book:
             guaranteed_deposit=deposit.guaranteed,
         )
 
-    # ---- acts
+    # ---- operations
 
     def put_position(self, account: Account, position: Position, status: str) -> None:
-        """Keep a new or changed position and tell of it."""
+        """Keep a new or changed position and report it."""
         account.positions[position.deal_id] = position
         if status == "OPEN":
             self._put(account, position)
-        self._tell_position(account, position, status, position.level, position.size)
+        self._report_position(account, position, status, position.level, position.size)
 
     def put_order(self, account: Account, order: Order, status: str) -> None:
-        """Keep a new or changed working order and tell of it."""
+        """Keep a new or changed working order and report it."""
         account.orders[order.deal_id] = order
         if status == "OPEN":
             self._put(account, order)
         self.events.append(OrderEvent(account.terms.account_id, status, order, self.now, CLIENT_CHANNEL))
 
     def drop_order(self, account: Account, order: Order, *, deal_status: str = "ACCEPTED") -> None:
-        """Take a working order off the books and tell of it."""
+        """Remove a working order and report it."""
         del account.orders[order.deal_id]
         self._drop(order.epic, order.deal_id)
         self.events.append(
@@ -187,7 +187,7 @@ class Book:
         )
 
     def close(self, account: Account, position: Position, size: Decimal, level: Decimal) -> Decimal:
-        """Close a position or a part of it at ``level``, book and tell it, and return what it made."""
+        """Close a position or a part of it at ``level``, book and report it, and return the profit."""
         rest = dataclasses.replace(position, size=position.size - size)
         profit = self.worth(account, position, level)
         if rest.size:
@@ -196,7 +196,7 @@ class Book:
         else:
             del account.positions[position.deal_id]
             self._drop(position.epic, position.deal_id)
-            self._tell_position(account, position, "DELETED", level, _ZERO)
+            self._report_position(account, position, "DELETED", level, _ZERO)
         terms = self.markets[position.epic]
         row = TransactionEntry(
             at=self.now,
@@ -234,7 +234,7 @@ class Book:
         account.balance += amount
 
     def count_recent(self, account: Account, position: Position) -> None:
-        """Take an opening into the repeat dealing window."""
+        """Count an opening in the repeat dealing window."""
         account.recent.append(
             RecentDeal(
                 epic=position.epic,
@@ -255,9 +255,11 @@ class Book:
         if not live:
             del self.live[epic]
 
-    # ---- telling
+    # ---- reporting
 
-    def _tell_position(self, account: Account, position: Position, status: str, level: Decimal, size: Decimal) -> None:
+    def _report_position(
+        self, account: Account, position: Position, status: str, level: Decimal, size: Decimal
+    ) -> None:
         # In recorded streams every OPU of a position has the channel that opened it, its stop-out too
         # (samples/trade_stream_opu__stopped_out.json).
         self.events.append(
@@ -265,20 +267,20 @@ class Book:
         )
 
     def confirm(self, account: Account, confirm: Confirmation, mark: int | None = None) -> None:
-        """Give a verdict; ``mark`` is where in the events it is told, before what it brought about."""
+        """Give the verdict on a request; ``mark`` is its place among the events, before those that it caused."""
         since = self.now + self._delay
         account.verdicts.pop(confirm.deal_reference, None)
         account.verdicts[confirm.deal_reference] = Verdict(since, since + self._life, confirm)
         event = ConfirmEvent(account.terms.account_id, confirm)
         self.events.insert(len(self.events) if mark is None else mark, event)
 
-    def tell_figures(self, account: Account, *, by_price: bool = False) -> None:
-        """Tell an account's figures if they changed; those that only prices change are told once a second."""
-        if by_price and self.now - account.told_at < _FIGURES_EVERY:
+    def report_figures(self, account: Account, *, by_price: bool = False) -> None:
+        """Report an account's figures if they changed; once a second at most where only prices changed them."""
+        if by_price and self.now - account.reported_at < _FIGURES_EVERY:
             return
         figures = self.figures(account)
-        if figures != account.told:
-            account.told, account.told_at = figures, self.now
+        if figures != account.reported:
+            account.reported, account.reported_at = figures, self.now
             self.events.append(FiguresEvent(account.terms.account_id, figures, self.now))
 
     def fresh_reference(self, account: Account) -> str:

@@ -29,7 +29,7 @@ CONFIRM_DELAY = timedelta(milliseconds=20)
 CONFIRM_LIFE = timedelta(minutes=1)
 
 
-class Broker(View):
+class Broker:
     """A dealing engine.
 
     Every account id that is handed in must be one of ``accounts`` (else ``KeyError``).
@@ -41,6 +41,9 @@ class Broker(View):
         start: Time it begins at, aware UTC; funding is charged from then on.
         confirm_delay: How long a confirm is not there yet.
         confirm_life: How long it stays.
+
+    Attributes:
+        view: What may be asked without changing anything: positions, orders, confirms, money, histories.
 
     Threading:
         Not thread-safe. Times handed in should not go back; one that does is taken as the latest.
@@ -56,61 +59,62 @@ class Broker(View):
         confirm_delay: timedelta = CONFIRM_DELAY,
         confirm_life: timedelta = CONFIRM_LIFE,
     ) -> None:
-        super().__init__(
-            Book(accounts, markets, seed=seed, start=start, confirm_delay=confirm_delay, confirm_life=confirm_life)
+        self._book = Book(
+            accounts, markets, seed=seed, start=start, confirm_delay=confirm_delay, confirm_life=confirm_life
         )
+        self.view = View(self._book)
         self._funding_at = next_funding(start)
         self._next_at = self._funding_at
 
     # ---- deals: each returns the deal reference under which the confirm will be found
 
     def open(self, account_id: str, deal: OpenDeal, now: datetime) -> str:
-        """Take an opening deal and return its reference; the confirm tells what became of it."""
+        """Take an opening deal and return its reference; the confirm shows the outcome."""
         account = self._at(account_id, now)
         reference = deal.deal_reference or self._book.fresh_reference(account)
         deal_id = self._book.ids.deal_id()
         subject = KnownDeal(reference, deal.epic, deal.expiry, deal.direction)
-        deed = partial(open_deal, self._book, account, deal, reference, deal_id)
-        return self._do(deed, account, subject, "POSITION", deal_id)
+        act = partial(open_deal, self._book, account, deal, reference, deal_id)
+        return self._do(act, account, subject, "POSITION", deal_id)
 
     def amend(self, account_id: str, deal: AmendDeal, now: datetime) -> str:
         """Take new stops and limits of a position and return its reference.
 
         Raises:
-            UnknownDeal: The account never had such a deal. One that it had and that is gone is rejected by a confirm.
+            UnknownDeal: The account never had such a deal. A deal that is closed is rejected by a confirm.
         """
         account = self._at(account_id, now)
         subject = _known(account, deal.deal_id)
-        deed = partial(amend_deal, self._book, account, deal)
-        return self._do(deed, account, subject, "EDIT_STOP_AND_LIMIT", deal.deal_id)
+        act = partial(amend_deal, self._book, account, deal)
+        return self._do(act, account, subject, "EDIT_STOP_AND_LIMIT", deal.deal_id)
 
     def close(self, account_id: str, deal: CloseDeal, now: datetime) -> str:
         """Take a close and return the reference of the (first) position that it closes.
 
         Raises:
-            NoMatch: No open position fits: IG answers 400 and nothing happened.
+            NoMatch: No open position fits: IG answers 400 and nothing happens.
         """
         account = self._at(account_id, now)
         positions = positions_to_close(account, deal)
         first, deal_id = positions[0], self._book.ids.deal_id()
         subject = KnownDeal(first.deal_reference, first.epic, first.expiry, deal.direction)
-        deed = partial(close_deal, self._book, account, deal, positions, deal_id)
-        return self._do(deed, account, subject, "POSITION", first.deal_id, row_id=deal_id)
+        act = partial(close_deal, self._book, account, deal, positions, deal_id)
+        return self._do(act, account, subject, "POSITION", first.deal_id, row_id=deal_id)
 
     def create_order(self, account_id: str, order: NewOrder, now: datetime) -> str:
-        """Take a working order and return its reference; the confirm tells what became of it."""
+        """Take a working order and return its reference; the confirm shows the outcome."""
         account = self._at(account_id, now)
         reference = order.deal_reference or self._book.fresh_reference(account)
         deal_id = self._book.ids.deal_id()
         subject = KnownDeal(reference, order.epic, order.expiry, order.direction)
-        deed = partial(create_order, self._book, account, order, reference, deal_id)
-        return self._do(deed, account, subject, "WORKING_ORDER", deal_id)
+        act = partial(create_order, self._book, account, order, reference, deal_id)
+        return self._do(act, account, subject, "WORKING_ORDER", deal_id)
 
     def amend_order(self, account_id: str, order: AmendOrder, now: datetime) -> str:
         """Take new terms of a working order and return its reference.
 
         Raises:
-            UnknownDeal: The account never had such a deal. One that it had and that is gone is rejected by a confirm.
+            UnknownDeal: The account never had such a deal. A deal that is closed is rejected by a confirm.
         """
         account = self._at(account_id, now)
         subject = _known(account, order.deal_id)
@@ -122,18 +126,18 @@ class Broker(View):
         """Take a working order back and return its reference.
 
         Raises:
-            UnknownDeal: The account never had such a deal. One that it had and that is gone is rejected by a confirm.
+            UnknownDeal: The account never had such a deal. A deal that is closed is rejected by a confirm.
         """
         account = self._at(account_id, now)
         subject = _known(account, deal_id)
         return self._do(partial(cancel_order, self._book, account, deal_id), account, subject, "WORKING_ORDER", deal_id)
 
-    # ---- the world
+    # ---- prices, time and terms
 
     def on_tick(self, tick: Tick, now: datetime) -> None:
         """Take a price: stops, limits and orders that it reaches are filled. Cheap where nothing is open.
 
-        What is no positive number is no price and changes nothing.
+        A price that is not a positive number is ignored.
         """
         if not (0.0 < tick.bid < math.inf and 0.0 < tick.offer < math.inf):
             return
@@ -142,24 +146,24 @@ class Broker(View):
         if tick.epic not in book.live:
             return
         self._pass_time(now)
-        # What time took away may have been all there was.
+        # Time may have closed everything that was open here.
         accounts = list(book.live.get(tick.epic, {}).values())
         if accounts:
             acted = len(book.events)
             on_price(book, tick.epic)
             by_price = len(book.events) == acted
             for account in dict.fromkeys(account.terms.account_id for account in accounts):
-                book.tell_figures(book.accounts[account], by_price=by_price)
+                book.report_figures(book.accounts[account], by_price=by_price)
             self._plan()
 
     def set_status(self, epic: str, status: str) -> None:
         """Open, close or suspend a market (``MarketStatus``)."""
-        if status != self.status(epic):
+        if status != self.view.status(epic):
             self._book.statuses[epic] = status
             self._book.events.append(StatusEvent(epic, status))
 
     def advance(self, now: datetime) -> None:
-        """Let time pass: orders lapse, funding is charged, confirms go."""
+        """Let time pass: orders lapse, funding is charged, confirms expire."""
         self._pass_time(now)
 
     @property
@@ -168,17 +172,17 @@ class Broker(View):
         return self._next_at
 
     def set_account(self, terms: AccountTerms) -> None:
-        """Deal with an account on new terms from now on; its money and its currency stay what they are."""
+        """Change the terms of an account; its money and its currency stay."""
         account = self._book.accounts[terms.account_id]
         account.terms = dataclasses.replace(terms, currency=account.terms.currency)
 
     def set_market(self, terms: MarketTerms) -> None:
-        """Deal a market on new terms from now on."""
+        """Change the terms of a market."""
         self._book.markets[terms.epic] = terms
 
     def reject_next(self, reason: str, times: int = 1) -> None:
-        """Reject the next requests, whoever sends them, with ``reason`` (``DealReason``)."""
-        self._book.forced += [reason] * times
+        """Reject the next requests, of any account, with ``reason`` (``DealReason``)."""
+        self._book.forced_rejections += [reason] * times
 
     def remember(
         self,
@@ -187,7 +191,7 @@ class Broker(View):
         activity: Iterable[ActivityEntry] = (),
         transactions: Iterable[TransactionEntry] = (),
     ) -> None:
-        """Seed the histories with what happened before; the balance has it already."""
+        """Add entries of the past to the histories; the balance includes them already."""
         account = self._book.accounts[account_id]
         account.activity = merged(account.activity, activity)
         account.transactions = merged(account.transactions, transactions)
@@ -197,7 +201,7 @@ class Broker(View):
         events, self._book.events = self._book.events, []
         return events
 
-    # ---- within
+    # ---- carrying requests out
 
     def _at(self, account_id: str, now: datetime) -> Account:
         account = self._book.accounts[account_id]
@@ -207,7 +211,7 @@ class Broker(View):
 
     def _do(
         self,
-        deed: Callable[[], None],
+        act: Callable[[], None],
         account: Account,
         subject: KnownDeal,
         kind: str,
@@ -217,10 +221,10 @@ class Broker(View):
     ) -> str:
         """Carry a request out, or reject it, and return its reference."""
         try:
-            deed()
+            act()
         except Rejected as verdict:
             self._reject(account, subject, verdict, kind, deal_id, row_id=row_id)
-        self._book.tell_figures(account)
+        self._book.report_figures(account)
         self._plan()
         return subject.deal_reference
 
@@ -239,7 +243,7 @@ class Broker(View):
                     charge_funding(book, account)
                     close_out(book, account)
                 account.forget(book.now)
-                book.tell_figures(account)
+                book.report_figures(account)
             if self._funding_at <= book.now:
                 self._funding_at = next_funding(book.now)
             self._plan()
@@ -248,7 +252,7 @@ class Broker(View):
     def _reject(
         self, account: Account, subject: KnownDeal, verdict: Rejected, kind: str, deal_id: str, *, row_id: str = ""
     ) -> None:
-        """Tell that a request came to nothing; everything that a deal would have is absent (REST.md section 6.1)."""
+        """Confirm and note that a request is rejected; the fields of a deal are absent (REST.md section 6.1)."""
         confirm = Confirmation(
             date=self._book.now,
             deal_reference=subject.deal_reference,

@@ -1,4 +1,4 @@
-"""What the dealing engine refuses, and in which order it looks.
+"""What the dealing engine refuses, and in which order it checks.
 
 Source:
     REST.md section 6.3, "Suggested engine order" [inf]: account, instrument, product, market state, duplicate
@@ -50,16 +50,16 @@ def deals(status: str, *, opening: bool) -> bool:
 
 
 def check_sane(numbers: Iterable[object]) -> None:
-    """Refuse numbers that no arithmetic should meet."""
+    """Refuse numbers that are too large or not finite."""
     for number in numbers:
         if isinstance(number, Decimal) and not (number.is_finite() and abs(number) < _HUGE):
             raise Rejected("GENERAL_ERROR")
 
 
 def check_forced(book: Book) -> None:
-    """Refuse a request because a test wants it refused."""
-    if book.forced:
-        raise Rejected(book.forced.pop(0))
+    """Refuse a request because of ``Broker.reject_next``."""
+    if book.forced_rejections:
+        raise Rejected(book.forced_rejections.pop(0))
 
 
 def check_account(account: Account, *, opening: bool) -> None:
@@ -152,12 +152,12 @@ def check_size(account: Account, terms: MarketTerms, deal: OpenDeal | NewOrder) 
 
 
 def check_opposing(account: Account, position: Position, *, net: bool) -> None:
-    """Refuse a new position that may not stand beside those that are open.
+    """Refuse a new position that is not allowed beside those that are open.
 
     Args:
         account: Whose.
-        position: The position to be.
-        net: It closes opposing ones first, so that none is left to stand beside.
+        position: The position to open.
+        net: It closes opposing ones first, so that none is left.
     """
     beside = [each for each in account.positions.values() if each.epic == position.epic]
     opposing = [each for each in beside if each.direction is not position.direction]

@@ -1,4 +1,4 @@
-"""Closing positions, whole or in part, whoever does it."""
+"""Closing positions, whole or in part, on request or by the broker."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def positions_to_close(account: Account, deal: CloseDeal) -> list[Position]:
         if each.direction is not deal.direction
         and (each.deal_id == deal.deal_id if deal.deal_id is not None else _in_market(each, deal))
     ]
-    # A size that cannot be told apart from another one after rounding closes nothing.
+    # A size that rounding makes equal to another one closes nothing.
     exponent = deal.size.as_tuple().exponent
     possible = isinstance(exponent, int) and exponent >= _FINEST
     if not (possible and fits and 0 < deal.size <= sum(each.size for each in fits)):

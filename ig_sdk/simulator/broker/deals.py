@@ -132,8 +132,8 @@ class NewOrder:
         kind: LIMIT waits for a better price, STOP for a worse one.
         good_till: When it lapses, aware UTC; ``None`` is GOOD_TILL_CANCELLED.
         force_open: False nets against opposing positions when it is filled.
-        stop_level: Stop of the position to be, or ``stop_distance`` in points from the fill.
-        limit_level: Limit of the position to be, or ``limit_distance`` in points from the fill.
+        stop_level: Stop of the position that it opens, or ``stop_distance`` in points from the fill.
+        limit_level: Limit of the position that it opens, or ``limit_distance`` in points from the fill.
         guaranteed_stop: That stop fills at exactly its level.
         deal_reference: The caller's; made up when ``None``.
     """
@@ -164,8 +164,8 @@ class AmendOrder:
         level: Where it is triggered.
         kind: LIMIT or STOP.
         good_till: When it lapses, aware UTC; ``None`` is GOOD_TILL_CANCELLED.
-        stop_level: Stop of the position to be, or ``stop_distance`` in points from the fill.
-        limit_level: Limit of the position to be, or ``limit_distance`` in points from the fill.
+        stop_level: Stop of the position that it opens, or ``stop_distance`` in points from the fill.
+        limit_level: Limit of the position that it opens, or ``limit_distance`` in points from the fill.
         guaranteed_stop: That stop fills at exactly its level.
     """
 

@@ -1,4 +1,4 @@
-"""What the broker tells the stream: everything in an event is what the JSON of TRADE and the fields of ACCOUNT need."""
+"""What the broker reports to the stream: what the JSON of TRADE and the fields of ACCOUNT need."""
 
 from __future__ import annotations
 

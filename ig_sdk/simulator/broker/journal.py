@@ -1,4 +1,4 @@
-"""Rows of the activity history: every request and everything that the broker does by itself leaves exactly one.
+"""Rows of the activity history: every request and everything that the broker does unasked leaves exactly one.
 
 Source:
     REST.md section 6.5 and ``samples/activity_v3__detailed_subset.json``: a close has the position's stop and limit,
@@ -115,7 +115,7 @@ def _legs(book: Book, deal: Position | Order) -> dict[str, Any]:
 def note_rejected(
     book: Book, account: Account, subject: KnownDeal, *, kind: str, deal_id: str, reason: str, affected: str | None
 ) -> None:
-    """Write a row about a request that came to nothing: ``affected`` is the deal that it was about, if it had one."""
+    """Write a row about a request that was rejected: ``affected`` is the deal that it was about, if it had one."""
     terms = book.markets.get(subject.epic)
     row = ActivityEntry(
         activity_id=book.ids.activity(),

@@ -1,4 +1,4 @@
-"""Attached stops and limits: where they come to lie, and what the dealing rules say to that.
+"""Attached stops and limits: their levels, and the dealing rules for them.
 
 Source:
     REST.md section 6.3. Distances are measured from the fill; a leg that was asked for as a level is measured from the

@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 
 
 def entry_of(account: Account, position: Position, *, net: bool) -> Entry:
-    """Return how a position comes in: beside opposing ones, or closing them first, oldest first [inf]."""
+    """Return how a position is entered: beside opposing ones, or closing them first, oldest first [inf]."""
     if not net:
         return Entry([], position)
     opposing = [
@@ -51,7 +51,7 @@ def entry_of(account: Account, position: Position, *, net: bool) -> Entry:
 
 
 def enter(book: Book, account: Account, entry: Entry, level: Decimal) -> tuple[Decimal | None, Actions]:
-    """Carry an entry out and return what its closes made, if it closes, and what was done to which deal."""
+    """Carry an entry out and return the profit of its closes, if any, and what was done to which deal."""
     profit, actions = close_parts(book, account, entry.parts, level)
     if entry.position is not None:
         book.put_position(account, entry.position, "OPEN")

@@ -1,4 +1,4 @@
-"""Working orders: taken, amended, taken back, lapsed and filled."""
+"""Working orders: created, amended, cancelled, lapsed and filled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _VERBS = {"OPENED": "OPEN", "AMENDED": "AMENDED", "DELETED": "DELETED"}
 
 
 def create_order(book: Book, account: Account, wanted: NewOrder, reference: str, deal_id: str) -> None:
-    """Put a new working order on the books."""
+    """Create a working order."""
     checks.check_sane(vars(wanted).values())
     checks.check_forced(book)
     checks.check_account(account, opening=True)
@@ -74,7 +74,7 @@ def amend_order(book: Book, account: Account, wanted: AmendOrder) -> None:
 
 
 def cancel_order(book: Book, account: Account, deal_id: str) -> None:
-    """Take a working order off the books."""
+    """Cancel a working order."""
     checks.check_forced(book)
     order = _order(account, deal_id)
     checks.check_account(account, opening=False)
@@ -199,7 +199,7 @@ def _distance(terms: MarketTerms, order: Order, found: Legs, name: str) -> Decim
 
 
 def _settled(book: Book, account: Account, order: Order, what: str) -> None:
-    """Confirm what was done to an order, before the event that tells it, and write it down."""
+    """Confirm what was done to an order, before its event, and note it in the history."""
     confirm = Confirmation(
         date=book.now,
         deal_reference=order.deal_reference,

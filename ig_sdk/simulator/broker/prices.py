@@ -42,7 +42,7 @@ class Prices:
         markets: Terms by epic; may be changed afterwards.
 
     Attributes:
-        ticks: Latest tick by epic, put there by the broker: ticks of markets nobody looks at cost no more than that.
+        ticks: Latest tick by epic, put there by the broker: ticks of markets that are not used cost no more than that.
     """
 
     def __init__(self, markets: Mapping[str, MarketTerms]) -> None:
@@ -64,7 +64,7 @@ class Prices:
         return known[1]
 
     def rate(self, source: str, target: str) -> Decimal | None:
-        """Return how much of ``target`` one unit of ``source`` is worth, at mid prices; ``None`` if nothing tells."""
+        """Return how much of ``target`` one unit of ``source`` is worth, at mid prices; ``None`` if it is not known."""
         if source == target:
             return Decimal(1)
         if (source, target) not in self._routes:

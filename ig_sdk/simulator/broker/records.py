@@ -1,4 +1,4 @@
-"""What the broker holds and tells: confirms, positions, orders, figures, histories."""
+"""What the broker keeps and reports: confirms, positions, orders, figures, histories."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from decimal import Decimal
 from ig_sdk.simulator.broker.deals import WorkingOrderType
 from ig_sdk.types import AffectedDeal, Direction
 
-# Channels as the stream says them; the second is seen on everything that the broker does by itself (REST.md 6.3).
+# Channels as the stream names them; the second is seen on everything that the broker does unasked (REST.md 6.3).
 CLIENT_CHANNEL = "PublicRestOTC"
 BROKER_CHANNEL = "OSAutoStopFill"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmation:
-    """The engine's verdict on a request, as ``GET /confirms`` and the stream's CONFIRMS tell it.
+    """The engine's verdict on a request, as ``GET /confirms`` and the stream's CONFIRMS show it.
 
     Of a rejected one ``status``, ``expiry``, ``level``, ``size`` and all levels are ``None`` (REST.md section 6.1).
 
@@ -29,7 +29,7 @@ class Confirmation:
         status: ``"OPEN"``, ``"AMENDED"``, ``"PARTIALLY_CLOSED"``, ``"CLOSED"``, ``"DELETED"``.
         affected: Deals it touched.
         profit: Of closes only, in ``profit_currency`` (the account's).
-        channel: As the stream says it.
+        channel: As the stream names it.
     """
 
     date: datetime
@@ -70,11 +70,11 @@ class Position:
         currency: In which it makes its profit.
         contract_size: The instrument's.
         opened_at: Aware UTC.
-        stop_level: Where it is given up, if anywhere.
-        limit_level: Where it takes its profit, if anywhere.
+        stop_level: Level of its stop, if it has one.
+        limit_level: Level of its limit, if it has one.
         guaranteed: The stop fills at exactly its level (``controlledRisk``).
         premium: Points that a guaranteed stop costs when it is triggered (``limitedRiskPremium``).
-        trailing_distance: Points that the stop trails behind, of a trailing stop.
+        trailing_distance: Distance of a trailing stop, in points.
         trailing_step: Points of one step, of a trailing stop.
         channel: What opened it.
     """
@@ -111,13 +111,13 @@ class Order:
         size: Contracts, or stake a point.
         level: Where it is triggered.
         kind: LIMIT or STOP.
-        currency: Of the position to be.
+        currency: Of the position that it opens.
         created_at: Aware UTC.
         good_till: When it lapses; ``None`` is GOOD_TILL_CANCELLED.
         force_open: False nets against opposing positions.
-        stop_level: Stop of the position to be as a price, if it was asked for so.
+        stop_level: Stop of the position that it opens, as a price, if asked for as a price.
         stop_distance: The same in points; always there when there is a stop.
-        limit_level: Limit of the position to be as a price, if it was asked for so.
+        limit_level: Limit of the position that it opens, as a price, if asked for as a price.
         limit_distance: The same in points; always there when there is a limit.
         guaranteed: That stop fills at exactly its level.
         premium: Points that a guaranteed stop costs when it is triggered (``limitedRiskPremium``).
@@ -144,7 +144,7 @@ class Order:
 
     @property
     def time_in_force(self) -> str:
-        """IG's word for how long it stands."""
+        """IG's word for how long the order is valid."""
         return "GOOD_TILL_CANCELLED" if self.good_till is None else "GOOD_TILL_DATE"
 
 

@@ -1,4 +1,4 @@
-"""What a price sets off: trailing stops follow, stops, limits and orders are filled, accounts are closed out."""
+"""What a price triggers: trailing stops follow, stops, limits and orders are filled, accounts are closed out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ig_sdk.types import Direction
 
 
 def on_price(book: Book, epic: str) -> None:
-    """Do what the new price of a market sets off, in the order in which its deals came."""
+    """Do what the new price of a market triggers, in the order in which its deals came."""
     live, quote = book.live[epic], book.quote(epic)
     status = book.statuses.get(epic, TRADEABLE)
     closings, openings = deals(status, opening=False), deals(status, opening=True)
@@ -37,7 +37,7 @@ def _watch(book: Book, account: Account, position: Position, quote: Quote) -> No
     up = position.direction is Direction.BUY
     stop, limit = position.stop_level, position.limit_level
     if stop is not None and (price <= stop if up else price >= stop):
-        # Only a guaranteed stop fills at its level whatever the market does.
+        # Only a guaranteed stop fills at its level even if the market has jumped over it.
         _stop_out(book, account, position, stop if position.guaranteed else price, premium=position.guaranteed)
     elif limit is not None and (price >= limit if up else price <= limit):
         _stop_out(book, account, position, limit)

@@ -19,7 +19,7 @@ from ig_sdk.simulator.broker.terms import AccountTerms
 
 
 class View:
-    """The books, to be read.
+    """What may be asked of a broker; nothing here changes anything.
 
     Args:
         book: The broker's.

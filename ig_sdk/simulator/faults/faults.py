@@ -5,15 +5,16 @@ Everything here takes effect at once and may be called from any thread while cli
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.errors import UsageError
 from ig_sdk.simulator.accounts.logins import Sessions, TokenKind
 from ig_sdk.simulator.faults import text as faults_text
 from ig_sdk.simulator.faults.allowances import Allowance, refusal_of
-from ig_sdk.simulator.faults.later import Later
+from ig_sdk.simulator.faults.later import ScheduledFault
 from ig_sdk.simulator.faults.rest import RestFault, RestRule, RestRules
 from ig_sdk.simulator.faults.schedule import Schedule
 from ig_sdk.simulator.faults.stream import StreamFaults
@@ -21,11 +22,29 @@ from ig_sdk.simulator.http_server import HttpServer
 
 _PAGE = b"<html><head><title>503</title></head><body><h1>Service Unavailable</h1></body></html>"
 
+T = TypeVar("T")
 
-class Faults(StreamFaults):
+
+class _OfStream(Generic[T]):
+    """An attribute of ``Faults`` that is kept where the stream server reads it."""
+
+    def __set_name__(self, owner: type[Faults], name: str) -> None:
+        self._name = name
+
+    def __get__(self, faults: Faults | None, owner: type[Faults]) -> T:
+        if faults is None:
+            raise AttributeError(self._name)
+        value: T = getattr(faults.stream_state, self._name)
+        return value
+
+    def __set__(self, faults: Faults, value: T) -> None:
+        setattr(faults.stream_state, self._name, value)
+
+
+class Faults:
     """Faults of one simulator.
 
-    Each happens at once. To have one happen later, name it behind what it waits for: ``faults.at(30).drop_stream()``,
+    Each happens at once. To have one happen later, name first what it waits for: ``faults.at(30).drop_stream()``,
     ``faults.on_request("/markets", after=10).kill_tokens()``, ``faults.on_tick(after=500).end(32)``.
 
     Args:
@@ -35,14 +54,50 @@ class Faults(StreamFaults):
     Attributes:
         rest_rules: What goes wrong with REST requests, and the journal of them.
         schedule: What happens later.
+        stream_state: What is to go wrong on the stream, as its server reads it.
+        lines: Changes of single lines of a stream.
+        refuse_upgrade: Answer every WebSocket upgrade with 404, so that clients fall back to HTTP.
+        answer_delay_s: Delay every answer to a control request by so many seconds.
+        reverse_answers: Answer the requests of one batch in reversed order.
+        line_delay_s: Pause before each line of a stream; see ``slow_stream``.
+        muted_prices: Markets whose prices reach no subscriber, or ``"all"``; see ``mute_prices``.
 
     Threading:
         Safe from any thread.
     """
 
+    refuse_upgrade = _OfStream[bool]()
+    answer_delay_s = _OfStream[float]()
+    reverse_answers = _OfStream[bool]()
+    line_delay_s = _OfStream[float]()
+    muted_prices = _OfStream[frozenset[str] | Literal["all"]]()
+
     def __init__(self, clock: Clock | None = None, *, seed: int = 7) -> None:
-        super().__init__(seed)
         self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._stream = stream = StreamFaults(seed)
+        self.stream_state = stream.state
+        self.lines = stream.lines
+        # Every fault is called on this object, whichever wire it is on.
+        self.attach = stream.attach
+        self.drop_stream = stream.drop_stream
+        self.close_stream = stream.close_stream
+        self.mute_stream = stream.mute_stream
+        self.unmute_stream = stream.unmute_stream
+        self.slow_stream = stream.slow_stream
+        self.loop = stream.loop
+        self.end = stream.end
+        self.forget_sent = stream.forget_sent
+        self.refuse_sessions = stream.refuse_sessions
+        self.refuse_recovery = stream.refuse_recovery
+        self.block_sessions = stream.block_sessions
+        self.take_refusal = stream.take_refusal
+        self.inject = stream.inject
+        self.oversized_line = stream.oversized_line
+        self.garble = stream.garble
+        self.wrong_prog = stream.wrong_prog
+        self.mute_prices = stream.mute_prices
+        self.unmute_prices = stream.unmute_prices
         self.rest_rules = RestRules(self._clock, seed)
         self.schedule = Schedule(self._clock)
         self._sessions: Sessions | None = None
@@ -50,7 +105,7 @@ class Faults(StreamFaults):
         self._maintenance: RestRule | None = None
 
     def attach_rest(self, sessions: Sessions | None, server: HttpServer | None = None) -> None:
-        """Name what the REST faults act on; ``None`` when it is gone."""
+        """Name the logins and the server that the REST faults act on; ``None`` when they are gone."""
         with self._lock:
             self._sessions, self._rest_server = sessions, server
 
@@ -84,10 +139,10 @@ class Faults(StreamFaults):
             path: Beginning of the path after ``/gateway/deal``; empty matches all.
             method: HTTP method as the client meant it (``_method`` applied); ``None`` matches all.
             code: IG's ``errorCode`` in the body of a made-up reply.
-            after: How many matching requests go well first.
-            chance: How likely the fault befalls each of them; drawn under the seed.
+            after: How many matching requests to let pass first.
+            chance: Probability of the fault for each of them; drawn under the seed.
             delay_s: Seconds to wait before the request is carried out; with ``taken`` afterwards.
-            drop: Close the connection in good order, without a reply or with ``cut_after`` after a part of it.
+            drop: Close the connection normally, without a reply or with ``cut_after`` after a part of it.
             reset: Reset the connection without a reply.
             body: Body of the reply instead of IG's, such as a page of HTML.
             content_type: Type of that body.
@@ -114,13 +169,13 @@ class Faults(StreamFaults):
             self.rest_rules.add(RestRule(fault, path, method, after=after, left=times, chance=chance))
 
     def take_request(self, method: str, path: str, version: int) -> RestFault | None:
-        """Note a request that arrived, and return and use up the fault due to it, if any."""
+        """Note a request that arrived; return and use up the fault that applies to it, if any."""
         self.rest_rules.note(method, path, version)
         self.schedule.note("request", path, method)
         return self.rest_rules.take(method, path)
 
     def spend_allowance(self, allowance: Allowance = "account", for_s: float | None = 60.0) -> None:
-        """Refuse what an allowance covers, as if it were spent (403 and its code).
+        """Refuse the requests that an allowance covers, as if it were spent (403 and its code).
 
         Args:
             allowance: ``"account"`` and ``"api-key"`` (requests that do not deal), ``"trading"`` or ``"historical"``.
@@ -148,14 +203,14 @@ class Faults(StreamFaults):
     # ---- logins
 
     def kill_tokens(self, kind: TokenKind = "all") -> int:
-        """Let tokens be dead from now on; streams that stand go on.
+        """Invalidate tokens; streams that are open go on.
 
         Args:
             kind: ``"all"``, ``"client"`` (CST), ``"account"`` (X-SECURITY-TOKEN), or of OAuth ``"access"`` or
                 ``"refresh"``.
 
         Returns:
-            How many died.
+            How many were invalidated.
         """
         with self._lock:
             sessions = self._sessions
@@ -166,7 +221,7 @@ class Faults(StreamFaults):
     # ---- the whole service
 
     def stall_stream(self, seconds: float) -> int:
-        """Let the stream connections that are open now hold everything back for so long, ``PROBE`` too.
+        """Stop writing to the stream connections that are open now, ``PROBE`` too, and go on after ``seconds``.
 
         Returns:
             How many connections stalled.
@@ -176,10 +231,10 @@ class Faults(StreamFaults):
         return count
 
     def start_maintenance(self, for_s: float | None = None) -> None:
-        """Take the service down as at the weekend: REST answers 503, streams end, every token is dead.
+        """Take the service down as at the weekend: REST answers 503, streams end, every token is invalid.
 
         Args:
-            for_s: Seconds until ``end_maintenance`` happens by itself; ``None`` for never.
+            for_s: Seconds until the service is back; ``None`` until ``end_maintenance``.
         """
         page = RestFault(503, body=_PAGE, content_type="text/html")
         rule = RestRule(page, left=None)
@@ -194,7 +249,7 @@ class Faults(StreamFaults):
             self.schedule.at(for_s, self.end_maintenance)
 
     def end_maintenance(self) -> None:
-        """Bring the service back; tokens stay dead."""
+        """Bring the service back; tokens stay invalid."""
         with self._lock:
             rule, self._maintenance = self._maintenance, None
         if rule is not None:
@@ -203,43 +258,45 @@ class Faults(StreamFaults):
 
     # ---- later
 
-    def at(self, seconds: float, *, every_s: float | None = None, times: int | None = None) -> Later:
-        """Return what takes a fault that happens in so many seconds, and again every so often.
+    def at(self, seconds: float, *, every_s: float | None = None, times: int | None = None) -> ScheduledFault:
+        """Schedule a fault after some seconds, and again at intervals: name it on what is returned.
 
         Args:
-            seconds: From now.
+            seconds: Seconds from now.
             every_s: Seconds between repetitions; ``None`` for once.
-            times: How often in all; ``None`` for no end, when it is repeated.
+            times: How often in all; ``None`` for no end if it is repeated.
         """
-        return Later(self, lambda deed: self.schedule.at(seconds, deed, every_s=every_s, times=times))
+        return ScheduledFault(self, lambda action: self.schedule.at(seconds, action, every_s=every_s, times=times))
 
-    def on_request(self, path: str = "", *, method: str | None = None, after: int = 0, times: int | None = 1) -> Later:
-        """Return what takes a fault that happens when a REST request arrives, before it is looked at.
+    def on_request(
+        self, path: str = "", *, method: str | None = None, after: int = 0, times: int | None = 1
+    ) -> ScheduledFault:
+        """Schedule a fault for a REST request that arrives, before it is read: name it on what is returned.
 
         Args:
             path: Beginning of its path after ``/gateway/deal``.
             method: Its method, ``_method`` applied; ``None`` for any.
-            after: How many such requests go by first.
+            after: How many such requests to let pass first.
             times: How many of the following cause the fault; ``None`` for all.
         """
         return self._on("request", path, method=method, after=after, times=times)
 
-    def on_stream_request(self, name: str = "", *, after: int = 0, times: int | None = 1) -> Later:
-        """Return what takes a fault that happens when a request of the streaming protocol arrives.
+    def on_stream_request(self, name: str = "", *, after: int = 0, times: int | None = 1) -> ScheduledFault:
+        """Schedule a fault for a request of the streaming protocol that arrives: name it on what is returned.
 
         Args:
             name: Its name, such as ``"bind_session"``; empty for any.
-            after: How many such requests go by first.
+            after: How many such requests to let pass first.
             times: How many of the following cause the fault; ``None`` for all.
         """
         return self._on("stream", name, after=after, times=times)
 
-    def on_tick(self, epic: str = "", *, after: int = 0, times: int | None = 1) -> Later:
-        """Return what takes a fault that happens behind a tick of the stream.
+    def on_tick(self, epic: str = "", *, after: int = 0, times: int | None = 1) -> ScheduledFault:
+        """Schedule a fault to follow a tick of the stream: name it on what is returned.
 
         Args:
             epic: Market; empty for any.
-            after: How many such ticks go by first.
+            after: How many such ticks to let pass first.
             times: How many of the following cause the fault; ``None`` for all.
         """
         return self._on("tick", epic, after=after, times=times)
@@ -252,14 +309,14 @@ class Faults(StreamFaults):
         method: str | None = None,
         after: int,
         times: int | None,
-    ) -> Later:
-        def arrange(deed: Callable[[], object]) -> None:
-            self.schedule.on(kind, deed, name=name, method=method, after=after, times=times)
+    ) -> ScheduledFault:
+        def arrange(action: Callable[[], object]) -> None:
+            self.schedule.on(kind, action, name=name, method=method, after=after, times=times)
 
-        return Later(self, arrange)
+        return ScheduledFault(self, arrange)
 
     def arrange(self, text: str) -> None:
-        """Let a fault happen that is described by text, now or later.
+        """Make the fault happen that a text describes, now or later.
 
         Args:
             text: Name and arguments, such as ``rest status=503 times=2 path=/markets``, ``end 35``; with ``at=30
@@ -267,7 +324,7 @@ class Faults(StreamFaults):
                 happens later.
 
         Raises:
-            ConfigError: The text describes none.
+            ConfigError: The text describes no fault.
         """
         faults_text.arrange(self, text)
 
@@ -277,9 +334,9 @@ class Faults(StreamFaults):
         self.rest_rules.clear()
         with self._lock:
             self._maintenance = None
-        self._clear_stream()
+        self._stream.clear()
 
     def close(self) -> None:
-        """Forget everything; for the end of the simulator."""
+        """Forget everything; called when the simulator is closed."""
         self.attach_rest(None)
         self.schedule.close()

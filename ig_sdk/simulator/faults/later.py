@@ -1,4 +1,4 @@
-"""A fault that is told now and happens later."""
+"""A fault that is described now and happens later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 # The faults that can be scripted.
-DEEDS = (
+FAULT_NAMES = (
     "rest",
     "spend_allowance",
     "kill_tokens",
@@ -37,26 +37,28 @@ DEEDS = (
 )
 
 
-class Later:
-    """Takes one fault, called as on ``Faults`` itself: ``faults.at(30).loop(close_socket=True)``.
+class ScheduledFault:
+    """Waits for the fault to schedule, called as on ``Faults`` itself: ``faults.at(30).loop(close_socket=True)``.
 
     Args:
-        faults: Whose faults they are.
-        arrange: Takes the fault as a call without arguments.
+        faults: The faults that can be scheduled.
+        schedule: Schedules the fault, given as a call without arguments.
     """
 
-    def __init__(self, faults: object, arrange: Callable[[Callable[[], object]], None]) -> None:
+    def __init__(self, faults: object, schedule: Callable[[Callable[[], object]], None]) -> None:
         self._faults = faults
-        self._arrange = arrange
+        self._schedule = schedule
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        """Return the taker of one fault."""
-        if name not in DEEDS:
-            raise AttributeError(f"no fault can be scripted by the name {name}; there are {', '.join(DEEDS)}")
-        deed = getattr(self._faults, name)
+        """Return the function that schedules the fault of that name."""
+        if name not in FAULT_NAMES:
+            raise AttributeError(f"no fault can be scripted by the name {name}; there are {', '.join(FAULT_NAMES)}")
+        fault = getattr(self._faults, name)
 
-        def take(*args: Any, **keywords: Any) -> None:
-            inspect.signature(deed).bind(*args, **keywords)  # a wrong argument is told now, not when it is due
-            self._arrange(partial(deed, *args, **keywords))
+        def schedule(*args: Any, **keywords: Any) -> None:
+            inspect.signature(fault).bind(
+                *args, **keywords
+            )  # a wrong argument is reported now, not when the fault is due
+            self._schedule(partial(fault, *args, **keywords))
 
-        return take
+        return schedule

@@ -10,7 +10,7 @@ from random import Random
 
 @dataclass
 class _LineFault:
-    """A change of the next lines that begin in some way."""
+    """A change of the next lines that have a given beginning."""
 
     beginning: str
     change: Callable[[str], str]
@@ -37,7 +37,7 @@ class LineFaults:
         self._faults: list[_LineFault] = []
 
     def add(self, times: int, beginning: str, change: Callable[[str], str] | None) -> None:
-        """Change the next ``times`` lines that begin so; damage them unless told how."""
+        """Change the next ``times`` lines with this beginning; without ``change`` they are damaged."""
         if times > 0:
             with self._lock:
                 self._faults.append(_LineFault(beginning, change or self._damaged, times))

@@ -39,14 +39,14 @@ class RestFault:
         status: HTTP status of a made-up reply; ``None`` for the real one.
         code: IG's ``errorCode`` in the body of a made-up reply.
         delay_s: Seconds to wait: before the request is carried out, or with ``taken`` afterwards.
-        drop: Close the connection in good order, without a reply or with ``cut_after`` after a part of it.
+        drop: Close the connection normally, without a reply or with ``cut_after`` after a part of it.
         reset: Reset the connection without a reply.
         body: Body of the reply, as it is.
         content_type: Its type, unless it is JSON.
         headers: Header fields of the reply beside the usual ones.
         cut_after: Bytes of the reply, head included, after which the connection is reset.
         cut_request: Bytes of the request, head included, after which the connection is reset; it is not carried out.
-        taken: Carry the request out although its reply is spoilt.
+        taken: Carry the request out although its reply is changed or lost.
     """
 
     status: int | None = 503
@@ -70,17 +70,17 @@ class RestFault:
 
 @dataclass
 class RestRule:
-    """Which requests a fault befalls.
+    """Which requests a fault applies to.
 
     Attributes:
         fault: What happens to them.
         path: Beginning of the path after ``/gateway/deal``; empty matches all.
         method: HTTP method; ``None`` matches all.
         matches: A further condition on method and path.
-        after: Matching requests that go well first.
-        left: Matching requests that the fault befalls; ``None`` for no end.
-        chance: How likely it befalls each of them.
-        until: Monotonic time at which it is over; ``None`` for never.
+        after: Matching requests to let pass first.
+        left: Matching requests that the fault applies to; ``None`` for no end.
+        chance: Probability that it applies to each of them.
+        until: Monotonic time at which the rule ends; ``None`` for never.
     """
 
     fault: RestFault
@@ -93,7 +93,7 @@ class RestRule:
     until: float | None = None
 
     def is_for(self, method: str, path: str) -> bool:
-        """Whether a request is one of those."""
+        """Whether the rule covers a request."""
         if not path.startswith(self.path) or self.method not in (None, method):
             return False
         return self.matches is None or self.matches(method, path)
@@ -118,7 +118,7 @@ class RestRules:
         self._seen: deque[SeenRequest] = deque(maxlen=_MOST_SEEN)
 
     def add(self, rule: RestRule, *, first: bool = False) -> None:
-        """Put a rule behind those in force, or before them; of several that match, the first acts."""
+        """Add a rule after those in force, or before them; of several that match, the first applies."""
         with self._lock:
             self._rules.insert(0 if first else len(self._rules), rule)
 
@@ -150,7 +150,7 @@ class RestRules:
         return [each for each in seen if each.path.startswith(path) and method in (None, each.method)]
 
     def take(self, method: str, path: str) -> RestFault | None:
-        """Return and use up the fault due to a request, if any."""
+        """Return and use up the fault that applies to a request, if any."""
         now = self._clock.monotonic()
         with self._lock:
             self._rules = [rule for rule in self._rules if rule.until is None or now < rule.until]

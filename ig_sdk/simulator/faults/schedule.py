@@ -14,44 +14,44 @@ from ig_sdk.errors import IGError
 
 _log = logging.getLogger("ig_sdk.simulator.faults")
 
-Deed = Callable[[], object]
+Action = Callable[[], object]
 
 
 @dataclass(order=True)
-class _Appointment:
-    """A deed at a time."""
+class _Timed:
+    """An action at a time."""
 
     at: float
     serial: int
-    deed: Deed = field(compare=False)
+    action: Action = field(compare=False)
     every_s: float | None = field(compare=False)
     left: int | None = field(compare=False)
 
 
 @dataclass
-class _Trap:
-    """A deed for when something arrives."""
+class _Trigger:
+    """An action for when something arrives."""
 
     kind: str
     name: str
     method: str | None
     after: int
     left: int | None
-    deed: Deed
+    action: Action
 
 
 class Schedule:
-    """Deeds that wait for their time or their cause.
+    """Actions that wait for a time or for something to arrive.
 
     Args:
         clock: Time.
 
     Attributes:
-        kinds: What the deeds wait for now: ``"request"``, ``"stream"``, ``"tick"``.
+        kinds: What the actions wait for now: ``"request"``, ``"stream"``, ``"tick"``.
 
     Threading:
-        Safe from any thread. Deeds at a time are done on a thread of its own, ``ig-sim-faults``, that lives while there
-        are any; the others on the thread that brings their cause. No lock is held over a deed.
+        Safe from any thread. Actions at a time run on a thread of their own, ``ig-sim-faults``; the others on the
+        thread that notes the arrival. No lock is held over an action.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -59,18 +59,18 @@ class Schedule:
         self._clock = clock
         self._lock = threading.Lock()
         self._serial = count()
-        self._appointments: list[_Appointment] = []
-        self._traps: list[_Trap] = []
+        self._timed: list[_Timed] = []
+        self._triggers: list[_Trigger] = []
         self._changed = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def at(self, seconds: float, deed: Deed, *, every_s: float | None = None, times: int | None = 1) -> None:
-        """Do something in so many seconds, and again every so often.
+    def at(self, seconds: float, action: Action, *, every_s: float | None = None, times: int | None = 1) -> None:
+        """Run an action after some seconds, and again at intervals.
 
         Args:
             seconds: From now.
-            deed: What to do.
+            action: What to run.
             every_s: Seconds between repetitions; ``None`` for none.
             times: How often in all; ``None`` for no end.
         """
@@ -82,7 +82,7 @@ class Schedule:
         with self._lock:
             if self._closed or times == 0:
                 return
-            heapq.heappush(self._appointments, _Appointment(first, next(self._serial), deed, every_s, times))
+            heapq.heappush(self._timed, _Timed(first, next(self._serial), action, every_s, times))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._keep, name="ig-sim-faults", daemon=True)
                 self._thread.start()
@@ -91,52 +91,54 @@ class Schedule:
     def on(
         self,
         kind: str,
-        deed: Deed,
+        action: Action,
         *,
         name: str = "",
         method: str | None = None,
         after: int = 0,
         times: int | None = 1,
     ) -> None:
-        """Do something when something arrives.
+        """Run an action when something arrives.
 
         Args:
             kind: What: ``"request"``, ``"stream"`` or ``"tick"``.
-            deed: What to do.
+            action: What to run.
             name: Beginning of the path, of the request's name or of the epic.
             method: HTTP method.
-            after: How many go by first.
-            times: How many of the following cause the deed; ``None`` for all.
+            after: How many to let pass first.
+            times: How many of the following cause the action; ``None`` for all.
         """
         with self._lock:
             if not self._closed and times != 0:
-                self._traps.append(_Trap(kind, name, method, after, times, deed))
+                self._triggers.append(_Trigger(kind, name, method, after, times, action))
                 self._note_kinds()
 
     def note(self, kind: str, name: str, method: str | None = None) -> None:
-        """Tell that something arrived, and do what waits for it."""
+        """Note that something arrived, and run the actions that wait for it."""
         if kind not in self.kinds:
             return
         with self._lock:
-            deeds = [deed for trap in list(self._traps) if (deed := self._sprung(trap, kind, name, method))]
+            actions = [
+                action for trigger in list(self._triggers) if (action := self._fired(trigger, kind, name, method))
+            ]
             self._note_kinds()
-        for deed in deeds:
-            _do(deed)
+        for action in actions:
+            _do(action)
 
-    def _sprung(self, trap: _Trap, kind: str, name: str, method: str | None) -> Deed | None:
-        if trap.kind != kind or not name.startswith(trap.name) or trap.method not in (None, method):
+    def _fired(self, trigger: _Trigger, kind: str, name: str, method: str | None) -> Action | None:
+        if trigger.kind != kind or not name.startswith(trigger.name) or trigger.method not in (None, method):
             return None
-        if trap.after > 0:
-            trap.after -= 1
+        if trigger.after > 0:
+            trigger.after -= 1
             return None
-        if trap.left is not None:
-            trap.left -= 1
-            if trap.left <= 0:
-                self._traps.remove(trap)
-        return trap.deed
+        if trigger.left is not None:
+            trigger.left -= 1
+            if trigger.left <= 0:
+                self._triggers.remove(trigger)
+        return trigger.action
 
     def _note_kinds(self) -> None:
-        self.kinds = frozenset(trap.kind for trap in self._traps)
+        self.kinds = frozenset(trigger.kind for trigger in self._triggers)
 
     def _keep(self) -> None:
         while True:
@@ -144,33 +146,33 @@ class Schedule:
                 if self._closed:
                     return
                 self._changed.clear()
-                due = self._appointments[0].at if self._appointments else None
+                due = self._timed[0].at if self._timed else None
                 now = self._clock.monotonic()
-                deed = self._due() if due is not None and due <= now else None
-            if deed is not None:
-                _do(deed)
+                action = self._due() if due is not None and due <= now else None
+            if action is not None:
+                _do(action)
             else:
                 self._clock.wait(self._changed, 3600.0 if due is None else due - now)
 
-    def _due(self) -> Deed:
-        """Take the first appointment, and make the next one of its series."""
-        first = heapq.heappop(self._appointments)
+    def _due(self) -> Action:
+        """Take the first action, and plan its next repetition."""
+        first = heapq.heappop(self._timed)
         left = None if first.left is None else first.left - 1
         if first.every_s is not None and left != 0:
-            following = _Appointment(first.at + first.every_s, next(self._serial), first.deed, first.every_s, left)
-            heapq.heappush(self._appointments, following)
-        return first.deed
+            following = _Timed(first.at + first.every_s, next(self._serial), first.action, first.every_s, left)
+            heapq.heappush(self._timed, following)
+        return first.action
 
     def clear(self) -> None:
-        """Forget every deed."""
+        """Forget every action."""
         with self._lock:
-            self._appointments.clear()
-            self._traps.clear()
+            self._timed.clear()
+            self._triggers.clear()
             self._note_kinds()
         self._changed.set()
 
     def close(self, timeout: float = 5.0) -> None:
-        """Forget every deed and end the thread; nothing is taken any more."""
+        """Forget every action and end the thread; later actions are ignored."""
         with self._lock:
             self._closed = True
             thread = self._thread
@@ -181,9 +183,9 @@ class Schedule:
                 _log.error("thread %s did not end within %s s", thread.name, timeout)
 
 
-def _do(deed: Deed) -> None:
+def _do(action: Action) -> None:
     try:
-        deed()
+        action()
     except (IGError, ValueError) as error:
-        # Such as a stream fault when no stream is there any more: the others still happen.
+        # Such as a stream fault after the stream server was closed: the others still happen.
         _log.warning("a scripted fault did not happen: %s", error)

@@ -1,53 +1,70 @@
-"""What can go wrong on the stream: with its connections, its sessions, and single lines."""
+"""How to make the stream go wrong: its connections, its sessions, single lines and prices."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Literal
+from typing import Protocol
 
 from ig_sdk.errors import UsageError
 from ig_sdk.simulator.faults.lines import LineFaults
+from ig_sdk.simulator.faults.stream_state import SessionRefusal, StreamState
 
-if TYPE_CHECKING:
-    from ig_sdk.simulator.stream.hub import StreamHub
 
-Refusal = tuple[int, str]
+class FaultyStream(Protocol):
+    """What stream faults ask of a running server; each verb returns how many connections or sessions it reached."""
+
+    def drop(self) -> int:
+        """Break the stream connections."""
+        ...
+
+    def close_connections(self, code: int, reason: str) -> int:
+        """Close the WebSockets with a close frame, end the HTTP answers."""
+        ...
+
+    def mute(self, *, on: bool) -> int:
+        """Stop writing to the stream connections, or go on."""
+        ...
+
+    def loop(self, delay_ms: int, *, close_socket: bool) -> int:
+        """Ask every bound session to bind again."""
+        ...
+
+    def end(self, code: int, message: str) -> int:
+        """End every session."""
+        ...
+
+    def forget(self) -> int:
+        """Forget what was sent."""
+        ...
+
+    def inject(self, line: str) -> int:
+        """Put a raw line into every stream."""
+        ...
 
 
 class StreamFaults:
-    """The stream's half of ``Faults``.
+    """The stream's half of ``Faults``, which has every method of this class.
 
     Args:
         seed: Seed of everything that is drawn.
 
     Attributes:
-        refuse_upgrade: Answer every WebSocket upgrade with 404, so that clients fall back to HTTP.
-        answer_delay_s: Hold every answer to a control request back for so long.
-        reverse_answers: Answer the requests of one batch in reversed order.
-        line_delay_s: Pause before each line of a stream; see ``slow_stream``.
+        state: What is to go wrong, as the stream server reads it.
         lines: Changes of single lines.
-        muted_prices: Markets whose updates reach nobody, or ``"all"``; see ``mute_prices``.
     """
 
     def __init__(self, seed: int) -> None:
-        self.refuse_upgrade = False
-        self.answer_delay_s = 0.0
-        self.reverse_answers = False
-        self.line_delay_s = 0.0
+        self.state = StreamState()
         self.lines = LineFaults(seed)
-        self.muted_prices: frozenset[str] | Literal["all"] = frozenset()
         self._lock = threading.Lock()
-        self._stream: StreamHub | None = None
-        self._refusals: list[Refusal] = []
-        self._recovery_refusals: list[Refusal] = []
-        self._blocked: Refusal | None = None
+        self._stream: FaultyStream | None = None
 
-    def attach(self, stream: StreamHub | None) -> None:
+    def attach(self, stream: FaultyStream | None) -> None:
         """Name the stream server that these faults act on; ``None`` when it is gone."""
         with self._lock:
             self._stream = stream
 
-    def _target(self) -> StreamHub:
+    def _target(self) -> FaultyStream:
         with self._lock:
             stream = self._stream
         if stream is None:
@@ -73,18 +90,18 @@ class StreamFaults:
         return self._target().close_connections(code, reason)
 
     def mute_stream(self) -> int:
-        """Let the connections that are open now stay open and say nothing any more, not even ``PROBE``.
+        """Keep the connections that are open now open, but write nothing more to them, not even ``PROBE``.
 
         Returns:
-            How many connections went mute; new ones are not.
+            How many connections are muted; new ones are not.
         """
         return self._target().mute(on=True)
 
     def unmute_stream(self) -> int:
-        """Undo ``mute_stream``: what was held back is sent now.
+        """Undo ``mute_stream``: the lines held back are sent now.
 
         Returns:
-            How many connections speak again.
+            How many connections were unmuted.
         """
         return self._target().mute(on=False)
 
@@ -92,7 +109,7 @@ class StreamFaults:
         """Write no more than so many lines a second to each stream; ``None`` for full speed again."""
         if lines_per_s is not None and not lines_per_s > 0:
             raise ValueError(f"lines_per_s must be a positive number, not {lines_per_s!r}")
-        self.line_delay_s = 0.0 if lines_per_s is None else 1 / lines_per_s
+        self.state.line_delay_s = 0.0 if lines_per_s is None else 1 / lines_per_s
 
     # ---- sessions
 
@@ -100,11 +117,11 @@ class StreamFaults:
         """Send ``LOOP`` to every bound session.
 
         Args:
-            delay_ms: How long the client is told to wait before it binds again.
-            close_socket: Close the WebSocket afterwards, too.
+            delay_ms: How long the client is asked to wait before it binds again.
+            close_socket: Also close the WebSocket afterwards.
 
         Returns:
-            How many sessions were told.
+            How many sessions were asked to bind again.
         """
         return self._target().loop(delay_ms, close_socket=close_socket)
 
@@ -120,39 +137,33 @@ class StreamFaults:
         """Forget what was sent, so that a recovery is answered with ``CONERR,4``.
 
         Returns:
-            For how many sessions.
+            How many sessions forgot it.
         """
         return self._target().forget()
 
     def refuse_sessions(self, code: int, message: str = "Refused by a fault", *, times: int = 1) -> None:
         """Answer the next ``times`` session creations with ``CONERR,code,message``."""
-        with self._lock:
-            self._refusals += [(code, message)] * times
+        self.state.refusals.extend([(code, message)] * times)
 
     def refuse_recovery(self, code: int = 4, message: str = "Recovery refused by a fault", *, times: int = 1) -> None:
         """Answer the next ``times`` attempts to recover a session with ``CONERR,code,message``."""
-        with self._lock:
-            self._recovery_refusals += [(code, message)] * times
+        self.state.recovery_refusals.extend([(code, message)] * times)
 
-    def block_sessions(self, refusal: Refusal | None) -> None:
-        """Answer every session creation with this code and message; ``None`` lets them in again."""
-        with self._lock:
-            self._blocked = refusal
+    def block_sessions(self, refusal: SessionRefusal | None) -> None:
+        """Answer every session creation with this code and message; ``None`` accepts them again."""
+        self.state.blocked = refusal
 
-    def take_refusal(self, *, recovery: bool = False) -> Refusal | None:
+    def take_refusal(self, *, recovery: bool = False) -> SessionRefusal | None:
         """Return and use up the refusal due to the session being created (or recovered) now, if any."""
-        with self._lock:
-            if recovery:
-                return self._recovery_refusals.pop(0) if self._recovery_refusals else None
-            return self._blocked or (self._refusals.pop(0) if self._refusals else None)
+        return self.state.take_refusal(recovery=recovery)
 
     # ---- single lines
 
     def inject(self, line: str) -> int:
-        """Put ``line`` as it is into every stream, beside the protocol and not counted for recovery.
+        """Put ``line`` unchanged into every stream, outside the protocol and not counted for recovery.
 
         Returns:
-            Into how many streams.
+            How many streams got it.
         """
         return self._target().inject(line)
 
@@ -160,12 +171,12 @@ class StreamFaults:
         """Send a padding line of ``size`` characters to every stream.
 
         Returns:
-            To how many streams.
+            How many streams got it.
         """
         return self._target().inject("NOOP," + "x" * max(size - 5, 0))
 
     def garble(self, times: int = 1, *, beginning: str = "U,", line: str | None = None) -> None:
-        """Spoil the next ``times`` lines of any stream.
+        """Damage or replace the next ``times`` lines of any stream.
 
         Args:
             times: How many lines.
@@ -175,10 +186,10 @@ class StreamFaults:
         self.lines.add(times, beginning, None if line is None else lambda _: line)
 
     def wrong_prog(self, offset: int = 1, *, times: int = 1) -> None:
-        """Let the next ``times`` recoveries name a wrong starting point in ``PROG``.
+        """Name a wrong starting point in the ``PROG`` of the next ``times`` recoveries.
 
         Args:
-            offset: Notifications beyond the right one; below zero before it.
+            offset: Notifications after the right point; negative for before it.
             times: How many recoveries.
         """
         self.lines.add(times, "PROG,", lambda line: f"PROG,{int(line.removeprefix('PROG,')) + offset}")
@@ -186,24 +197,17 @@ class StreamFaults:
     # ---- prices
 
     def mute_prices(self, *epics: str) -> None:
-        """Let no price of these markets (of any, without arguments) reach a subscriber from now on.
+        """Send no more prices of these markets (of any, without arguments) to subscribers.
 
-        Subscriptions are taken as ever and the stream goes on; REST still has the prices.
+        Subscriptions are still accepted and the stream goes on; REST still has the prices.
         """
-        self.muted_prices = frozenset(epics) if epics else "all"
+        self.state.muted_prices = frozenset(epics) if epics else "all"
 
     def unmute_prices(self) -> None:
-        """Let prices through again; those of the meantime are lost."""
-        self.muted_prices = frozenset()
+        """Send prices again; those in between are lost."""
+        self.state.muted_prices = frozenset()
 
-    def _clear_stream(self) -> None:
-        with self._lock:
-            self._refusals.clear()
-            self._recovery_refusals.clear()
-            self._blocked = None
+    def clear(self) -> None:
+        """End every fault that lasts."""
+        self.state.clear()
         self.lines.clear()
-        self.refuse_upgrade = False
-        self.answer_delay_s = 0.0
-        self.reverse_answers = False
-        self.line_delay_s = 0.0
-        self.muted_prices = frozenset()

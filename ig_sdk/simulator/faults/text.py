@@ -8,39 +8,36 @@ import shlex
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ig_sdk.errors import ConfigError
-from ig_sdk.simulator.faults.later import DEEDS, Later
-
-if TYPE_CHECKING:
-    from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator.faults.later import FAULT_NAMES, ScheduledFault
 
 HELP = (
     "NAME [value] [key=value ...], keys as in ig_sdk.simulator.Faults; at=S [every=S] lets it happen later, "
     "on=PATH, on_stream=REQUEST or on_tick=EPIC when that arrives [skip=N] times"
 )
 
-# What lets a fault happen later -> keyword, and the method of Faults that takes it.
+# Key that makes a fault happen later -> method of Faults, and the keyword of its value.
 _CAUSES: dict[str, tuple[str, str]] = {
     "at": ("at", "seconds"),
     "on": ("on_request", "path"),
     "on_stream": ("on_stream_request", "name"),
     "on_tick": ("on_tick", "epic"),
 }
-# … and what says more about it.
+# Further keys -> keyword of that method.
 _DETAILS = {"every": "every_s", "skip": "after", "repeat": "times", "on_method": "method"}
 
 
-def arrange(faults: Faults, text: str) -> None:
-    """Let a fault happen that is described by text, now or later.
+def arrange(faults: object, text: str) -> None:
+    """Make the fault happen that a text describes, now or later.
 
     Args:
-        faults: Whose fault.
+        faults: The simulator's ``Faults``.
         text: See ``HELP``.
 
     Raises:
-        ConfigError: The text describes none.
+        ConfigError: The text describes no fault.
     """
     try:
         _arrange(faults, text)
@@ -48,22 +45,22 @@ def arrange(faults: Faults, text: str) -> None:
         raise ConfigError([f"fault {text!r}: {error}"]) from None
 
 
-def _arrange(faults: Faults, text: str) -> None:
+def _arrange(faults: object, text: str) -> None:
     name, *words = shlex.split(text) or [""]
-    if name not in DEEDS:
-        raise ValueError(f"there is no {name!r}; there are {', '.join(DEEDS)}")
+    if name not in FAULT_NAMES:
+        raise ValueError(f"there is no {name!r}; there are {', '.join(FAULT_NAMES)}")
     given = dict(word.split("=", 1) for word in words if "=" in word)
     plain = [word for word in words if "=" not in word]
-    taker = _taker(faults, {key: given.pop(key) for key in list(given) if key in _CAUSES or key in _DETAILS})
-    deed = _call(getattr(faults, name), plain, given)
-    if taker is None:
-        deed()
+    scheduled = _scheduled(faults, {key: given.pop(key) for key in list(given) if key in _CAUSES or key in _DETAILS})
+    fault = _call(getattr(faults, name), plain, given)
+    if scheduled is None:
+        fault()
     else:
-        getattr(taker, name)(*deed.args, **deed.keywords)
+        getattr(scheduled, name)(*fault.args, **fault.keywords)
 
 
-def _taker(faults: Faults, given: dict[str, str]) -> Later | None:
-    """Return what takes the fault for later, or ``None`` for now."""
+def _scheduled(faults: object, given: dict[str, str]) -> ScheduledFault | None:
+    """Return what schedules the fault, or ``None`` when it is to happen now."""
     causes = [key for key in given if key in _CAUSES]
     if len(causes) > 1 or (given and not causes):
         raise ValueError(f"needs one of {', '.join(_CAUSES)}, to go with {', '.join(given)}")
@@ -71,8 +68,8 @@ def _taker(faults: Faults, given: dict[str, str]) -> Later | None:
         return None
     method, keyword = _CAUSES[causes[0]]
     renamed = {_DETAILS.get(key, keyword): value for key, value in given.items()}
-    taker: Later = _call(getattr(faults, method), (), renamed)()
-    return taker
+    scheduled: ScheduledFault = _call(getattr(faults, method), (), renamed)()
+    return scheduled
 
 
 def _call(function: Callable[..., Any], plain: Iterable[str], given: dict[str, str]) -> partial[Any]:
@@ -95,7 +92,7 @@ def _value(key: str, text: str, kind: Any) -> Any:
     """Return an argument for its text.
 
     Raises:
-        ValueError: It is none of that kind.
+        ValueError: The text is no value of that kind.
     """
     kinds = [kind] if get_origin(kind) is Literal else list(get_args(kind)) or [kind]
     if text == "none" and NoneType in kinds:

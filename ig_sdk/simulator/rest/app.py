@@ -14,7 +14,8 @@ from http.client import responses
 from random import Random
 from typing import Any
 
-from ig_sdk.simulator.accounts.logins import Account, Refused, Session
+from ig_sdk.simulator.accounts.logins import Account, Session
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.handlers import (
     accounts as rest_accounts,
@@ -91,7 +92,7 @@ class Router:
         """Return the rules, the handler and the parts of a path.
 
         Raises:
-            Refused: There is no such path, method or version.
+            RestRefusal: There is no such path, method or version.
         """
         exact = self._exact.get((method, path, version))
         if exact is not None:
@@ -100,7 +101,7 @@ class Router:
             match = pattern.fullmatch(path)
             if match:
                 return rules, handler, match.groups()
-        raise Refused("invalid.url")
+        raise RestRefusal("invalid.url")
 
 
 class RestApp:
@@ -141,7 +142,7 @@ class RestApp:
             return Reply(405, {"errorCode": "invalid.url"})
         try:
             return self._admitted(method, path, environ)
-        except Refused as refused:
+        except RestRefusal as refused:
             return Reply(status_of(refused.code), {"errorCode": refused.code})
         except Exception:  # noqa: BLE001 -- a fault of ours is answered as IG answers one of its own
             _log.exception("%s %s failed", method, path)
@@ -154,13 +155,13 @@ class RestApp:
         api_key = environ.get("HTTP_X_IG_API_KEY", "")
         backend.sessions.check_key(api_key)
         if not backend.key_enabled:
-            raise Refused("error.security.api-key-disabled")
+            raise RestRefusal("error.security.api-key-disabled")
         account, session = self._caller(environ) if rules.logged_in else (None, None)
         backend.book.spend(rules.traffic, api_key, None if account is None else account.account_id)
         # The gateway drops the body of a real DELETE (REST.md section 1).
         raw = b"" if environ["REQUEST_METHOD"] == "DELETE" else environ["wsgi.input"].read()
         if not raw and rules.name == "workingorders.otc.delete.v1":
-            raise Refused("validation.null-not-allowed.request")
+            raise RestRefusal("validation.null-not-allowed.request")
         body = read_body(raw, rules) if rules.fields else {}
         query = environ.get("QUERY_STRING", "")
         return handler(backend, Call(rules, rules.version, params, query, body, api_key, account, session))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
-from ig_sdk.simulator.accounts.logins import Refused
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.request import whole
 
 T = TypeVar("T")
@@ -26,19 +26,19 @@ def read_time(text: str, *formats: str, code: str) -> datetime:
     """Return a time (UTC) that is written in one of ``formats``.
 
     Raises:
-        Refused: It is not, or such a time is none; with ``code``.
+        RestRefusal: It is not, or such a time is none; with ``code``.
     """
     for form in formats:
         with suppress(ValueError):
             return datetime.strptime(text, form).replace(tzinfo=timezone.utc)
-    raise Refused(code)
+    raise RestRefusal(code)
 
 
 def read_end(text: str, *, code: str) -> datetime:
     """Return the end of a span: ISO seconds, or a bare date, which means the end of that day.
 
     Raises:
-        Refused: It is no time; with ``code``.
+        RestRefusal: It is no time; with ``code``.
     """
     time = read_time(text, ISO, _DAY, code=code)
     # Times are told to the second: what happened within the last one belongs to it.
@@ -49,7 +49,7 @@ def read_start(text: str, *, code: str) -> datetime:
     """Return the beginning of a span: ISO seconds or a bare date.
 
     Raises:
-        Refused: It is no time; with ``code``.
+        RestRefusal: It is no time; with ``code``.
     """
     return read_time(text, ISO, _DAY, code=code)
 
@@ -58,7 +58,7 @@ def span_before(now: datetime, text: str) -> tuple[datetime, datetime]:
     """Return the span of so many milliseconds up to now (v1 paths).
 
     Raises:
-        Refused: It is no such number.
+        RestRefusal: It is no such number.
     """
     return now - timedelta(milliseconds=whole(text, 0, low=1, high=_LONGEST_MS)), now
 
@@ -67,7 +67,7 @@ def days(first: str, last: str) -> tuple[datetime, datetime]:
     """Return the span of whole days, ``dd-MM-yyyy`` (v1 paths).
 
     Raises:
-        Refused: They are no days in that order.
+        RestRefusal: They are no days in that order.
     """
     code = "error.request.invalid.date-range"
     start, end = (read_time(text, "%d-%m-%Y", code=code) for text in (first, last))
@@ -78,7 +78,7 @@ def span_of(query: Mapping[str, str], now: datetime) -> tuple[datetime, datetime
     """Return the span that a query of v2 names: ``from`` and ``to``, or ``maxSpanSeconds`` back.
 
     Raises:
-        Refused: It names none.
+        RestRefusal: It names none.
     """
     code = "error.request.invalid.date-range"
     end = read_end(query["to"], code=code) if query.get("to") else now
@@ -91,10 +91,10 @@ def in_order(start: datetime, end: datetime, *, code: str) -> tuple[datetime, da
     """Return both ends of a span.
 
     Raises:
-        Refused: It ends before it begins; with ``code``.
+        RestRefusal: It ends before it begins; with ``code``.
     """
     if end < start:
-        raise Refused(code)
+        raise RestRefusal(code)
     return start, end
 
 
@@ -104,7 +104,7 @@ def page_of(rows: Sequence[T], query: Mapping[str, str]) -> tuple[Sequence[T], d
     Pages count from 1; a ``pageSize`` of 0 is one page of everything, and is told as the number of rows.
 
     Raises:
-        Refused: The query names no page.
+        RestRefusal: The query names no page.
     """
     size = whole(query.get("pageSize"), 20, code="error.request.invalid.page-size")
     number = whole(query.get("pageNumber"), 1, low=1)

@@ -16,7 +16,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from ig_sdk.simulator.accounts.logins import Account, Refused, Session
+from ig_sdk.simulator.accounts.logins import Account, Session
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.rules import Combination, Field, Rules
 
 EPIC = re.compile(r"[A-Za-z0-9._]{6,30}")
@@ -119,7 +120,7 @@ class Call:
         """The parameters; of one that is given twice the first counts.
 
         Raises:
-            Refused: There are too many.
+            RestRefusal: There are too many.
         """
         return read_query(self.query_text)
 
@@ -128,12 +129,12 @@ def read_query(text: str) -> dict[str, str]:
     """Return the parameters of a query; of one that is given twice the first counts.
 
     Raises:
-        Refused: There are too many.
+        RestRefusal: There are too many.
     """
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
     except ValueError:
-        raise Refused("invalid.input") from None
+        raise RestRefusal("invalid.input") from None
     return dict(reversed(pairs))
 
 
@@ -141,7 +142,7 @@ def read_body(raw: bytes, rules: Rules) -> dict[str, Any]:
     """Return the properties of a body; those left out are ``None``, numbers are ``Decimal``.
 
     Raises:
-        Refused: The body breaks a rule; the first one in IG's order.
+        RestRefusal: The body breaks a rule; the first one in IG's order.
 
     Source:
         REST.md section 6.2: readable, names and types and values, required, patterns, decimals, combinations.
@@ -151,18 +152,18 @@ def read_body(raw: bytes, rules: Rules) -> dict[str, Any]:
     passed_over = _NULL_TAKEN.get(rules.name, ())
     for name, value in given.items():
         if name not in fields and (value is not None or name not in passed_over):
-            raise Refused(f"invalid.request.{name[:_LONGEST_NAME]}")
+            raise RestRefusal(f"invalid.request.{name[:_LONGEST_NAME]}")
     read = {name: _typed(name, given.get(name), rule) for name, rule in fields.items()}
     for name, rule in fields.items():
         if rule.required and read[name] is None:
-            raise Refused(f"validation.null-not-allowed.request.{name}")
+            raise RestRefusal(f"validation.null-not-allowed.request.{name}")
     owner = "authenticationRequest" if rules.name in _OWNERS else "request"
     for name, rule in fields.items():
         if rule.pattern and isinstance(read[name], str) and not rule.pattern.fullmatch(read[name]):
-            raise Refused(f"validation.pattern.invalid.{owner}.{name}")
+            raise RestRefusal(f"validation.pattern.invalid.{owner}.{name}")
     for name, rule in fields.items():
         if rule.places is not None and read[name] is not None and -read[name].as_tuple().exponent > rule.places:
-            raise Refused(f"validation.number.too-many-decimal-places.request.{name}")
+            raise RestRefusal(f"validation.number.too-many-decimal-places.request.{name}")
     for combination in rules.combinations:
         _check(combination, read)
     return read
@@ -170,15 +171,15 @@ def read_body(raw: bytes, rules: Rules) -> dict[str, Any]:
 
 def _object(raw: bytes) -> dict[str, Any]:
     if not raw.strip():
-        raise Refused("validation.null-not-allowed.request")
+        raise RestRefusal("validation.null-not-allowed.request")
     try:
         given = json.loads(raw, parse_float=_decimal, parse_int=_decimal, parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise Refused("invalid request") from None
+        raise RestRefusal("invalid request") from None
     if given is None:
-        raise Refused("validation.null-not-allowed.request")
+        raise RestRefusal("validation.null-not-allowed.request")
     if not isinstance(given, dict):
-        raise Refused("invalid request")
+        raise RestRefusal("invalid request")
     return given
 
 
@@ -208,7 +209,7 @@ def _typed(name: str, value: Any, rule: Field) -> Any:
     if name == "goodTillDate" and isinstance(value, Decimal) and value == value.to_integral_value():
         read = f"{value:f}"
     if read is None or (rule.values is not None and read not in rule.values):
-        raise Refused(f"invalid.request.{name}")
+        raise RestRefusal(f"invalid.request.{name}")
     return read
 
 
@@ -256,9 +257,9 @@ def _check(rule: Combination, read: Mapping[str, Any]) -> None:
     if rule.kind == "value_if":
         # A flag that is left out is not set.
         if any(bool(read[name]) != wanted for name, wanted in rule.then.items()):
-            raise Refused(rule.code)
+            raise RestRefusal(rule.code)
     elif broken(given, len(rule.fields)):
-        raise Refused(rule.code_of_none if given == 0 else rule.code)
+        raise RestRefusal(rule.code_of_none if given == 0 else rule.code)
 
 
 # Of a pair that is given twice another rule tells (``at_most_one``).
@@ -283,12 +284,12 @@ def whole(text: str | None, default: int, *, low: int = 0, high: int = 10**6, co
         code: IG's code when it is none of these.
 
     Raises:
-        Refused: It is no such number.
+        RestRefusal: It is no such number.
     """
     if not text:
         return default
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and low <= int(text) <= high):
-        raise Refused(code)
+        raise RestRefusal(code)
     return int(text)
 
 

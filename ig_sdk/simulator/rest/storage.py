@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 
-from ig_sdk.simulator.accounts.logins import Refused
 from ig_sdk.simulator.reference.world import WatchlistSeed, watchlists
+from ig_sdk.simulator.refusals import RestRefusal
 
 # Nobody needs more; a client that makes lists for ever must not fill the memory.
 _MOST_LISTS = 200
@@ -38,7 +38,7 @@ class Watchlists:
         """Return one list.
 
         Raises:
-            Refused: There is none such.
+            RestRefusal: There is none such.
         """
         with self._lock:
             return self._found(account_id, list_id)
@@ -47,14 +47,14 @@ class Watchlists:
         """Make a list and return its id.
 
         Raises:
-            Refused: The name is taken, or there are too many.
+            RestRefusal: The name is taken, or there are too many.
         """
         with self._lock:
             lists = self._of(account_id)
             if any(each.name == name for each in lists.values()):
-                raise Refused("error.watchlists.management.duplicate-name")
+                raise RestRefusal("error.watchlists.management.duplicate-name")
             if len(lists) >= _MOST_LISTS:
-                raise Refused("error.watchlists.management.error")
+                raise RestRefusal("error.watchlists.management.error")
             list_id = str(next(self._serial))
             own = tuple(dict.fromkeys(epics))[:_MOST_EPICS]
             lists[list_id] = WatchlistSeed(
@@ -66,21 +66,21 @@ class Watchlists:
         """Forget a list.
 
         Raises:
-            Refused: There is none such, or it is one of IG's.
+            RestRefusal: There is none such, or it is one of IG's.
         """
         with self._lock:
             found = self._of(account_id).get(list_id)
             if found is None:
-                raise Refused("error.watchlists.management.watchlist-not-found")
+                raise RestRefusal("error.watchlists.management.watchlist-not-found")
             if not found.deleteable:
-                raise Refused("error.watchlists.management.cannot-delete-watchlist")
+                raise RestRefusal("error.watchlists.management.cannot-delete-watchlist")
             del self._of(account_id)[list_id]
 
     def add(self, account_id: str, list_id: str, epic: str) -> None:
         """Put a market on a list; one that is there already stays once.
 
         Raises:
-            Refused: There is no such list, or it cannot be edited.
+            RestRefusal: There is no such list, or it cannot be edited.
         """
         with self._lock:
             found = self._editable(account_id, list_id)
@@ -91,7 +91,7 @@ class Watchlists:
         """Take a market off a list; one that is not there is no fault.
 
         Raises:
-            Refused: There is no such list, or it cannot be edited.
+            RestRefusal: There is no such list, or it cannot be edited.
         """
         with self._lock:
             found = self._editable(account_id, list_id)
@@ -108,13 +108,13 @@ class Watchlists:
     def _found(self, account_id: str, list_id: str) -> WatchlistSeed:
         found = self._of(account_id).get(list_id)
         if found is None:
-            raise Refused("error.invalid.watchlist")
+            raise RestRefusal("error.invalid.watchlist")
         return found
 
     def _editable(self, account_id: str, list_id: str) -> WatchlistSeed:
         found = self._found(account_id, list_id)
         if not found.editable:
-            raise Refused("error.watchlists.management.error")
+            raise RestRefusal("error.watchlists.management.error")
         return found
 
 
@@ -168,12 +168,12 @@ class CostQuotes:
         """Return one quote.
 
         Raises:
-            Refused: There is none such.
+            RestRefusal: There is none such.
         """
         with self._lock:
             quote = self._quotes.get(reference)
         if quote is None or quote.account_id != account_id:
-            raise Refused("public-api.costs-and-charges.indicative-quote-reference-not-found")
+            raise RestRefusal("public-api.costs-and-charges.indicative-quote-reference-not-found")
         return quote
 
     def between(self, account_id: str, first: datetime, last: datetime) -> list[CostQuote]:

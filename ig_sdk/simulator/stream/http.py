@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from werkzeug.wrappers import Request, Response
 
 from ig_sdk.lightstreamer.tlcp.codec.notifications import Error
-from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator.faults.stream_state import StreamState
 from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.core.requests import ServerRequest, read_body
@@ -47,7 +47,7 @@ class StreamApp:
         random: For the test modes.
     """
 
-    def __init__(self, hub: StreamHub, options: StreamOptions, faults: Faults, random: Random) -> None:
+    def __init__(self, hub: StreamHub, options: StreamOptions, faults: StreamState, random: Random) -> None:
         self._hub = hub
         self._options = options
         self._faults = faults
@@ -59,7 +59,7 @@ class StreamApp:
             if environ["PATH_INFO"].rstrip("/") != _PATH or self._faults.refuse_upgrade:
                 return _plain(404, "Not found")(environ, start_response)
             self._websocket(environ)
-            # The socket was ours and is finished: werkzeug must not write an answer to it.
+            # The WebSocket code has used the socket up: werkzeug must not write an answer to it.
             raise ConnectionAbortedError("the WebSocket is over")
         return self._http(Request(environ), environ["werkzeug.socket"])(environ, start_response)
 
@@ -150,7 +150,7 @@ def _body(request: Request, limit: int) -> str | None:
 
 
 def _head(environ: Environ) -> bytes:
-    """Return the upgrade request as it was sent, for the WebSocket protocol to judge."""
+    """Return the upgrade request as it was sent, for the WebSocket protocol to check."""
     lines = [f"{environ['REQUEST_METHOD']} {environ.get('RAW_URI', _PATH)} HTTP/1.1"]
     for key, value in environ.items():
         if key.startswith("HTTP_"):
@@ -159,7 +159,7 @@ def _head(environ: Environ) -> bytes:
 
 
 def _hung_up(sock: socket.socket) -> bool:
-    """Whether the client closed its side: it reads a stream no more."""
+    """Whether the client closed its side, so that nothing reads the stream any more."""
     with selectors.DefaultSelector() as selector:
         try:
             selector.register(sock, selectors.EVENT_READ)

@@ -1,4 +1,4 @@
-"""The lock round the sessions: what threads may do with them, and the thread that keeps their time."""
+"""The lock around the sessions: what threads may do with them, and the thread that wakes them when they are due."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ig_sdk.clock import Clock
-from ig_sdk.simulator.faults.stream import StreamFaults
+from ig_sdk.simulator.faults.lines import LineFaults
+from ig_sdk.simulator.faults.stream_state import StreamState
 from ig_sdk.simulator.http_server import break_off
 from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.requests import ServerRequest
@@ -19,16 +20,16 @@ from ig_sdk.types import Tick
 
 _log = logging.getLogger("ig_sdk.simulator.stream")
 
-# Lines of one write: enough to be fast, few enough that little is on its way when a connection breaks.
+# Lines of one write: enough to be fast, few enough that little is in flight when a connection breaks.
 _BATCH_LINES = 512
 _LONGEST_WAIT_S = 1.0
-# What the system may hold for a client that does not read; by itself it would take megabytes.
+# What the operating system may buffer for a client that does not read; its default is megabytes.
 _SEND_BUFFER = 65_536
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a writer is to do next.
+    """What a writer does next.
 
     Attributes:
         lines: Lines to write.
@@ -42,7 +43,7 @@ class Batch:
 
 
 class LiveConnection:
-    """One open connection: the pure one, its socket, and the waiting for something to write.
+    """One open connection: its pure part, its socket, and the wait for lines to write.
 
     Threading:
         One thread reads requests, one writes; the hub's lock orders them.
@@ -61,7 +62,7 @@ class LiveConnection:
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         except OSError:
-            pass  # it is gone already; reading or writing will tell
+            pass  # it is closed already; reading or writing will show it
 
     def receive(self, request: ServerRequest) -> None:
         """Carry out a request of the client."""
@@ -80,12 +81,12 @@ class LiveConnection:
             lines = connection.take(1 if slow else _BATCH_LINES)
             done = connection.closing and not connection.lines and not connection.muted
             aborted = connection.aborted
-        if faults.lines.active:
-            lines = faults.lines.spoiled(lines)
+        if self._hub.line_faults.active:
+            lines = self._hub.line_faults.spoiled(lines)
         return Batch(lines, close=done, aborted=aborted)
 
     def written(self) -> None:
-        """Tell that the last batch was written."""
+        """Report that the last batch was written."""
         self._hub.written(self.connection)
 
     def poke(self) -> None:
@@ -95,12 +96,12 @@ class LiveConnection:
             self._output.notify()
 
     def gone(self) -> None:
-        """Tell that the connection is over."""
+        """Report that the connection is over."""
         self._over.set()
         self._hub.gone(self)
 
     def break_off(self) -> None:
-        """Break the connection without a word; its session goes on without it."""
+        """Break the connection without a close frame; its session goes on without it."""
         self.gone()
         break_off(self.sock)
 
@@ -111,12 +112,15 @@ class StreamHub:
     Args:
         table: The sessions.
         clock: Time.
-        on_subscribe: Called, outside the lock, with each market that somebody subscribed.
-        faults: What is to go wrong with lines.
+        faults: What is to go wrong.
+        line_faults: Changes of single lines.
+        on_request: Called, outside the lock, with the name of each request before it is carried out.
+        on_subscribe: Called, outside the lock, with each market that is newly subscribed.
 
     Attributes:
         clock: As given.
         faults: As given.
+        line_faults: As given.
         lock: Held while the table is used, and never over a call of the application or a socket.
     """
 
@@ -124,13 +128,18 @@ class StreamHub:
         self,
         table: SessionTable,
         clock: Clock,
+        *,
+        faults: StreamState,
+        line_faults: LineFaults,
+        on_request: Callable[[str], None],
         on_subscribe: Callable[[str], None] | None,
-        faults: StreamFaults,
     ) -> None:
         self.lock = threading.Lock()
-        self.faults = faults
-        self._table = table
         self.clock = clock
+        self.faults = faults
+        self.line_faults = line_faults
+        self._table = table
+        self._on_request = on_request
         self._on_subscribe = on_subscribe
         self._live: set[LiveConnection] = set()
         self._written = threading.Condition(self.lock)
@@ -140,13 +149,13 @@ class StreamHub:
         self._timer = threading.Thread(target=self._keep_time, name="ig-sim-stream-timer", daemon=True)
 
     def start(self) -> None:
-        """Let time pass."""
+        """Start the timer thread."""
         self._timer.start()
 
     # ---- connections
 
     def open(self, connection: StreamConnection, sock: socket.socket) -> LiveConnection:
-        """Take a new connection in."""
+        """Register a new connection."""
         live = LiveConnection(self, connection, sock)
         with self.lock:
             self._live.add(live)
@@ -158,11 +167,12 @@ class StreamHub:
     def apply(self, connection: StreamConnection, request: ServerRequest) -> None:
         """Carry out a request."""
         table = self._table
+        self._on_request(request.name)
         table.prepare(request)
         with self.lock:
             table.apply(connection, request, self.clock.monotonic())
             subscribed = table.feeds.take_subscribed()
-            self._hurry()
+            self._wake_timer()
             # An unsubscription may be what a waiting replay needs.
             self._written.notify_all()
         if self._on_subscribe is not None:
@@ -183,31 +193,31 @@ class StreamHub:
             live.connection.writing = False
             self._table.lost(live.connection, self.clock.monotonic())
             live.connection.abort()
-            self._hurry()
+            self._wake_timer()
             self._written.notify_all()
 
     # ---- events
 
     def publish(self, tick: Tick) -> None:
-        """Spread a tick."""
+        """Send a tick to its subscribers."""
         with self.lock:
             self._table.feeds.publish(tick, self.clock.monotonic())
-            self._hurry()
+            self._wake_timer()
 
     def post(self, channel: str, row: Row) -> None:
-        """Spread an event of an item that no market feeds."""
+        """Send an event of an item that no market feeds to its subscribers."""
         with self.lock:
             self._table.feeds.post(channel, row, self.clock.monotonic())
-            self._hurry()
+            self._wake_timer()
 
     def clear(self, channel: str) -> None:
         """Clear the snapshot of an item."""
         with self.lock:
             self._table.feeds.clear(channel, self.clock.monotonic())
-            self._hurry()
+            self._wake_timer()
 
     def subscribed(self, epics: Collection[str]) -> bool:
-        """Whether anybody subscribes one of these markets."""
+        """Whether one of these markets has a subscriber."""
         with self.lock:
             return any(map(self._table.feeds.has_listener, epics))
 
@@ -219,7 +229,7 @@ class StreamHub:
             return self._written.wait_for(lambda: self._closing or self._table.has_slack, timeout) and not self._closing
 
     def wait_written(self, timeout: float) -> bool:
-        """Wait until every client was written all that it is due; return whether that is so."""
+        """Wait until every client was sent all that is due; return whether that is so."""
         with self.lock:
             return self._written.wait_for(self._nothing_waits, max(timeout, 0.0))
 
@@ -230,11 +240,11 @@ class StreamHub:
 
     # ---- time
 
-    def _hurry(self) -> None:
+    def _wake_timer(self) -> None:
         """Wake the timer thread if it would sleep too long."""
-        at = self._table.feeds.hurry_at
+        at = self._table.feeds.wake_at
         if at is not None:
-            self._table.feeds.hurry_at = None
+            self._table.feeds.wake_at = None
             if at < self._timer_at:
                 self._awake.set()
 
@@ -246,7 +256,7 @@ class StreamHub:
                 self._awake.clear()
                 now = self.clock.monotonic()
                 self._table.wake(now)
-                self._table.feeds.hurry_at = None
+                self._table.feeds.wake_at = None
                 deadline = self._table.deadline
                 self._timer_at = min(deadline if deadline is not None else now + 60.0, now + _LONGEST_WAIT_S)
                 self._written.notify_all()
@@ -263,7 +273,7 @@ class StreamHub:
         return self._act(lambda now: self._table.end(code, message, now))
 
     def inject(self, line: str) -> int:
-        """Put a raw line into every stream; return into how many."""
+        """Put a raw line into every stream; return how many got it."""
 
         def put(now: float) -> int:
             bound = [session.connection for session in self._table.sessions if session.connection is not None]
@@ -280,10 +290,10 @@ class StreamHub:
                 session.log.forget_sent()
             return len(self._table.sessions)
 
-    def _act(self, deed: Callable[[float], int]) -> int:
+    def _act(self, action: Callable[[float], int]) -> int:
         with self.lock:
-            result = deed(self.clock.monotonic())
-            self._hurry()
+            result = action(self.clock.monotonic())
+            self._wake_timer()
             self._written.notify_all()
         return result
 
@@ -295,7 +305,7 @@ class StreamHub:
             ]
 
     def mute(self, *, on: bool) -> int:
-        """Let the stream connections say nothing any more, or speak again; return how many."""
+        """Stop writing to the stream connections, or go on; return how many."""
         streams = self._streams()
         for live in streams:
             with self.lock:
@@ -321,7 +331,7 @@ class StreamHub:
         return len(streams)
 
     def close(self, timeout: float) -> None:
-        """Stop the time, let every waiter go and break every connection."""
+        """Stop the timer, release every waiting thread and break every connection."""
         with self.lock:
             self._closing = True
             live = list(self._live)

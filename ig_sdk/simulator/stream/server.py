@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
+from functools import partial
 from random import Random
 
 from ig_sdk.clock import Clock, SystemClock
@@ -29,13 +30,13 @@ class StreamServer:
         host: Address to listen on.
         port: Port, or 0 for any free one.
         adapter: What can be subscribed.
-        authenticate: Whether ``LS_user`` and ``LS_password`` may enter.
+        authenticate: Whether ``LS_user`` and ``LS_password`` are accepted.
         clock: Time.
         options: Limits, timings, test modes.
         faults: What is to go wrong, where others share it.
         snapshot: Price of a market of which no tick was published yet, or ``None``. A replay must not give a tick that
             it has still to publish.
-        on_subscribe: Called with each market that somebody subscribed; on a thread of the server, without a lock.
+        on_subscribe: Called with each market that is newly subscribed; on a thread of the server, without a lock.
         random: Source of the random test modes.
 
     Attributes:
@@ -63,9 +64,17 @@ class StreamServer:
         random = random or Random()
         self.faults = faults or Faults()
         self._clock = clock or SystemClock()
-        self._table = SessionTable(adapter, authenticate, options, quote=snapshot, faults=self.faults, random=random)
-        self._hub = StreamHub(self._table, self._clock, on_subscribe, self.faults)
-        app = StreamApp(self._hub, options, self.faults, random)
+        state = self.faults.stream_state
+        self._table = SessionTable(adapter, authenticate, options, quote=snapshot, faults=state, random=random)
+        self._hub = StreamHub(
+            self._table,
+            self._clock,
+            faults=state,
+            line_faults=self.faults.lines,
+            on_request=partial(self.faults.schedule.note, "stream"),
+            on_subscribe=on_subscribe,
+        )
+        app = StreamApp(self._hub, options, state, random)
         self._http = HttpServer(host, port, app, name="ig-sim-stream")
         self._closing = threading.Lock()
         self._closed = False
@@ -95,7 +104,7 @@ class StreamServer:
 
     @property
     def url(self) -> str:
-        """Address as a login would send it: ``http://127.0.0.1:PORT``."""
+        """Address that a login would send, such as ``http://127.0.0.1:PORT``."""
         return self._http.base_url
 
     @property
@@ -106,12 +115,11 @@ class StreamServer:
     # ---- data
 
     def publish(self, tick: Tick) -> None:
-        """Send ``tick`` to whoever subscribed its market; never waits for a client."""
-        faults = self.faults
-        muted = faults.muted_prices
+        """Send ``tick`` to the subscribers of its market; never waits for a client."""
+        muted = self.faults.stream_state.muted_prices
         if not muted or (muted != "all" and tick.epic not in muted):
             self._hub.publish(tick)
-        faults.schedule.note("tick", tick.epic)
+        self.faults.schedule.note("tick", tick.epic)
 
     def post(self, item: str, row: Row) -> None:
         """Send an event of an item that no market feeds, such as ``ACCOUNT:…`` or ``TRADE:…``.
@@ -123,17 +131,17 @@ class StreamServer:
         self._hub.post(item, row)
 
     def clear(self, item: str) -> None:
-        """Clear an item's snapshot at its subscribers."""
+        """Clear an item's snapshot for its subscribers."""
         self._hub.clear(item)
 
     def subscribed(self, epics: Collection[str]) -> bool:
-        """Whether anybody is subscribed to one of ``epics``."""
+        """Whether one of ``epics`` has a subscriber."""
         return self._hub.subscribed(epics)
 
     def wait_room(self, timeout: float) -> bool:
         """Wait until every client has room for another update; return whether it has.
 
-        A replay that asks before each tick loses none: a slow reader holds it up.
+        A replay that asks before each tick loses none: a slow reader delays it.
         """
         return self._hub.wait_room(timeout)
 
@@ -143,6 +151,6 @@ class StreamServer:
 
     @property
     def sessions(self) -> list[StreamSession]:
-        """The sessions now, oldest first: for looking at, not for changing."""
+        """The sessions now (oldest first), to be read, not changed."""
         with self._hub.lock:
             return self._table.sessions

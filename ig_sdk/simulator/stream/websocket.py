@@ -19,11 +19,11 @@ from websockets.protocol import CLOSED, OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from ig_sdk.simulator.refusals import StreamRefusal
 from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.core.requests import check_version, read_message
 from ig_sdk.simulator.stream.hub import LiveConnection, StreamHub
-from ig_sdk.simulator.stream.items.adapter import Refusal
 
 _log = logging.getLogger("ig_sdk.simulator.stream")
 # At DEBUG websockets logs every frame, passwords included.
@@ -96,13 +96,13 @@ class WebSocketConnection:
         if self._options.refuse_at_handshake:
             try:
                 check_version(version, self._options)
-            except Refusal as refusal:
+            except StreamRefusal as refusal:
                 raise NegotiationError(refusal.message) from None
         self._version = version
         return Subprotocol(f"TLCP-{version}.lightstreamer.com")
 
     def serve(self, request_head: bytes) -> None:
-        """Answer the upgrade request and speak TLCP until the connection ends."""
+        """Answer the upgrade request and serve TLCP until the connection ends."""
         self._sock.settimeout(self._options.stalled_client_s)
         if not self._shake_hands(request_head):
             return
@@ -154,7 +154,7 @@ class WebSocketConnection:
                     self._take_frame(live, event)
             if replies:
                 live.poke()
-            # The rules may have cut it off; one that is closing by the book may still finish.
+            # The rules may have broken it; a close handshake in progress may still finish.
             cut_off = live.connection.aborted and not self._is_closing()
             if not data or state is CLOSED or replies > _MOST_REPLIES or cut_off:
                 return
@@ -200,13 +200,13 @@ class WebSocketConnection:
                 if batch.lines:
                     live.written()
                 if batch.close:
-                    self._say_goodbye(live)
+                    self._send_close(live)
                     return
         except OSError as error:
             _log.debug("writing to a stream client failed: %s", error)
             live.break_off()
 
-    def _say_goodbye(self, live: LiveConnection) -> None:
+    def _send_close(self, live: LiveConnection) -> None:
         with self._frames:
             if self._protocol.state is OPEN:
                 self._protocol.send_close(live.close_code, live.close_reason)
@@ -216,13 +216,13 @@ class WebSocketConnection:
             live.break_off()
 
     def _send(self, texts: Iterable[bytes]) -> None:
-        """Write these messages, and what the protocol itself wants to say."""
+        """Write these messages, and the frames of the protocol itself."""
         with self._frames:
             try:
                 for text in texts:
                     self._protocol.send_text(text)
             except InvalidState:
-                pass  # the client has closed meanwhile; recovery or nobody will ask for the lines
+                pass  # the client has closed meanwhile; a recovery may ask for the lines
             data = [*self._replies, *self._protocol.data_to_send()]
             self._replies.clear()
         payload = b"".join(data)

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ig_sdk.simulator.accounts.logins import Account, Refused
+from ig_sdk.simulator.accounts.logins import Account
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.request import Call, Reply
 
@@ -65,7 +66,7 @@ def _set_preferences(backend: Backend, call: Call) -> Reply:
     account_id, wanted = call.owner.account_id, call.body["trailingStopsEnabled"]
     if wanted is not None:
         backend.desk.act(
-            lambda broker, _: broker.set_account(replace(broker.account(account_id), trailing_stops=wanted))
+            lambda broker, _: broker.set_account(replace(broker.view.account(account_id), trailing_stops=wanted))
         )
     if call.body["hedgingMode"] is not None:
         # Exists on some accounts, undocumented (REST.md section 6.3): kept and told, nothing more.
@@ -98,10 +99,10 @@ def _applications(backend: Backend, call: Call) -> Reply:
 def _update_application(backend: Backend, call: Call) -> Reply:
     given = call.body
     if given["apiKey"] != call.api_key:
-        raise Refused("unauthorised.clientId.api-key.mismatch")
+        raise RestRefusal("unauthorised.clientId.api-key.mismatch")
     overall, trading = given["allowanceAccountOverall"], given["allowanceAccountTrading"]
     if any(each is not None and not 0 <= each <= _LARGEST_ALLOWANCE for each in (overall, trading)):
-        raise Refused("invalid.input")
+        raise RestRefusal("invalid.input")
     backend.book.change(per_account=overall, trading=trading)
     if given["status"] is not None:
         backend.key_enabled = given["status"] == "ENABLED"

@@ -11,9 +11,9 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 
-from ig_sdk.simulator.accounts.logins import Refused
 from ig_sdk.simulator.broker import MarketTerms
 from ig_sdk.simulator.reference.instruments import Instrument, instruments
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.paging import in_order
 from ig_sdk.simulator.rest.request import Call, Reply, whole
@@ -90,7 +90,7 @@ def _given(backend: Backend, call: Call, kind: str, body: dict[str, Any], *place
 def _market(call: Call) -> Instrument:
     market = instruments().get(call.body["epic"] or call.body["instrumentId"] or "")
     if market is None:
-        raise Refused(_FAULT)
+        raise RestRefusal(_FAULT)
     return market
 
 
@@ -159,7 +159,7 @@ def _time(text: str) -> datetime:
         # One at the edge of the calendar has no UTC.
         return time.astimezone(timezone.utc) if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
     except (ValueError, OverflowError):
-        raise Refused(_FAULT) from None
+        raise RestRefusal(_FAULT) from None
 
 
 def pdf(lines: tuple[str, ...]) -> bytes:

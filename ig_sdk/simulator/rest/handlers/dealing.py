@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ig_sdk.simulator.accounts.logins import Refused
 from ig_sdk.simulator.bodies import dealing as replies
 from ig_sdk.simulator.broker import AmendDeal, AmendOrder, Broker, CloseDeal, NewOrder, NoMatch, OpenDeal, UnknownDeal
 from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.request import Call, Reply
 from ig_sdk.types import Direction
@@ -30,15 +30,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def _positions(backend: Backend, call: Call) -> Reply:
-    found = backend.desk.act(lambda broker, _: broker.positions(call.owner.account_id))
+    found = backend.desk.act(lambda broker, _: broker.view.positions(call.owner.account_id))
     rows = [replies.position(each, backend.shown(each.epic), call.version) for each in found]
     return Reply(body={"positions": rows})
 
 
 def _position(backend: Backend, call: Call) -> Reply:
-    found = backend.desk.act(lambda broker, _: broker.position(call.owner.account_id, call.params[0]))
+    found = backend.desk.act(lambda broker, _: broker.view.position(call.owner.account_id, call.params[0]))
     if found is None:
-        raise Refused(_NO_POSITION)
+        raise RestRefusal(_NO_POSITION)
     return Reply(body=replies.position(found, backend.shown(found.epic), call.version))
 
 
@@ -98,15 +98,15 @@ def _sprints(backend: Backend, call: Call) -> Reply:
 def _open_sprint(backend: Backend, call: Call) -> Reply:
     del backend
     if call.body["epic"] not in instruments():
-        raise Refused("error.service.create.stockbroking.share-order.instrumentdata-invalid")
-    raise Refused("error.sprintmarket.create-position.market-closed")
+        raise RestRefusal("error.service.create.stockbroking.share-order.instrumentdata-invalid")
+    raise RestRefusal("error.sprintmarket.create-position.market-closed")
 
 
 # ---- working orders
 
 
 def _orders(backend: Backend, call: Call) -> Reply:
-    found = backend.desk.act(lambda broker, _: broker.orders(call.owner.account_id))
+    found = backend.desk.act(lambda broker, _: broker.view.orders(call.owner.account_id))
     rows = [replies.order(each, backend.shown(each.epic), call.version) for each in found]
     return Reply(body={"workingOrders": rows})
 
@@ -152,16 +152,16 @@ def _cancel_order(backend: Backend, call: Call) -> Reply:
 
 def _confirm(backend: Backend, call: Call) -> Reply:
     account_id, reference = call.owner.account_id, call.params[0]
-    found = backend.desk.act(lambda broker, now: broker.confirm(account_id, reference, now))
+    found = backend.desk.act(lambda broker, now: broker.view.confirm(account_id, reference, now))
     if found is None:
-        raise Refused("error.confirms.deal-not-found")
+        raise RestRefusal("error.confirms.deal-not-found")
     return Reply(body=replies.confirm(found))
 
 
 def _repeat_dealing(backend: Backend, call: Call) -> Reply:
     account_id, epic = call.owner.account_id, call.query.get("epic")
     now = backend.clock.now()
-    recent = backend.desk.act(lambda broker, now: broker.recent_deals(account_id, now))
+    recent = backend.desk.act(lambda broker, now: broker.view.recent_deals(account_id, now))
     deals = [each for each in recent if epic in (None, "", each.epic)]
     return Reply(body=replies.repeat_dealing(account_id, deals, now))
 
@@ -171,14 +171,14 @@ def _dealt(backend: Backend, action: Callable[[Broker, datetime], str], *, unkno
         return Reply(body={"dealReference": backend.desk.act(action)})
     except NoMatch:
         # Text with spaces, exactly so (REST.md section 8).
-        raise Refused("unable to aggregate close positions - no compatible position found") from None
+        raise RestRefusal("unable to aggregate close positions - no compatible position found") from None
     except UnknownDeal:
-        raise Refused(unknown) from None
+        raise RestRefusal(unknown) from None
 
 
 def _check_epic(epic: str) -> None:
     if epic not in instruments():
-        raise Refused("error.service.create.otc.position.instrument.invalid")
+        raise RestRefusal("error.service.create.otc.position.instrument.invalid")
 
 
 def _picked(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _good_till(given: Mapping[str, Any]) -> datetime | None:
             return datetime.strptime(text, "%Y/%m/%d %H:%M:%S").replace(tzinfo=timezone.utc)
         return _EPOCH + timedelta(milliseconds=int(text[:20]))
     except (ValueError, OverflowError):
-        raise Refused("validation.pattern.invalid.request.goodTillDate") from None
+        raise RestRefusal("validation.pattern.invalid.request.goodTillDate") from None
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -13,10 +13,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from ig_sdk.simulator.accounts.logins import Refused
 from ig_sdk.simulator.bodies.dealing import iso
 from ig_sdk.simulator.bodies.markets import symbol_of
 from ig_sdk.simulator.broker import ActivityEntry, TransactionEntry
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.paging import days, in_order, page_of, read_end, read_start, span_before, span_of
 from ig_sdk.simulator.rest.request import Call, Reply, flag, whole
@@ -68,7 +68,7 @@ def _v1_span(backend: Backend, params: Sequence[str]) -> tuple[datetime, datetim
 def _activity(backend: Backend, call: Call, start: datetime | None, end: datetime) -> list[ActivityEntry]:
     account_id = call.owner.account_id
     backend.recall()
-    return backend.desk.act(lambda broker, _: broker.activity(account_id, start, end))
+    return backend.desk.act(lambda broker, _: broker.view.activity(account_id, start, end))
 
 
 def _whole_seconds(rows: Sequence[ActivityEntry], size: int) -> Sequence[ActivityEntry]:
@@ -114,7 +114,7 @@ def _holds(row: Mapping[str, Any], term: str) -> bool:
         name, found, value = term.partition(operator)
         if found and name in _FILTERED:
             return (row[name] == value) is wanted
-    raise Refused("invalid.input")
+    raise RestRefusal("invalid.input")
 
 
 def _new_activity(entry: ActivityEntry, *, detailed: bool) -> dict[str, Any]:
@@ -199,10 +199,10 @@ def _transactions_v2(backend: Backend, call: Call) -> Reply:
 
 def _transactions(backend: Backend, call: Call, kind: str, start: datetime, end: datetime) -> list[TransactionEntry]:
     if kind not in _TYPES:
-        raise Refused("invalid.input")
+        raise RestRefusal("invalid.input")
     account_id, wanted = call.owner.account_id, _TYPES[kind]
     backend.recall()
-    rows = backend.desk.act(lambda broker, _: broker.transactions(account_id, start, end))
+    rows = backend.desk.act(lambda broker, _: broker.view.transactions(account_id, start, end))
     return [each for each in rows if wanted in (None, each.type)]
 
 

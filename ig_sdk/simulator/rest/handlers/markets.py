@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ig_sdk.simulator.accounts.logins import Refused
 from ig_sdk.simulator.bodies import markets as replies
 from ig_sdk.simulator.bodies.markets import picked
 from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.request import EPIC, Call, Reply, whole
 
@@ -39,9 +39,9 @@ _FOUND = (
 def _market(backend: Backend, call: Call) -> Reply:
     epic = call.params[0]
     if not EPIC.fullmatch(epic):
-        raise Refused("validation.pattern.invalid.epic")
+        raise RestRefusal("validation.pattern.invalid.epic")
     if epic not in instruments():
-        raise Refused("error.public-api.epic-not-found")
+        raise RestRefusal("error.public-api.epic-not-found")
     shown = backend.shown(epic)
     return Reply(body=replies.market(*shown, currency=call.owner.currency, version=call.version))
 
@@ -53,16 +53,16 @@ def _markets(backend: Backend, call: Call) -> Reply:
         return _search(backend, term, query, call.version)
     epics = [epic for epic in query.get("epics", "").split(",") if epic]
     if not epics:
-        raise Refused("validation.null-not-allowed.epics")
+        raise RestRefusal("validation.null-not-allowed.epics")
     if not all(EPIC.fullmatch(epic) for epic in epics):
-        raise Refused("validation.pattern.invalid.epics")
+        raise RestRefusal("validation.pattern.invalid.epics")
     if len(epics) > _MOST_EPICS:
-        raise Refused("error.public-api.too-many-epics")
+        raise RestRefusal("error.public-api.too-many-epics")
     choice = query.get("filter", "ALL") if call.version == 2 else "ALL"
     if choice not in ("ALL", "SNAPSHOT_ONLY"):
-        raise Refused("invalid.request.filter")
+        raise RestRefusal("invalid.request.filter")
     if any(epic not in instruments() for epic in epics):
-        raise Refused("error.public-api.epic-not-found")
+        raise RestRefusal("error.public-api.epic-not-found")
     found = [backend.shown(epic) for epic in dict.fromkeys(epics)]
     if choice == "SNAPSHOT_ONLY":
         return Reply(body={"marketDetails": [replies.bare_market(*shown) for shown in found]})

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ig_sdk.simulator.accounts.logins import Refused
 from ig_sdk.simulator.bodies.markets import line, picked
 from ig_sdk.simulator.reference import world
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.request import Call, Reply, whole
 
@@ -45,7 +45,7 @@ def _node(backend: Backend, call: Call) -> Reply:
     nodes = world.nodes()
     node = nodes.get(call.params[0] if call.params else "")
     if node is None:
-        raise Refused("invalid.url")
+        raise RestRefusal("invalid.url")
     below = [{"id": each, "name": nodes[each].name} for each in node.nodes]
     markets = [picked(line(*backend.shown(epic)), *_IN_A_NODE) for epic in node.epics]
     # A branch says ``markets: null``, a leaf ``nodes: null`` (REST.md section 5).
@@ -61,7 +61,7 @@ def _categories(backend: Backend, call: Call) -> Reply:
 def _category(backend: Backend, call: Call) -> Reply:
     category = world.categories().get(call.params[0])
     if category is None:
-        raise Refused("invalid.url")
+        raise RestRefusal("invalid.url")
     query = call.query
     number = whole(query.get("pageNumber"), 0)
     size = whole(query.get("pageSize"), 150, low=1, high=1000, code="error.request.invalid.page-size")
@@ -83,9 +83,9 @@ def _sentiment(backend: Backend, call: Call) -> Reply:
 def _sentiments(backend: Backend, call: Call) -> Reply:
     wanted = [each for each in call.query.get("marketIds", "").split(",") if each]
     if not wanted:
-        raise Refused("validation.null-not-allowed.marketIds")
+        raise RestRefusal("validation.null-not-allowed.marketIds")
     if len(wanted) > _MOST_MARKETS:
-        raise Refused("invalid.input.too.many.markets")
+        raise RestRefusal("invalid.input.too.many.markets")
     return Reply(body={"clientSentiments": [_one_sentiment(backend, each) for each in wanted]})
 
 

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from ig_sdk.simulator.accounts.allowances import Points
-from ig_sdk.simulator.accounts.logins import Refused
 from ig_sdk.simulator.prices.past import PastCandle, candle_of
 from ig_sdk.simulator.prices.past_live import Row
 from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.paging import ISO, in_order, page_of, read_time
 from ig_sdk.simulator.rest.request import Call, Reply, whole
@@ -83,9 +83,9 @@ def _prices_v3(backend: Backend, call: Call) -> Reply:
 
 def _rows(backend: Backend, wanted: _Wanted) -> list[Row]:
     if wanted.epic not in instruments():
-        raise Refused("error.unsupported.epic")
+        raise RestRefusal("error.unsupported.epic")
     if wanted.resolution not in Resolution.__members__:
-        raise Refused("invalid.input")
+        raise RestRefusal("invalid.input")
     return backend.past.rows(
         wanted.epic,
         wanted.resolution,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ig_sdk.simulator.accounts.logins import ACCESS_S, Account, OAuthTokens, Refused, Session
+from ig_sdk.simulator.accounts.logins import ACCESS_S, Account, OAuthTokens, Session
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.handlers.accounts import figures, trailing_stops
 from ig_sdk.simulator.rest.request import Call, Reply, flag
@@ -23,7 +24,7 @@ def _log_in(backend: Backend, call: Call) -> Reply:
     if given["encryptedPassword"]:
         password = backend.encryption.decrypt(password)
     elif backend.encrypted_only:
-        raise Refused("error.public-api.failure.encryption.required")
+        raise RestRefusal("error.public-api.failure.encryption.required")
     sessions.check_login(given["identifier"], password)
     if call.version == 3:
         return Reply(body=_oauth_login(backend, sessions.preferred, sessions.open_oauth()))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ig_sdk.simulator.accounts.logins import Refused
 from ig_sdk.simulator.bodies.markets import IN_A_LIST, line, picked
 from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.request import Call, Reply
 
@@ -64,7 +64,7 @@ def _remove(backend: Backend, call: Call) -> Reply:
 
 def _check(epic: str) -> None:
     if epic not in instruments():
-        raise Refused("error.service.watchlists.add-instrument.invalid-epic")
+        raise RestRefusal("error.service.watchlists.add-instrument.invalid-epic")
 
 
 HANDLERS: Mapping[str, Handler] = {

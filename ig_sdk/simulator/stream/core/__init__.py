@@ -1,1 +1,4 @@
-"""core."""
+"""The rules of a Lightstreamer server: sessions, subscriptions, requests.
+
+Pure: lines and times in, lines out. For ``stream`` only.
+"""

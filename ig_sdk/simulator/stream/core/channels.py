@@ -1,4 +1,4 @@
-"""Who listens to what: subscriptions by channel, and the spreading of events. Pure."""
+"""Which subscription gets which events: subscriptions by channel. Pure."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Feeds:
 
     Attributes:
         adapter: The same.
-        hurry_at: A deadline that may be nearer than the shell knows, or ``None``; the shell clears it.
-        subscribed: Markets that somebody subscribed since the shell looked last.
+        wake_at: A deadline that may be earlier than the shell knows, or ``None``; the shell clears it.
+        subscribed: Markets subscribed since the shell last asked.
     """
 
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
-        self.hurry_at: float | None = None
+        self.wake_at: float | None = None
         self.subscribed: list[str] = []
         self._channels: _Listeners = {}
         self._by_epic: dict[str, _Listeners] = {}
@@ -36,7 +36,7 @@ class Feeds:
         self._beats = count(1)
 
     def attach(self, subscription: ServerSubscription) -> None:
-        """Let the events of the subscription's channels reach it."""
+        """Send the events of the subscription's channels to it from now on."""
         for index, channel in enumerate(subscription.layout.channels):
             self._channels.setdefault(channel, []).append((subscription, index))
             epic = self.adapter.epic_of(channel)
@@ -45,7 +45,7 @@ class Feeds:
                 self.subscribed.append(epic)
 
     def detach(self, subscription: ServerSubscription) -> None:
-        """Stop that."""
+        """Send them no more."""
         for channel in set(subscription.layout.channels):
             left = [entry for entry in self._channels.get(channel, ()) if entry[0] is not subscription]
             if left:
@@ -63,24 +63,24 @@ class Feeds:
             del self._by_epic[epic]
 
     def detach_all(self, session: StreamSession) -> None:
-        """Take all subscriptions of a session away."""
+        """Detach and forget all subscriptions of a session."""
         for subscription in session.subscriptions.values():
             self.detach(subscription)
         session.subscriptions.clear()
 
     def has_listener(self, epic: str) -> bool:
-        """Whether somebody subscribes the prices of ``epic``."""
+        """Whether the prices of ``epic`` have a subscriber."""
         return epic in self._by_epic
 
     def take_subscribed(self) -> list[str]:
-        """Return the markets that somebody subscribed since the last call."""
+        """Return the markets subscribed since the last call."""
         subscribed, self.subscribed = self.subscribed, []
         return subscribed
 
     # ---- events
 
     def publish(self, tick: Tick, now: float) -> None:
-        """Spread one tick to everybody who subscribes its market."""
+        """Send one tick to the subscribers of its market."""
         listeners = self._by_epic.get(tick.epic)
         if listeners is None:
             self.adapter.on_tick(tick, ())
@@ -91,7 +91,7 @@ class Feeds:
                 self._after_event(subscription, now)
 
     def post(self, channel: str, row: Row, now: float) -> None:
-        """Spread one event of an item that no market feeds; fields that are absent stay as they are in MERGE."""
+        """Send one event of an item that no market feeds; in MERGE, absent fields keep their value."""
         self.adapter.posted(channel, row)
         for subscription, index in self._channels.get(channel, ()):
             subscription.offer_changes(index, row, now)
@@ -107,21 +107,21 @@ class Feeds:
         session = subscription.session
         if session.polled:
             session.settle(now)
-            self.hurry(now)
+            self.schedule_wake(now)
         elif subscription.waiting and session.has_room:
             due = subscription.next_due()
-            self.hurry(now if due is None else due)
+            self.schedule_wake(now if due is None else due)
 
-    def hurry(self, at: float) -> None:
-        """Note that there is something to do at ``at``."""
-        if self.hurry_at is None or at < self.hurry_at:
-            self.hurry_at = at
+    def schedule_wake(self, at: float) -> None:
+        """Note that ``wake`` is due at ``at``."""
+        if self.wake_at is None or at < self.wake_at:
+            self.wake_at = at
 
     # ---- time
 
     @property
     def deadline(self) -> float | None:
-        """When the next heartbeat row is due, or ``None`` while nobody wants one."""
+        """When the next heartbeat row is due, or ``None`` while the item has no subscriber."""
         return self._next_beat if HEARTBEAT_ITEM in self._channels else None
 
     def wake(self, now: float) -> None:

@@ -1,26 +1,35 @@
-"""One client connection as the session rules see it: a queue of lines and whom it serves. Pure."""
+"""One client connection as the session rules see it: a queue of lines, and the session it serves. Pure."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
-if TYPE_CHECKING:
-    from ig_sdk.simulator.stream.core.session import StreamSession
+from ig_sdk.simulator.stream.core.options import parse_version
 
 Transport = Literal["ws", "http"]
 
 
-def parse_version(text: str) -> tuple[int, int] | None:
-    """Return major and minor of a TLCP version, or ``None`` when it is none.
+class BoundSession(Protocol):
+    """What is asked of the session that streams on a connection."""
 
-    The subminor needs no newer server (TLCP.md section 1), so it is not compared.
-    """
-    parts = text.split(".")
-    if not 2 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
-        return None
-    return int(parts[0]), int(parts[1])
+    @property
+    def session_id(self) -> str:
+        """Its name."""
+        ...
+
+    def settle(self, now: float) -> None:
+        """Answer a poll that has something to send, or whose time is over."""
+        ...
+
+    def pump(self, now: float) -> None:
+        """Send what may go now."""
+        ...
+
+    def unbind(self, now: float) -> None:
+        """Go on without the connection."""
+        ...
 
 
 class StreamConnection:
@@ -53,8 +62,8 @@ class StreamConnection:
         self.client_ip = client_ip
         self.default_session = default_session
         self.lines: deque[str] = deque()
-        self.session: StreamSession | None = None
-        self.last: StreamSession | None = None
+        self.session: BoundSession | None = None
+        self.last: BoundSession | None = None
         self.budget: int | None = None
         self.put_data = False
         self.last_put = 0.0
@@ -79,7 +88,7 @@ class StreamConnection:
         self.last_put = now
         if self.budget is not None:
             self.budget -= len(line.encode()) + 2
-        # With more lines the writer has been told already.
+        # With more lines the writer was woken already.
         if len(lines) == 1:
             self.on_output()
 
@@ -114,4 +123,4 @@ class StreamConnection:
 
 
 def _nothing() -> None:
-    """Stand in for a shell that does not listen."""
+    """Do nothing; used until a shell sets ``on_output``."""

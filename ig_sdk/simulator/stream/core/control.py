@@ -1,7 +1,7 @@
 """Control requests and messages on one session. Pure.
 
-Each operation first checks everything and raises ``Refusal``, then returns what is to be done after ``REQOK``, so that
-the answer precedes the notifications.
+Each operation first checks everything and raises ``StreamRefusal``, then returns the action that follows ``REQOK``,
+so that the answer precedes the notifications.
 
 Source:
     TLCP.md sections 8 and 9; C-169 to C-189.
@@ -12,48 +12,49 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ig_sdk.lightstreamer.tlcp.codec.notifications import Conf, Subcmd, Subok, Unsub
+from ig_sdk.simulator.refusals import StreamRefusal
 from ig_sdk.simulator.stream.core import requests as read
 from ig_sdk.simulator.stream.core.channels import Feeds
 from ig_sdk.simulator.stream.core.requests import Parameters
 from ig_sdk.simulator.stream.core.session import StreamSession
 from ig_sdk.simulator.stream.core.subscription import ServerSubscription
-from ig_sdk.simulator.stream.items.adapter import Layout, Refusal
+from ig_sdk.simulator.stream.items.adapter import Layout
 
-Deed = Callable[[], None]
+Action = Callable[[], None]
 
 _MPN = frozenset({"register", "reset_badge", "activate", "pn_reconf", "deactivate"})
 
 
-def control(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def control(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     """Check a ``control`` request and return what it does.
 
     Raises:
-        Refusal: It cannot be done.
+        StreamRefusal: It cannot be done.
     """
     operation = read.required(parameters, "LS_op")
     if operation in _MPN:
-        raise Refusal(40, "MPN disabled")
+        raise StreamRefusal(40, "MPN disabled")
     prepare = _OPERATIONS.get(operation)
     if prepare is None:
-        raise Refusal(65, "Unknown LS_op")
+        raise StreamRefusal(65, "Unknown LS_op")
     return prepare(session, parameters, feeds, now)
 
 
-def message(session: StreamSession, parameters: Parameters, now: float) -> Deed:
+def message(session: StreamSession, parameters: Parameters, now: float) -> Action:
     """Check a ``msg`` request and return what it does.
 
     Raises:
-        Refusal: It cannot be done.
+        StreamRefusal: It cannot be done.
     """
     text = read.message(parameters)
     session.messages.check(text)
     return lambda: session.messages.take(text, now)
 
 
-def _add(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _add(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     number = read.subscription_number(parameters)
     if number in session.subscriptions:
-        raise Refusal(65, "LS_subId already in use")
+        raise StreamRefusal(65, "LS_subId already in use")
     spec = read.subscription_spec(parameters)
     frequency = read.frequency(parameters, unfiltered=True) or "unlimited"
     buffer_size = read.buffer_size(parameters, spec.mode)
@@ -72,7 +73,7 @@ def _check_limit(session: StreamSession, layout: Layout) -> None:
     taken = sum(len(subscription.layout.items) for subscription in session.subscriptions.values())
     if limit is not None and taken + len(layout.items) > limit:
         # IG's limit of 40; its code was not found and is ours (IG-SPECIFICS sections 10 and 11).
-        raise Refusal(-1, f"Subscription limit of {limit} items exceeded")
+        raise StreamRefusal(-1, f"Subscription limit of {limit} items exceeded")
 
 
 def _start(
@@ -104,11 +105,11 @@ def _confirm(subscription: ServerSubscription, now: float) -> None:
 def _subscription(session: StreamSession, parameters: Parameters) -> ServerSubscription:
     subscription = session.subscriptions.get(read.subscription_number(parameters))
     if subscription is None:
-        raise Refusal(19, "Subscription not found")
+        raise StreamRefusal(19, "Subscription not found")
     return subscription
 
 
-def _delete(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _delete(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     subscription = _subscription(session, parameters)
 
     def delete() -> None:
@@ -119,15 +120,15 @@ def _delete(session: StreamSession, parameters: Parameters, feeds: Feeds, now: f
     return delete
 
 
-def _reconf(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _reconf(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     del feeds
     subscription = _subscription(session, parameters)
     wanted = read.frequency(parameters, unfiltered=False)
     if subscription.frequency == "unfiltered":
-        raise Refusal(13, "The subscription is unfiltered")
+        raise StreamRefusal(13, "The subscription is unfiltered")
 
     def reconf() -> None:
-        # RAW is not limited, the request is ignored there (section 8.3); CONF tells what holds.
+        # RAW is not limited, the request is ignored there (section 8.3); CONF states what is in force.
         if wanted is not None and subscription.mode != "RAW":
             subscription.reconfigure(wanted)
         _confirm(subscription, now)
@@ -136,7 +137,7 @@ def _reconf(session: StreamSession, parameters: Parameters, feeds: Feeds, now: f
     return reconf
 
 
-def _constrain(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _constrain(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     del feeds
     bandwidth = read.bandwidth(parameters)
 
@@ -147,7 +148,7 @@ def _constrain(session: StreamSession, parameters: Parameters, feeds: Feeds, now
     return constrain
 
 
-def _force_rebind(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _force_rebind(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     del feeds
     pause_ms = read.integer(parameters, "LS_polling_millis", 0) or 0
     close_socket = read.flag(parameters, "LS_close_socket", default=False)
@@ -155,14 +156,14 @@ def _force_rebind(session: StreamSession, parameters: Parameters, feeds: Feeds, 
     return lambda: session.loop(0, now, keep_ms=pause_ms, close_socket=close_socket)
 
 
-def _destroy(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Deed:
+def _destroy(session: StreamSession, parameters: Parameters, feeds: Feeds, now: float) -> Action:
     del feeds
     code, text = read.destroy_cause(parameters)
     close_socket = read.flag(parameters, "LS_close_socket", default=False)
     return lambda: session.end(code, text, now, close_socket=close_socket)
 
 
-_OPERATIONS: dict[str, Callable[[StreamSession, Parameters, Feeds, float], Deed]] = {
+_OPERATIONS: dict[str, Callable[[StreamSession, Parameters, Feeds, float], Action]] = {
     "add": _add,
     "delete": _delete,
     "reconf": _reconf,

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ig_sdk.lightstreamer.tlcp.codec.notifications import MsgDone, MsgFail
-from ig_sdk.simulator.stream.items.adapter import Refusal
-
-if TYPE_CHECKING:
-    from ig_sdk.simulator.stream.core.session import StreamSession
+from ig_sdk.simulator.refusals import StreamRefusal
 
 _UNORDERED = "*"
 _MAX_WAITING = 1_000
@@ -52,12 +48,14 @@ class MessageSequences:
     """What happens to the messages of one session.
 
     Args:
-        session: Whose they are.
-        deliver: Hands a text to the adapter and returns its response; raises ``Refusal``.
+        version: TLCP version of the session.
+        notify: Sends a notification to the client.
+        deliver: Hands a text to the adapter and returns its response; raises ``StreamRefusal``.
     """
 
-    def __init__(self, session: StreamSession, deliver: Callable[[str], str]) -> None:
-        self._session = session
+    def __init__(self, version: str, *, notify: Callable[[str, float], None], deliver: Callable[[str], str]) -> None:
+        self._version = version
+        self._notify = notify
         self._deliver = deliver
         self._sequences: dict[str, _Sequence] = {}
 
@@ -65,21 +63,21 @@ class MessageSequences:
         """Refuse a number that was used or skipped already.
 
         Raises:
-            Refusal: With code 32 (already enqueued) or 33 (skipped).
+            StreamRefusal: With code 32 (already enqueued) or 33 (skipped).
         """
         if message.sequence is None or message.number is None:
             return
         sequence = self._sequences.get(message.sequence)
         if sequence is None:
             if len(self._sequences) >= _MAX_SEQUENCES:
-                raise Refusal(34, "Too many message sequences")
+                raise StreamRefusal(34, "Too many message sequences")
             return
         if message.number in sequence.skipped:
-            raise Refusal(33, "Message number was skipped")
+            raise StreamRefusal(33, "Message number was skipped")
         if message.number < sequence.due or message.number in sequence.waiting:
-            raise Refusal(32, "Message number already enqueued")
+            raise StreamRefusal(32, "Message number already enqueued")
         if len(sequence.waiting) >= _MAX_WAITING:
-            raise Refusal(34, "Too many messages wait for earlier ones")
+            raise StreamRefusal(34, "Too many messages wait for earlier ones")
 
     def take(self, message: Message, now: float) -> None:
         """Process a checked message, at once or in its turn."""
@@ -114,9 +112,9 @@ class MessageSequences:
             sequence.skipped.update(range(max(sequence.due, number - _MAX_WAITING), number))
         sequence.due = number
         if missing == 1:
-            self._session.data(MsgFail(name, number - 1, 38, "Skipped by timeout").encode(), now)
+            self._notify(MsgFail(name, number - 1, 38, "Skipped by timeout").encode(), now)
         elif missing > 1:
-            self._session.data(MsgFail(name, number - 1, 39, str(missing)).encode(), now)
+            self._notify(MsgFail(name, number - 1, 39, str(missing)).encode(), now)
 
     def _advance(self, sequence: _Sequence, now: float) -> None:
         while sequence.due in sequence.waiting:
@@ -128,9 +126,9 @@ class MessageSequences:
         name, number = message.sequence or _UNORDERED, message.number
         try:
             response = self._deliver(message.text)
-        except Refusal as refusal:
+        except StreamRefusal as refusal:
             line = MsgFail(name, number or 0, refusal.code, refusal.message).encode()
         else:
-            line = MsgDone(name, number or 0, response).encode(self._session.version)
+            line = MsgDone(name, number or 0, response).encode(self._version)
         if message.outcome and number is not None:
-            self._session.data(line, now)
+            self._notify(line, now)

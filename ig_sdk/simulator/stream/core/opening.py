@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from ig_sdk.simulator.refusals import StreamRefusal
 from ig_sdk.simulator.stream.core import requests as read
-from ig_sdk.simulator.stream.core.connection import StreamConnection, parse_version
-from ig_sdk.simulator.stream.core.options import StreamOptions
+from ig_sdk.simulator.stream.core.connection import StreamConnection
+from ig_sdk.simulator.stream.core.options import StreamOptions, parse_version
 from ig_sdk.simulator.stream.core.requests import ParameterLine, Parameters, ServerRequest
 from ig_sdk.simulator.stream.core.session import StreamSession
-from ig_sdk.simulator.stream.items.adapter import Refusal
 
 
 def check_creation(connection: StreamConnection, request: ServerRequest, options: StreamOptions) -> None:
     """Refuse a creation that cannot be.
 
     Raises:
-        Refusal: With the code of ``CONERR``.
+        StreamRefusal: With the code of ``CONERR``.
     """
     first = request.lines[0] if request.lines else ParameterLine({})
     read.check_version(connection.version, options)
@@ -29,24 +29,24 @@ def check_creation(connection: StreamConnection, request: ServerRequest, options
     read.check(first)
     cid = first.parameters.get("LS_cid")
     if cid is None or (options.cids is not None and cid not in options.cids):
-        raise Refusal(71, "Client type not supported")
+        raise StreamRefusal(71, "Client type not supported")
     if request.refusal is not None:
-        raise Refusal(*request.refusal)
+        raise StreamRefusal(*request.refusal)
     if first.parameters.get("LS_adapter_set", "DEFAULT") not in options.adapter_sets:
-        raise Refusal(2, "Adapter Set not found")
+        raise StreamRefusal(2, "Adapter Set not found")
     read.bind_terms(first.parameters, options)
     if not request.allowed:
-        raise Refusal(1, "User/password check failed")
+        raise StreamRefusal(1, "User/password check failed")
 
 
 def check_free(connection: StreamConnection) -> None:
     """Refuse a connection that a session streams on already (C-158).
 
     Raises:
-        Refusal: With code 69.
+        StreamRefusal: With code 69.
     """
     if connection.session is not None:
-        raise Refusal(69, "A session is already bound to this connection")
+        raise StreamRefusal(69, "A session is already bound to this connection")
 
 
 def new_session(
@@ -62,7 +62,7 @@ def new_session(
     """Return a session as the client wants it, not bound yet.
 
     Raises:
-        Refusal: A parameter cannot be used (65).
+        StreamRefusal: A parameter cannot be used (65).
     """
     parameters = request.lines[0].parameters
     session = StreamSession(
@@ -84,9 +84,9 @@ def recovery_point(session: StreamSession, parameters: Parameters, now: float) -
     """Return ``LS_recovery_from``, or ``None`` when no recovery is asked for.
 
     Raises:
-        Refusal: It is no number (65), or a point that cannot be returned to (4).
+        StreamRefusal: It is no number (65), or a point that cannot be returned to (4).
     """
     count = read.integer(parameters, "LS_recovery_from")
     if count is not None and not session.can_recover(count, now):
-        raise Refusal(4, "Recovery not possible from the requested point")
+        raise StreamRefusal(4, "Recovery not possible from the requested point")
     return count

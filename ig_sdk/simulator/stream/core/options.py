@@ -20,7 +20,7 @@ class StreamOptions:
         tlcp_max: Highest TLCP version taken; a higher one gets ``CONERR,65`` (IG: 2.4.0).
         refuse_at_handshake: Refuse a version that is too high at the WebSocket handshake instead.
         adapter_sets: Adapter Sets that exist.
-        cids: Values of ``LS_cid`` that are taken; ``None`` takes any, strangers' clients have ids of their own.
+        cids: Values of ``LS_cid`` that are taken; ``None`` takes any, other clients have ids of their own.
         control_link: Fourth argument of ``CONOK``. IG sends a bare host, which official clients complete with the
             original scheme but not always with the port; so ``*`` unless asked for.
         server_name: Argument of ``SERVNAME``.
@@ -34,9 +34,9 @@ class StreamOptions:
         polling_max_ms: Longest pause between polls.
         polling_tolerance_s: How much longer a polled session is kept than its pause.
         sync_s: Period of ``SYNC``.
-        session_timeout_s: How long a session is kept that was told to bind again.
+        session_timeout_s: How long a session is kept that was asked to bind again.
         recovery_s: How long a sent data notification is kept for recovery, and a session whose connection broke.
-            Official clients with a keepalive of 5 s notice a mute connection after 10 s.
+            Official clients with a keepalive of 5 s notice a silent connection after 10 s.
         recovery_lines: How many are kept at most.
         prog_back: Answer a recovery so many notifications earlier than asked (test mode, C-216).
         max_items: Items that one session may subscribe; ``None`` for no limit (IG: 40).
@@ -83,3 +83,14 @@ class StreamOptions:
     runs: Choice = "always"
     diffs: str = "TP"
     diff_min_chars: int = 24
+
+
+def parse_version(text: str) -> tuple[int, int] | None:
+    """Return major and minor of a TLCP version, or ``None`` when it is none.
+
+    The subminor needs no newer server (TLCP.md section 1), so it is not compared.
+    """
+    parts = text.split(".")
+    if not 2 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
+        return None
+    return int(parts[0]), int(parts[1])

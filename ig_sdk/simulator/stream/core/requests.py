@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from ig_sdk.errors import StreamProtocolError
 from ig_sdk.lightstreamer.tlcp.codec.requests import decode_line, split_body, split_request
 from ig_sdk.lightstreamer.tlcp.codec.text import parse_integer
-from ig_sdk.simulator.stream.core.connection import StreamConnection, parse_version
+from ig_sdk.simulator.refusals import StreamRefusal
+from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.messages import Message
-from ig_sdk.simulator.stream.core.options import StreamOptions
+from ig_sdk.simulator.stream.core.options import StreamOptions, parse_version
 from ig_sdk.simulator.stream.core.session import BindTerms
 from ig_sdk.simulator.stream.core.subscription import Frequency
-from ig_sdk.simulator.stream.items.adapter import MODES, Refusal, SubscriptionSpec
+from ig_sdk.simulator.stream.items.adapter import MODES, SubscriptionSpec
 from ig_sdk.types import Tick
 
 Parameters = Mapping[str, str]
@@ -49,7 +50,7 @@ class ServerRequest:
         name: Request name.
         lines: Its parameter lines.
         size: Length in bytes.
-        allowed: For a creation: whether the user may enter.
+        allowed: For a creation: whether the login is accepted.
         refusal: For a creation or a recovery: code and message of a refusal by a fault.
         quotes: Prices for the snapshots of markets that have none yet.
     """
@@ -87,34 +88,34 @@ def check(line: ParameterLine, *names: str) -> None:
     """Refuse a line that could not be read, or that lacks (or leaves empty) a parameter.
 
     Raises:
-        Refusal: With code 67.
+        StreamRefusal: With code 67.
     """
     if line.fault is not None:
-        raise Refusal(67, line.fault)
+        raise StreamRefusal(67, line.fault)
     for name in names:
         if not line.parameters.get(name):
-            raise Refusal(67, f"Missing parameter {name}")
+            raise StreamRefusal(67, f"Missing parameter {name}")
 
 
 def check_version(version: str, options: StreamOptions) -> None:
     """Refuse a protocol version that is too new, or none at all (C-132, C-133).
 
     Raises:
-        Refusal: With code 65.
+        StreamRefusal: With code 65.
     """
     asked, highest = parse_version(version), parse_version(options.tlcp_max)
     if asked is None or highest is None or not (2, 0) <= asked <= highest:
-        raise Refusal(65, f"Unsupported protocol version: {version}")
+        raise StreamRefusal(65, f"Unsupported protocol version: {version}")
 
 
 def required(parameters: Parameters, name: str) -> str:
     """Return the value of a parameter that must be there.
 
     Raises:
-        Refusal: It is absent (67).
+        StreamRefusal: It is absent (67).
     """
     if name not in parameters:
-        raise Refusal(67, f"Missing parameter {name}")
+        raise StreamRefusal(67, f"Missing parameter {name}")
     return parameters[name]
 
 
@@ -122,7 +123,7 @@ def integer(parameters: Parameters, name: str, default: int | None = None, *, lo
     """Return a whole number, or ``default`` when the parameter is absent.
 
     Raises:
-        Refusal: It is no number, or too low (65).
+        StreamRefusal: It is no number, or too low (65).
     """
     text = parameters.get(name)
     if text is None:
@@ -130,9 +131,9 @@ def integer(parameters: Parameters, name: str, default: int | None = None, *, lo
     try:
         value = parse_integer(text)
     except StreamProtocolError:
-        raise Refusal(65, f"Invalid value of {name}") from None
+        raise StreamRefusal(65, f"Invalid value of {name}") from None
     if value < lowest:
-        raise Refusal(65, f"Invalid value of {name}")
+        raise StreamRefusal(65, f"Invalid value of {name}")
     return value
 
 
@@ -140,13 +141,13 @@ def flag(parameters: Parameters, name: str, *, default: bool) -> bool:
     """Return ``true`` or ``false``, or ``default`` when the parameter is absent.
 
     Raises:
-        Refusal: It is another word (65).
+        StreamRefusal: It is another word (65).
     """
     text = parameters.get(name)
     if text is None:
         return default
     if text not in ("true", "false"):
-        raise Refusal(65, f"Invalid value of {name}")
+        raise StreamRefusal(65, f"Invalid value of {name}")
     return text == "true"
 
 
@@ -164,7 +165,7 @@ def bandwidth(parameters: Parameters) -> str | None:
     if text is None or text == "unlimited":
         return text
     if not _DECIMAL.fullmatch(text) or float(text) <= 0:
-        raise Refusal(65, "Invalid value of LS_requested_max_bandwidth")
+        raise StreamRefusal(65, "Invalid value of LS_requested_max_bandwidth")
     return str(float(text))
 
 
@@ -198,7 +199,7 @@ def session_diffs(parameters: Parameters, version: tuple[int, int], options: Str
         return options.diffs
     formats = [name for name in wanted.split(",") if name]
     if not set(formats) <= {"P", "T"}:
-        raise Refusal(65, "Invalid value of LS_supported_diffs")
+        raise StreamRefusal(65, "Invalid value of LS_supported_diffs")
     return "".join(name for name in formats if name in options.diffs)
 
 
@@ -214,7 +215,7 @@ def subscription_spec(parameters: Parameters) -> SubscriptionSpec:
     """Return what an ``add`` asks for."""
     mode = required(parameters, "LS_mode")
     if mode not in MODES:
-        raise Refusal(65, "Unknown LS_mode")
+        raise StreamRefusal(65, "Unknown LS_mode")
     return SubscriptionSpec(
         mode=mode,
         group=required(parameters, "LS_group"),
@@ -234,7 +235,7 @@ def frequency(parameters: Parameters, *, unfiltered: bool) -> Frequency | None:
     if text == "unfiltered" and unfiltered:
         return "unfiltered"
     if not _DECIMAL.fullmatch(text) or float(text) <= 0:
-        raise Refusal(65, "Invalid value of LS_requested_max_frequency")
+        raise StreamRefusal(65, "Invalid value of LS_requested_max_frequency")
     return float(text)
 
 
@@ -257,7 +258,7 @@ def snapshot_rows(parameters: Parameters, mode: str) -> int | None:
     elif mode == "DISTINCT":
         wanted = integer(parameters, "LS_snapshot")
     else:
-        raise Refusal(65, "Invalid value of LS_snapshot")
+        raise StreamRefusal(65, "Invalid value of LS_snapshot")
     return 0 if mode == "RAW" else wanted
 
 
@@ -269,9 +270,9 @@ def message(parameters: Parameters) -> Message:
     outcome = flag(parameters, "LS_outcome", default=True)
     # The reserved name is refused; the code is ours (section 20, 6).
     if sequence is not None and (sequence == "UNORDERED_MESSAGES" or not _SEQUENCE.fullmatch(sequence)):
-        raise Refusal(65, "Invalid value of LS_sequence")
+        raise StreamRefusal(65, "Invalid value of LS_sequence")
     if number is None and (sequence is not None or outcome):
-        raise Refusal(67, "Missing parameter LS_msg_prog")
+        raise StreamRefusal(67, "Missing parameter LS_msg_prog")
     max_wait = integer(parameters, "LS_max_wait")
     return Message(text, sequence, number, max_wait if sequence is not None else None, outcome)
 

@@ -23,12 +23,12 @@ _LOOP_BYTES = 16
 
 @dataclass(frozen=True)
 class BindTerms:
-    """How a client wants one connection to be served, with the server's limits applied.
+    """How one connection is to be served: the client's wishes within the server's limits.
 
     Attributes:
         polling: Answer with what is ready, then ``LOOP``.
-        polling_ms: How long the client stays away between polls.
-        idle_ms: How long a poll may wait for something to say.
+        polling_ms: Pause of the client between polls.
+        idle_ms: How long a poll may wait for something to send.
         keepalive_ms: Longest silence before ``PROBE``.
         inactivity_ms: How often the client promised a request, or ``None``.
         send_sync: Whether ``SYNC`` is sent.
@@ -60,10 +60,10 @@ class StreamSession:
         subscriptions: By ``LS_subId``.
         messages: Its message sequences.
         connection: The bound connection, or ``None``.
-        ended: Nothing more will come; the table forgets it.
+        ended: The session is over; the table forgets it.
         polled: The bound connection is a poll, to be settled after each input.
         log: Its data notifications.
-        last_request: When the client was last heard of (C-184).
+        last_request: When the last request of the client came (C-184).
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class StreamSession:
         self.bandwidth = "unlimited"
         self.no_cons = False
         self.subscriptions: dict[int, ServerSubscription] = {}
-        self.messages = MessageSequences(self, deliver)
+        self.messages = MessageSequences(version, notify=self.data, deliver=deliver)
         self.connection: StreamConnection | None = None
         self.ended = False
         self.polled = False
@@ -212,7 +212,7 @@ class StreamSession:
             self.connection.put(Cons(self.bandwidth).encode(), now)
 
     def _release(self) -> None:
-        """Take the stream away from its connection, which ends without a word (section 17)."""
+        """Take the stream away from its connection, which ends without ``LOOP`` or ``END`` (section 17)."""
         connection = self.connection
         if connection is not None:
             self.log.take_back(connection.lines)
@@ -229,7 +229,7 @@ class StreamSession:
         self._part(now, max(self.options.session_timeout_s, self.options.recovery_s))
 
     def _part(self, now: float, keep_s: float) -> None:
-        """Go on without a connection for so long."""
+        """Go on without a connection for ``keep_s`` seconds."""
         if self.connection is not None:
             self.connection.session = None
             self.connection = None
@@ -238,7 +238,7 @@ class StreamSession:
         self._expires_at = now + keep_s
 
     def loop(self, delay_ms: int, now: float, *, keep_ms: int = 0, close_socket: bool = False) -> None:
-        """Send ``LOOP`` and unbind; HTTP connections end with it, WebSockets only if told."""
+        """Send ``LOOP`` and unbind; HTTP connections end with it, WebSockets only with ``close_socket``."""
         connection, terms = self.connection, self._terms
         if connection is None or terms is None:
             return
@@ -252,7 +252,7 @@ class StreamSession:
             connection.close()
 
     def end(self, code: int, message: str, now: float, *, close_socket: bool = False) -> None:
-        """End the session, telling the bound connection if there is one (C-166)."""
+        """End the session; the bound connection, if any, gets ``END`` (C-166)."""
         connection = self.connection
         self.ended = True
         if connection is None:
@@ -263,7 +263,7 @@ class StreamSession:
             connection.close()
 
     def settle(self, now: float) -> None:
-        """Answer a poll that has something to say, or whose time is over (C-219)."""
+        """Answer a poll that has something to send, or whose time is over (C-219)."""
         connection = self.connection
         if connection is None or self._poll_until is None or self._terms is None:
             return
@@ -315,7 +315,7 @@ class StreamSession:
         if connection is None or self._probe_at is None or now < self._probe_at:
             return
         if connection.lines:
-            # The client is busy with what it has; a probe would only queue behind that.
+            # The client has not read all yet; a probe would only queue up.
             connection.last_put = now
         else:
             connection.put(Probe().encode(), now)

@@ -1,6 +1,6 @@
-"""All sessions of one server: requests in, lines on connections out, ticks spread to those who want them. Pure.
+"""All sessions of one server: requests in, lines on connections out, ticks to their subscribers. Pure.
 
-The shell calls it under one lock; only ``SessionTable.prepare`` is called outside, because it asks the application.
+The hub calls it under one lock; only ``SessionTable.prepare`` is called outside, because it calls the application.
 
 Source:
     TLCP.md sections 3.4, 7, 8 and 18; C-143 to C-168, C-189.
@@ -14,7 +14,8 @@ from itertools import count
 from random import Random
 
 from ig_sdk.lightstreamer.tlcp.codec.notifications import Conerr, Error, Reqerr, Reqok, Wsok
-from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator.faults.stream_state import StreamState
+from ig_sdk.simulator.refusals import StreamRefusal
 from ig_sdk.simulator.stream.core import control as stream_control
 from ig_sdk.simulator.stream.core import opening as stream_opening
 from ig_sdk.simulator.stream.core import requests as read
@@ -23,7 +24,7 @@ from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.core.requests import ParameterLine, Parameters, ServerRequest
 from ig_sdk.simulator.stream.core.session import StreamSession
-from ig_sdk.simulator.stream.items.adapter import Adapter, Refusal
+from ig_sdk.simulator.stream.items.adapter import Adapter
 from ig_sdk.types import Tick
 
 Authenticate = Callable[[str | None, str | None], bool]
@@ -35,14 +36,14 @@ class SessionTable:
 
     Args:
         adapter: What can be subscribed.
-        authenticate: Whether user and password may enter.
+        authenticate: Whether user and password are accepted.
         options: Limits, timings, test modes.
         quote: Price of a market of which no tick was published yet, for snapshots.
         faults: What is to go wrong.
         random: Source of the random test modes.
 
     Attributes:
-        feeds: Who listens to what.
+        feeds: Which subscription gets which events.
     """
 
     def __init__(
@@ -52,14 +53,14 @@ class SessionTable:
         options: StreamOptions,
         *,
         quote: Quote | None = None,
-        faults: Faults | None = None,
+        faults: StreamState | None = None,
         random: Random | None = None,
     ) -> None:
         self.options = options
         self.feeds = Feeds(adapter)
         self._authenticate = authenticate
         self._quote = quote
-        self._faults = faults or Faults()
+        self._faults = faults or StreamState()
         self._random = random or Random()
         self._instance = secrets.token_hex(2)
         self._serial = count(1)
@@ -70,8 +71,7 @@ class SessionTable:
     # ---- requests
 
     def prepare(self, request: ServerRequest) -> ServerRequest:
-        """Ask the application what a request needs: may the user enter, what do markets cost. Touches no session."""
-        self._faults.schedule.note("stream", request.name)
+        """Ask the application about a request: is the login accepted, what are the prices. Touches no session."""
         for line in request.lines:
             if request.name == "bind_session" and "LS_recovery_from" in line.parameters:
                 request.refusal = self._faults.take_refusal(recovery=True)
@@ -88,7 +88,7 @@ class SessionTable:
         assert self._quote is not None, "checked by the caller"
         try:
             layout = self.feeds.adapter.layout(read.subscription_spec(parameters))
-        except Refusal:
+        except StreamRefusal:
             return []
         epics = {self.feeds.adapter.epic_of(channel) for channel in layout.channels}
         quotes = [self._quote(epic) for epic in epics if epic is not None]
@@ -100,7 +100,7 @@ class SessionTable:
 
     def apply(self, connection: StreamConnection, request: ServerRequest, now: float) -> None:
         """Carry out a prepared request; answers and notifications go to the connections."""
-        self.feeds.hurry(now)
+        self.feeds.schedule_wake(now)
         for tick in request.quotes:
             self.feeds.adapter.prime(tick)
         if request.size > self.options.request_limit:
@@ -118,7 +118,7 @@ class SessionTable:
         else:
             connection.put(Error(67, "Unknown request name").encode(), now)
         if len(connection.lines) + connection.held > self.options.answer_lines:
-            # It asks and asks and never reads.
+            # The client keeps asking and never reads.
             self.lost(connection, now)
             connection.abort()
         self._finish(connection, now)
@@ -134,9 +134,9 @@ class SessionTable:
         try:
             stream_opening.check_creation(connection, request, self.options)
             if len(self._sessions) >= self.options.max_sessions:
-                raise Refusal(8, "Maximum number of sessions reached")  # noqa: TRY301 -- one answer for every refusal
+                raise StreamRefusal(8, "Maximum number of sessions reached")  # noqa: TRY301 -- one answer for every refusal
             session = self._new_session(connection, request, now)
-        except Refusal as refusal:
+        except StreamRefusal as refusal:
             if connection.session is None:
                 # What was sent after it without waiting fails as well (section 3.4, C-160).
                 connection.last = None
@@ -160,10 +160,10 @@ class SessionTable:
                 read.check(line)
                 stream_control.control(session, line.parameters, self.feeds, now)()
                 if session.ended:
-                    raise Refusal(65, "LS_op=destroy")  # noqa: TRY301 -- one answer for every refusal
-        except Refusal as refusal:
+                    raise StreamRefusal(65, "LS_op=destroy")  # noqa: TRY301 -- one answer for every refusal
+        except StreamRefusal as refusal:
             self.feeds.detach_all(session)
-            raise Refusal(64, f"Control part failed: {refusal.code} {refusal.message}") from None
+            raise StreamRefusal(64, f"Control part failed: {refusal.code} {refusal.message}") from None
         return session
 
     def _limit_user(self, session: StreamSession, now: float) -> None:
@@ -182,11 +182,11 @@ class SessionTable:
             read.check_version(connection.version, self.options)
             session = self._session(connection, line.parameters, foreign=21)
             if request.refusal is not None:
-                raise Refusal(*request.refusal)  # noqa: TRY301 -- one answer for every refusal
+                raise StreamRefusal(*request.refusal)  # noqa: TRY301 -- one answer for every refusal
             stream_opening.check_free(connection)
             terms = read.bind_terms(line.parameters, self.options)
             recovery_from = stream_opening.recovery_point(session, line.parameters, now)
-        except Refusal as refusal:
+        except StreamRefusal as refusal:
             connection.put(Conerr(refusal.code, refusal.message).encode(), now)
             if connection.session is None:
                 connection.last = None
@@ -197,7 +197,7 @@ class SessionTable:
         """Return the session that a request means.
 
         Raises:
-            Refusal: 20 when there is none, ``foreign`` when its id was given by another instance.
+            StreamRefusal: 20 when there is none, ``foreign`` when its id was given by another instance.
         """
         session_id = parameters.get("LS_session", connection.default_session)
         if session_id is None and connection.transport == "ws" and connection.last is not None:
@@ -208,8 +208,8 @@ class SessionTable:
         if session_id is not None and "M" in session_id and "T" in session_id:
             instance = session_id.partition("M")[2].partition("T")[0]
             if instance and instance != self._instance:
-                raise Refusal(foreign, "The session belongs to another server instance")
-        raise Refusal(20, "Session not found")
+                raise StreamRefusal(foreign, "The session belongs to another server instance")
+        raise StreamRefusal(20, "Session not found")
 
     def _heartbeat(self, connection: StreamConnection, lines: Iterable[ParameterLine], now: float) -> None:
         for line in lines:
@@ -218,7 +218,7 @@ class SessionTable:
                 continue
             try:
                 self._session(connection, line.parameters, foreign=11).last_request = now
-            except Refusal:
+            except StreamRefusal:
                 pass  # an unknown session is no error here (section 9.2, C-183)
             if connection.transport == "http":
                 connection.put(Reqok().encode(), now)
@@ -238,16 +238,16 @@ class SessionTable:
             session.last_request = now
             acknowledged = read.acknowledged(line.parameters, connection)
             if name == "msg":
-                deed = stream_control.message(session, line.parameters, now)
+                act = stream_control.message(session, line.parameters, now)
             else:
-                deed = stream_control.control(session, line.parameters, self.feeds, now)
-        except Refusal as refusal:
+                act = stream_control.control(session, line.parameters, self.feeds, now)
+        except StreamRefusal as refusal:
             error = Reqerr(request_id, refusal.code, refusal.message) if request_id else None
             self._answer(connection, (error or Error(refusal.code, refusal.message)).encode(), now)
             return
         if acknowledged:
             self._answer(connection, Reqok(request_id).encode(), now)
-        deed()
+        act()
         if session.ended:
             self.forget(session)
             return
@@ -286,7 +286,7 @@ class SessionTable:
         session = connection.session
         if session is not None:
             session.unbind(now)
-            self.feeds.hurry(now)
+            self.feeds.schedule_wake(now)
 
     def drained(self, connection: StreamConnection, now: float) -> None:
         """Refill a connection whose lines were taken."""
@@ -335,9 +335,9 @@ class SessionTable:
         return len(chosen)
 
     def loop(self, delay_ms: int, now: float, *, close_socket: bool = False) -> int:
-        """Let every bound session bind again (C-222); return how many."""
+        """Ask every bound session to bind again (C-222); return how many."""
         bound = [session for session in self.sessions if session.connection is not None]
         for session in bound:
             session.loop(delay_ms, now, close_socket=close_socket)
-        self.feeds.hurry(now)
+        self.feeds.schedule_wake(now)
         return len(bound)

@@ -9,19 +9,53 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from ig_sdk.lightstreamer.tlcp.codec.notifications import Cs, Eos, Ov
 from ig_sdk.lightstreamer.tlcp.codec.values import encode_fields
 from ig_sdk.simulator.stream.core.json_patches import make_patch
+from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.items.adapter import Layout, Row
 from ig_sdk.simulator.stream.items.price_rows import decimal_text
 
-if TYPE_CHECKING:
-    from ig_sdk.simulator.stream.core.session import StreamSession
-
 Frequency = float | Literal["unlimited", "unfiltered"]
 Values = list[str | None]
+
+
+class Subscriber(Protocol):
+    """What is asked of the session that a subscription belongs to."""
+
+    @property
+    def options(self) -> StreamOptions:
+        """The server's settings."""
+        ...
+
+    @property
+    def diffs(self) -> str:
+        """Difference formats that may be used, of ``"T"`` and ``"P"``."""
+        ...
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more update may be sent, or must wait."""
+        ...
+
+    @property
+    def polled(self) -> bool:
+        """Whether the client polls: ``settle`` is due after each event."""
+        ...
+
+    def run_from(self) -> int | None:
+        """Return the shortest run of unchanged fields to write as ``^N`` now."""
+        ...
+
+    def data(self, line: str, now: float) -> None:
+        """Send a data notification."""
+        ...
+
+    def settle(self, now: float) -> None:
+        """Answer a poll that has something to send, or whose time is over."""
+        ...
 
 
 @dataclass
@@ -54,14 +88,11 @@ class ServerSubscription:
         layout: Items and fields.
         frequency: Updates a second for each item, or a keyword.
         buffer_size: Events kept for each item while they cannot be sent; ``None`` for no limit but the server's.
-
-    Attributes:
-        diffs: Difference formats that may be used, of ``"T"`` and ``"P"``.
     """
 
     def __init__(
         self,
-        session: StreamSession,
+        session: Subscriber,
         number: int,
         mode: str,
         layout: Layout,
@@ -83,7 +114,7 @@ class ServerSubscription:
 
     @property
     def filtered(self) -> bool:
-        """Whether updates may be left out without telling."""
+        """Whether updates may be dropped without an ``OV``."""
         return self.mode != "RAW" and self.frequency != "unfiltered"
 
     @property
@@ -208,7 +239,7 @@ class ServerSubscription:
     def _due(self, state: _ItemState) -> float:
         if self.mode != "COMMAND":
             return 0.0 if state.waiting[0].kept else state.next_at
-        # Only the first event of each key can go: the others wait behind it.
+        # Only the first event of each key can go: the others wait for it.
         firsts: dict[str | None, _Entry] = {}
         for entry in state.waiting:
             firsts.setdefault(entry.key, entry)
@@ -234,7 +265,7 @@ class ServerSubscription:
                 del self._waiting[index]
 
     def _pump_commands(self, index: int, state: _ItemState, now: float) -> None:
-        """Send rows in order, except updates of keys whose time has not come; nothing overtakes within a key."""
+        """Send rows in order, except updates of keys that are not due yet; the order within a key is kept."""
         held: set[str | None] = set()
         closed = False
         left: deque[_Entry] = deque()
@@ -273,7 +304,7 @@ class ServerSubscription:
             session.data(Ov(self.number, index + 1, state.lost).encode(), now)
             state.lost = 0
         payload, state.patched = self._payload(values, state)
-        # The base of the next difference is what was sent last, whatever was merged or dropped between (C-200).
+        # The base of the next difference is what was sent last, even if rows were merged or dropped between (C-200).
         state.sent = values
         session.data(self._prefixes[index] + payload, now)
 

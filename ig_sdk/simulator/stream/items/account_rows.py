@@ -1,4 +1,4 @@
-"""What the stream's ``TRADE``, ``ACCOUNT`` and ``PRICE`` items say of what the broker did. Pure.
+"""What the stream's ``TRADE``, ``ACCOUNT`` and ``PRICE`` items show of what the broker did. Pure.
 
 Source:
     IG-SPECIFICS.md sections 6 and 7 (fields; each ``TRADE`` row is one event, its other two fields null); samples
@@ -31,7 +31,7 @@ _CENT = Decimal("0.01")
 
 
 def event_row(event: BrokerEvent) -> tuple[str, Row]:
-    """Return the channel of an event and the row that tells it."""
+    """Return the channel of an event and its row."""
     if isinstance(event, FiguresEvent):
         return f"ACCOUNT:{event.account_id}", figures_row(event.figures)
     if isinstance(event, StatusEvent):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timezone
 from typing import Protocol
 
+from ig_sdk.simulator.refusals import StreamRefusal
 from ig_sdk.simulator.stream.items.price_rows import DayFigures, ScaleCandle, chart_tick_row, price_row
 from ig_sdk.types import Tick
 
@@ -21,20 +22,6 @@ Row = Mapping[str, str | None]
 
 MODES = ("RAW", "MERGE", "DISTINCT", "COMMAND")
 SCALES_S = {"SECOND": 1, "1MINUTE": 60, "5MINUTE": 300, "HOUR": 3600}
-
-
-class Refusal(Exception):
-    """A subscription that cannot be made.
-
-    Attributes:
-        code: Code of ``REQERR`` (TLCP.md section 18.2).
-        message: Its text.
-    """
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True)
@@ -79,7 +66,7 @@ class Adapter(Protocol):
     """What a stream session asks of its data."""
 
     def layout(self, spec: SubscriptionSpec) -> Layout:
-        """Return the layout of a subscription, or raise ``Refusal``."""
+        """Return the layout of a subscription, or raise ``StreamRefusal``."""
         ...
 
     def snapshot(self, channel: str) -> Sequence[Row]:
@@ -103,7 +90,7 @@ class Adapter(Protocol):
         ...
 
     def message(self, text: str) -> str:
-        """Take a message of a client and return the response for ``MSGDONE``, or raise ``Refusal``."""
+        """Take a message of a client and return the response for ``MSGDONE``, or raise ``StreamRefusal``."""
         ...
 
 
@@ -222,33 +209,33 @@ class ItemAdapter:
         self._flags: dict[str, str | None] = {}
 
     def layout(self, spec: SubscriptionSpec) -> Layout:
-        """Return the layout of a subscription, or raise ``Refusal``."""
+        """Return the layout of a subscription, or raise ``StreamRefusal``."""
         items = tuple(spec.group.split())
         fields = tuple(spec.schema.split())
         if (spec.data_adapter or "DEFAULT") not in _DATA_ADAPTERS:
-            raise Refusal(17, f"Data Adapter {spec.data_adapter} not found")
+            raise StreamRefusal(17, f"Data Adapter {spec.data_adapter} not found")
         if not items:
-            raise Refusal(21, "Empty group")
+            raise StreamRefusal(21, "Empty group")
         parsed = [self._parse(item) for item in items]
         kind = parsed[0][0]
         if any(other is not kind for other, _ in parsed):
-            raise Refusal(21, "Items of different kinds in one group")
+            raise StreamRefusal(21, "Items of different kinds in one group")
         if (spec.data_adapter or "DEFAULT") != kind.data_adapter:
-            raise Refusal(17, f"{kind.name} items are served by the Data Adapter {kind.data_adapter}")
+            raise StreamRefusal(17, f"{kind.name} items are served by the Data Adapter {kind.data_adapter}")
         self._check_schema(kind, fields)
         if spec.mode not in kind.modes:
-            raise Refusal(24, f"Mode {spec.mode} not allowed for {kind.name} items")
+            raise StreamRefusal(24, f"Mode {spec.mode} not allowed for {kind.name} items")
         if spec.selector:
-            raise Refusal(25, "Selectors are not supported")
+            raise StreamRefusal(25, "Selectors are not supported")
         return Layout(items, fields, tuple(channel for _, channel in parsed))
 
     @staticmethod
     def _check_schema(kind: Kind, fields: Sequence[str]) -> None:
         unknown = [field for field in fields if field not in kind.fields]
         if not fields or any(field not in _EVERY_FIELD for field in unknown):
-            raise Refusal(23, f"Invalid schema: {' '.join(unknown) or 'empty'}")
+            raise StreamRefusal(23, f"Invalid schema: {' '.join(unknown) or 'empty'}")
         if unknown:
-            raise Refusal(22, f"Fields not published by {kind.name} items: {' '.join(unknown)}")
+            raise StreamRefusal(22, f"Fields not published by {kind.name} items: {' '.join(unknown)}")
 
     def _parse(self, item: str) -> tuple[Kind, str]:
         """Return kind and channel of an item: rows of a market are the same for every account."""
@@ -268,11 +255,11 @@ class ItemAdapter:
                 return self._of_account(ACCOUNT, account, item)
             case ["TRADE", account]:
                 return self._of_account(TRADE, account, item)
-        raise Refusal(21, f"Invalid group: {item}")
+        raise StreamRefusal(21, f"Invalid group: {item}")
 
     def _of_account(self, kind: Kind, account: str, channel: str) -> tuple[Kind, str]:
         if self._accounts is not None and account not in self._accounts:
-            raise Refusal(-1, "Insufficient permissions")
+            raise StreamRefusal(-1, "Insufficient permissions")
         return kind, channel
 
     def epic_of(self, channel: str) -> str | None:
@@ -316,7 +303,7 @@ class ItemAdapter:
     def message(self, text: str) -> str:
         """Refuse every message: IG's data adapters take none."""
         del text
-        raise Refusal(-1, "Messages are not supported")
+        raise StreamRefusal(-1, "Messages are not supported")
 
     def _day(self, tick: Tick) -> DayFigures:
         date = tick.time.astimezone(timezone.utc).date()

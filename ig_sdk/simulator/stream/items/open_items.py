@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from ig_sdk.simulator.stream.items.adapter import MODES, Layout, Refusal, Row, SubscriptionSpec
+from ig_sdk.simulator.refusals import StreamRefusal
+from ig_sdk.simulator.stream.items.adapter import MODES, Layout, Row, SubscriptionSpec
 from ig_sdk.types import Tick
 
 
@@ -33,20 +34,20 @@ class OpenItems:
         self._data_adapters = frozenset(data_adapters) | {"DEFAULT"}
 
     def layout(self, spec: SubscriptionSpec) -> Layout:
-        """Return the layout of a subscription, or raise ``Refusal``."""
+        """Return the layout of a subscription, or raise ``StreamRefusal``."""
         items, fields = tuple(spec.group.split()), tuple(spec.schema.split())
         if (spec.data_adapter or "DEFAULT") not in self._data_adapters:
-            raise Refusal(17, f"Data Adapter {spec.data_adapter} not found")
+            raise StreamRefusal(17, f"Data Adapter {spec.data_adapter} not found")
         if not items or self._invalid.intersection(items):
-            raise Refusal(21, "Invalid group")
+            raise StreamRefusal(21, "Invalid group")
         if not fields or self._invalid.intersection(fields):
-            raise Refusal(23, "Invalid schema")
+            raise StreamRefusal(23, "Invalid schema")
         if self._invalid.intersection(f"{item} {field}" for item in items for field in fields):
-            raise Refusal(22, "Invalid group for this schema")
+            raise StreamRefusal(22, "Invalid group for this schema")
         if any(spec.mode not in self._modes.get(item, MODES) for item in items):
-            raise Refusal(24, f"Mode {spec.mode} not allowed")
+            raise StreamRefusal(24, f"Mode {spec.mode} not allowed")
         if spec.selector:
-            raise Refusal(25, "Invalid selector")
+            raise StreamRefusal(25, "Invalid selector")
         return Layout(items, fields, items, *self._command_positions(spec.mode, fields))
 
     @staticmethod
@@ -55,7 +56,7 @@ class OpenItems:
             return None, None
         for name, code in (("key", 15), ("command", 16)):
             if name not in fields:
-                raise Refusal(code, f"The schema lacks the {name} field")
+                raise StreamRefusal(code, f"The schema lacks the {name} field")
         return fields.index("key") + 1, fields.index("command") + 1
 
     def snapshot(self, channel: str) -> Sequence[Row]:
@@ -81,5 +82,5 @@ class OpenItems:
     def message(self, text: str) -> str:
         """Take any message but those in ``invalid``; the response is the text in capitals."""
         if text in self._invalid:
-            raise Refusal(-1, "Refused by the adapter")
+            raise StreamRefusal(-1, "Refused by the adapter")
         return text.upper()

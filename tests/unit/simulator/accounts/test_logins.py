@@ -8,7 +8,8 @@ import pytest
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.simulator.accounts.allowances import AllowanceBook, Allowances
-from ig_sdk.simulator.accounts.logins import ACCESS_S, REFRESH_S, Credentials, Refused, Sessions
+from ig_sdk.simulator.accounts.logins import ACCESS_S, REFRESH_S, Credentials, Sessions
+from ig_sdk.simulator.refusals import RestRefusal
 
 HOUR_S = 3600.0
 
@@ -24,7 +25,7 @@ def sessions(clock) -> Sessions:
 
 
 def refusal(call, *args) -> str:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RestRefusal) as caught:
         call(*args)
     return caught.value.code
 
@@ -173,7 +174,7 @@ def test_logins_without_end_do_not_fill_the_memory(clock):
 def test_the_first_account_is_the_one_of_the_credentials(clock):
     """Credentials that name an account that does not exist are refused at once."""
     assert Sessions(clock, Credentials(account_id="XYZ987")).open().account.account_id == "XYZ987"
-    with pytest.raises(Refused):
+    with pytest.raises(RestRefusal):
         Sessions(clock, Credentials(account_id="NOPE"))
 
 

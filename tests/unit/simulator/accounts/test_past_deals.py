@@ -98,6 +98,8 @@ def test_a_desk_recalls_once(past, made):
     recollection.recall()
     recollection.recall()
     for account in ACCOUNTS:
-        held = desk.act(lambda broker, _, own=account.account_id: (broker.activity(own), broker.transactions(own)))
+        held = desk.act(
+            lambda broker, _, own=account.account_id: (broker.view.activity(own), broker.view.transactions(own))
+        )
         assert [list(made[account.account_id].activity), list(made[account.account_id].transactions)] == list(held)
         assert desk.figures(account.account_id).balance == account.balance

@@ -62,7 +62,7 @@ class Bench:
 
     def verdict(self, reference, account="CFD") -> Confirmation:
         """The confirm, when it is there."""
-        confirm = self.broker.confirm(account, reference, self.now + timedelta(seconds=1))
+        confirm = self.broker.view.confirm(account, reference, self.now + timedelta(seconds=1))
         assert confirm is not None
         return confirm
 
@@ -109,7 +109,7 @@ class Bench:
         return self.verdict(self.broker.cancel_order("CFD", deal_id, self.now))
 
     def position(self, deal_id, account="CFD") -> Position:
-        position = self.broker.position(account, deal_id)
+        position = self.broker.view.position(account, deal_id)
         assert position is not None
         return position
 
@@ -119,10 +119,10 @@ class Bench:
 
     def account(self, **changes):
         """Change the CFD account's terms."""
-        self.broker.set_account(dataclasses.replace(self.broker.account("CFD"), **changes))
+        self.broker.set_account(dataclasses.replace(self.broker.view.account("CFD"), **changes))
 
     def balance(self, account="CFD"):
-        return self.broker.figures(account).balance
+        return self.broker.view.figures(account).balance
 
 
 def _numbers(fields):

@@ -15,7 +15,7 @@ MINI = "CS.D.EURUSD.MINI.IP"
 def test_opening_has_a_row(bench):
     """The row of an opening names the deal, its reference and what it has attached."""
     opened = bench.open("BUY", 2, stop_distance=50, limit_distance=60)
-    (row,) = bench.broker.activity("CFD")
+    (row,) = bench.broker.view.activity("CFD")
     assert (row.type, row.status, row.channel, row.period) == ("POSITION", "ACCEPTED", "PUBLIC_WEB_API", "-")
     assert (row.deal_id, row.deal_reference) == (opened.deal_id, opened.deal_reference)
     assert row.actions == (("POSITION_OPENED", opened.deal_id),)
@@ -30,7 +30,7 @@ def test_close_has_a_row_with_an_id_of_its_own(bench, shared):
     recorded = json.loads((shared / "wire/samples/activity_v3__detailed_subset.json").read_text())["activities"][2]
     opened = bench.open("SELL", stop_distance=100, limit_distance=150)
     confirm = bench.close(opened.deal_id, 1, "BUY")
-    row = bench.broker.activity("CFD")[0]
+    row = bench.broker.view.activity("CFD")[0]
     assert row.deal_id not in (opened.deal_id, confirm.deal_id)
     assert row.actions == (("POSITION_CLOSED", opened.deal_id),)
     assert row.description == f"Position/s closed: {opened.deal_id[-8:]}"
@@ -47,7 +47,7 @@ def test_close_has_a_row_with_an_id_of_its_own(bench, shared):
 def test_rejection_has_a_row(bench):
     """What was rejected is in the history, with the id of the confirm."""
     confirm = bench.open(size="0.1")
-    (row,) = bench.broker.activity("CFD")
+    (row,) = bench.broker.view.activity("CFD")
     assert (row.status, row.deal_id) == ("REJECTED", confirm.deal_id)
     assert "MINIMUM_ORDER_SIZE_ERROR" in row.description
 
@@ -60,7 +60,7 @@ def test_every_request_has_exactly_one_row(bench):
     order = bench.order(level="1.15")
     bench.amend_order(order.deal_id, level="1.14")
     bench.cancel(order.deal_id)
-    assert [(row.type, row.actions[0][0]) for row in bench.broker.activity("CFD")][::-1] == [
+    assert [(row.type, row.actions[0][0]) for row in bench.broker.view.activity("CFD")][::-1] == [
         ("POSITION", "POSITION_OPENED"),
         ("EDIT_STOP_AND_LIMIT", "STOP_LIMIT_AMENDED"),
         ("POSITION", "POSITION_PARTIALLY_CLOSED"),
@@ -76,7 +76,7 @@ def test_every_close_is_a_transaction(bench):
     bench.wait(60)
     bench.tick(MINI, 1.1590, 1.1591)
     confirm = bench.close(opened.deal_id, "0.5", "BUY")
-    (row,) = bench.broker.transactions("CFD")
+    (row,) = bench.broker.view.transactions("CFD")
     assert (row.type, row.profit, row.currency) == ("TRADE", confirm.profit, "USD")
     assert (row.open_level, row.close_level, row.size) == (Decimal("1.16"), Decimal("1.1591"), Decimal("-0.5"))
     assert (row.at, row.at - row.opened_at) == (bench.now, timedelta(seconds=60))
@@ -91,26 +91,26 @@ def test_history_is_cut_by_time(bench):
         bench.open()
         times.append(bench.now)
         bench.wait(60)
-    rows = bench.broker.activity("CFD", times[1], times[1])
+    rows = bench.broker.view.activity("CFD", times[1], times[1])
     assert [row.at for row in rows] == [times[1]]
-    assert [row.at for row in bench.broker.activity("CFD", last=times[1])] == [times[1], times[0]]
-    assert not bench.broker.transactions("CFD", times[2])
+    assert [row.at for row in bench.broker.view.activity("CFD", last=times[1])] == [times[1], times[0]]
+    assert not bench.broker.view.transactions("CFD", times[2])
 
 
 def test_past_can_be_remembered(bench):
     """What happened before is in its place in the histories and changes no money."""
     opened = bench.open()
     bench.close(opened.deal_id)
-    activity, transaction = bench.broker.activity("CFD")[0], bench.broker.transactions("CFD")[0]
+    activity, transaction = bench.broker.view.activity("CFD")[0], bench.broker.view.transactions("CFD")[0]
     past = [replace(activity, at=activity.at - timedelta(days=days), activity_id=str(days)) for days in (1, 3, 2)]
     balance = bench.balance()
     bench.broker.remember(
         "CFD", activity=past, transactions=[replace(transaction, at=transaction.at - timedelta(days=1))]
     )
-    assert [row.activity_id for row in bench.broker.activity("CFD")[-3:]] == ["1", "2", "3"]
-    assert len(bench.broker.transactions("CFD")) == 2
+    assert [row.activity_id for row in bench.broker.view.activity("CFD")[-3:]] == ["1", "2", "3"]
+    assert len(bench.broker.view.transactions("CFD")) == 2
     assert bench.balance() == balance
-    assert not bench.broker.activity("BET")
+    assert not bench.broker.view.activity("BET")
 
 
 def test_ids_are_never_given_out_twice():
@@ -130,4 +130,4 @@ def test_made_up_references_avoid_the_callers(make_bench):
     bench = make_bench()
     bench.send_open(deal_reference=first)
     assert bench.send_open() != first
-    assert len(bench.broker.positions("CFD")) == 2
+    assert len(bench.broker.view.positions("CFD")) == 2

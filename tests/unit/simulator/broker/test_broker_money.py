@@ -20,10 +20,10 @@ def test_profit_of_a_contract(bench):
     """A mini contract makes a dollar a point, and what is open becomes balance when it is closed."""
     opened = bench.open(size=3)
     bench.tick(MINI, 1.1611, 1.1612)
-    figures = bench.broker.figures("CFD")
+    figures = bench.broker.view.figures("CFD")
     assert (figures.balance, figures.profit_loss, figures.equity) == (10_000, 30, 10_030)
     assert bench.close(opened.deal_id, 3).profit == 30
-    assert bench.broker.figures("CFD").equity == 10_030
+    assert bench.broker.view.figures("CFD").equity == 10_030
 
 
 def test_profit_of_a_bet(bench):
@@ -76,14 +76,14 @@ def test_rates_follow_the_pairs(source, target, expected):
 def test_margin_of_a_contract(bench):
     """Size x contract size x price x percentage."""
     bench.open(size=2)
-    assert bench.broker.figures("CFD").deposit == Decimal("772.56")  # 2 x 10000 x 1.16 x 3.33 %
-    assert bench.broker.figures("CFD").available == 10_000 - 2 - Decimal("772.56")
+    assert bench.broker.view.figures("CFD").deposit == Decimal("772.56")  # 2 x 10000 x 1.16 x 3.33 %
+    assert bench.broker.view.figures("CFD").available == 10_000 - 2 - Decimal("772.56")
 
 
 def test_margin_of_a_bet(bench):
     """Stake x level x percentage."""
     bench.open(size="0.5", account="BET")
-    assert bench.broker.figures("BET").deposit == Decimal("193.14")  # 0.5 x 11600 x 3.33 %
+    assert bench.broker.view.figures("BET").deposit == Decimal("193.14")  # 0.5 x 11600 x 3.33 %
 
 
 def test_margin_bands_are_sliced(make_bench):
@@ -91,24 +91,24 @@ def test_margin_bands_are_sliced(make_bench):
     bench = make_bench(cfd={"balance": Decimal(10_000_000)})
     bench.open(size=1800)
     # 1725 contracts at 3.33 %, 75 at 15 %.
-    assert bench.broker.figures("CFD").deposit == Decimal(666333) + Decimal(130500)
+    assert bench.broker.view.figures("CFD").deposit == Decimal(666333) + Decimal(130500)
 
 
 def test_margin_is_of_the_net_position(bench):
     """Opposing positions take margin for what one side has more."""
     bench.open("BUY", 3)
     bench.open("SELL", 2)
-    assert bench.broker.figures("CFD").deposit == Decimal("386.28")
+    assert bench.broker.view.figures("CFD").deposit == Decimal("386.28")
     bench.open("SELL", 1)
-    assert bench.broker.figures("CFD").deposit == 0
+    assert bench.broker.view.figures("CFD").deposit == 0
 
 
 def test_stops_lower_the_margin(bench):
     """A normal stop leaves the slippage factor and its distance; a guaranteed one its distance and the premium."""
     bench.open(size=2, stop_distance=20)
-    assert bench.broker.figures("CFD").deposit == Decimal("386.28") + 40
+    assert bench.broker.view.figures("CFD").deposit == Decimal("386.28") + 40
     bench.open(size=1, stop_distance=50, guaranteed_stop=True)
-    figures = bench.broker.figures("CFD")
+    figures = bench.broker.view.figures("CFD")
     assert figures.guaranteed_deposit == Decimal("51.20")
     assert figures.deposit == Decimal("386.28") + 40 + Decimal("51.20")
     assert figures.guaranteed_profit_loss == -1
@@ -117,7 +117,7 @@ def test_stops_lower_the_margin(bench):
 def test_far_stop_never_raises_the_margin(bench):
     """The margin with a stop is at most the full one."""
     bench.open(size=1, stop_distance=5000)
-    assert bench.broker.figures("CFD").deposit == Decimal("386.28")
+    assert bench.broker.view.figures("CFD").deposit == Decimal("386.28")
 
 
 def test_bands_of_bets_are_in_their_own_currency(bench):
@@ -126,7 +126,7 @@ def test_bands_of_bets_are_in_their_own_currency(bench):
     bench.terms(BET, bands=(Band(Decimal(10), Decimal(1), "USD"), Band(None, Decimal(10), "USD")))
     bench.open(size=8, account="BET")
     # Five pounds are ten dollars: 5 x 11600 x 1 % and 3 x 11600 x 10 %.
-    assert bench.broker.figures("BET").deposit == 580 + 3480
+    assert bench.broker.view.figures("BET").deposit == 580 + 3480
 
 
 def test_funds_are_what_is_available(bench):
@@ -140,9 +140,9 @@ def test_funds_are_what_is_available(bench):
 
 def test_equity_used(bench):
     """Margin in percent of the equity, as the stream shows it."""
-    assert bench.broker.figures("CFD").equity_used == 0
+    assert bench.broker.view.figures("CFD").equity_used == 0
     bench.open(size=2)
-    assert bench.broker.figures("CFD").equity_used == Decimal("7.73")
+    assert bench.broker.view.figures("CFD").equity_used == Decimal("7.73")
 
 
 def test_close_out_at_half_the_margin(bench):
@@ -150,11 +150,11 @@ def test_close_out_at_half_the_margin(bench):
     worst = bench.open(size=20)
     best = bench.open(size=5)
     bench.tick(MINI, 1.1360, 1.1361)  # 241 points on 25 contracts: 3975 left, 9458 of margin needs 4729
-    assert bench.broker.position("CFD", worst.deal_id) is None
-    assert bench.broker.position("CFD", best.deal_id) is not None
-    row = bench.broker.activity("CFD")[0]
+    assert bench.broker.view.position("CFD", worst.deal_id) is None
+    assert bench.broker.view.position("CFD", best.deal_id) is not None
+    row = bench.broker.view.activity("CFD")[0]
     assert (row.channel, row.actions) == ("SYSTEM", (("POSITION_CLOSED", worst.deal_id),))
-    assert bench.broker.transactions("CFD")[0].profit == -4820
+    assert bench.broker.view.transactions("CFD")[0].profit == -4820
 
 
 def test_close_out_can_be_switched_off(make_bench):
@@ -162,9 +162,9 @@ def test_close_out_can_be_switched_off(make_bench):
     bench = make_bench(cfd={"close_out_pct": None})
     bench.open(size=20)
     bench.tick(MINI, 1.0, 1.0001)
-    assert bench.broker.positions("CFD")
-    assert bench.broker.figures("CFD").equity < 0
-    assert bench.broker.figures("CFD").equity_used == 100
+    assert bench.broker.view.positions("CFD")
+    assert bench.broker.view.figures("CFD").equity < 0
+    assert bench.broker.view.figures("CFD").equity_used == 100
 
 
 def test_figures_are_told_once_a_second(bench):
@@ -185,29 +185,29 @@ def test_funding_is_charged_at_ten_in_london(bench):
     due = datetime(2026, 3, 2, 22, tzinfo=timezone.utc)
     assert bench.broker.next_at == due
     bench.broker.advance(due - timedelta(seconds=1))
-    assert not bench.broker.transactions("CFD")
+    assert not bench.broker.view.transactions("CFD")
     bench.broker.advance(due)
-    (row,) = bench.broker.transactions("CFD")
+    (row,) = bench.broker.view.transactions("CFD")
     assert (row.type, row.at, row.open_level, row.size) == ("WITH", due, None, None)
     # 10000 x 1.16005 x 4.8 % / 365
     assert row.profit == Decimal("-1.53")
     assert bench.balance() == 10_000 - Decimal("1.53")
     bench.broker.advance(due + timedelta(hours=1))
-    assert len(bench.broker.transactions("CFD")) == 1
+    assert len(bench.broker.view.transactions("CFD")) == 1
 
 
 def test_short_positions_earn(bench):
     """What a short position brings is a DEPO row."""
     bench.open("SELL")
     bench.broker.advance(datetime(2026, 3, 3, tzinfo=timezone.utc))
-    assert [(row.type, row.profit) for row in bench.broker.transactions("CFD")] == [("DEPO", Decimal("1.02"))]
+    assert [(row.type, row.profit) for row in bench.broker.view.transactions("CFD")] == [("DEPO", Decimal("1.02"))]
 
 
 def test_a_week_of_funding(bench):
     """A jump over a week charges seven nights of FX: three of them on Wednesday, none at the weekend."""
     bench.open()
     bench.broker.advance(bench.now + timedelta(days=7))
-    rows = bench.broker.transactions("CFD")[::-1]
+    rows = bench.broker.view.transactions("CFD")[::-1]
     assert [(row.at.strftime("%a"), row.profit) for row in rows] == [
         ("Mon", Decimal("-1.53")),
         ("Tue", Decimal("-1.53")),
@@ -233,7 +233,7 @@ def test_futures_pay_no_funding(bench):
     bench.terms(expiry="JUN-26")
     bench.open(expiry="JUN-26")
     bench.broker.advance(bench.now + timedelta(days=3))
-    assert not bench.broker.transactions("CFD")
+    assert not bench.broker.view.transactions("CFD")
 
 
 def test_rules_of_distance():
@@ -249,5 +249,5 @@ def test_close_out_leaves_closed_markets_alone(bench):
     bench.open(size=5)
     bench.broker.set_status(JPY, "EDITS_ONLY")
     bench.tick(JPY, 100.0, 100.02)
-    assert [each.deal_id for each in bench.broker.positions("CFD")] == [shut.deal_id]
-    assert bench.broker.figures("CFD").equity < 0
+    assert [each.deal_id for each in bench.broker.view.positions("CFD")] == [shut.deal_id]
+    assert bench.broker.view.figures("CFD").equity < 0

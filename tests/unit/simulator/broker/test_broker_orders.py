@@ -35,7 +35,7 @@ def test_side_of_the_market(bench, direction, kind, level, accepted):
     """LIMIT waits for a better price and STOP for a worse one; the wrong side is rejected."""
     confirm = bench.order(direction, level=level, kind=kind)
     assert confirm.reason == ("SUCCESS" if accepted else "ATTACHED_ORDER_LEVEL_ERROR")
-    assert len(bench.broker.orders("CFD")) == accepted
+    assert len(bench.broker.view.orders("CFD")) == accepted
 
 
 def test_confirm_of_an_order_keeps_distances(bench):
@@ -47,7 +47,7 @@ def test_confirm_of_an_order_keeps_distances(bench):
     assert (confirm.stop_level, confirm.limit_level) == (None, None)
     by_level = bench.order(level="1.15", stop_level="1.14", limit_level="1.16")
     assert (by_level.stop_level, by_level.limit_level) == (Decimal("1.14"), Decimal("1.16"))
-    order = bench.broker.orders("CFD")[1]
+    order = bench.broker.view.orders("CFD")[1]
     assert (order.stop_distance, order.limit_distance, order.time_in_force) == (100, 100, "GOOD_TILL_CANCELLED")
 
 
@@ -82,10 +82,10 @@ def test_fill(bench, wanted, quiet, hit, filled):
     gone, come = trades(bench)
     assert (gone.status, gone.channel, gone.order.deal_id) == ("DELETED", "PublicRestOTC", confirm.deal_id)
     assert (come.status, come.channel, come.at) == ("OPEN", "OSAutoStopFill", gone.at)
-    (position,) = bench.broker.positions("CFD")
+    (position,) = bench.broker.view.positions("CFD")
     assert (position.deal_id, position.deal_reference) == (confirm.deal_id, confirm.deal_reference)
     assert (position.level, position.direction) == (Decimal(filled), direction)
-    assert not bench.broker.orders("CFD")
+    assert not bench.broker.view.orders("CFD")
     bench.tick(MINI, *hit)
     assert not trades(bench)
 
@@ -95,7 +95,7 @@ def test_attached_distances_are_measured_from_the_fill(bench):
     bench.order("BUY", level="1.1610", kind="STOP", stop_distance=20, limit_distance=30)
     bench.order("BUY", level="1.1610", kind="STOP", stop_level="1.1500", limit_level="1.1700")
     bench.tick(MINI, 1.1619, 1.1620)
-    first, second = bench.broker.positions("CFD")
+    first, second = bench.broker.view.positions("CFD")
     assert (first.stop_level, first.limit_level) == (Decimal("1.1600"), Decimal("1.1650"))
     assert (second.stop_level, second.limit_level) == (Decimal("1.15"), Decimal("1.17"))
 
@@ -118,7 +118,7 @@ def test_order_that_nets(bench):
     assert (gone.order.deal_id, closed.position.deal_id) == (order.deal_id, held.deal_id)
     assert (closed.status, come.status, come.size) == ("DELETED", "OPEN", 1)
     assert bench.balance() == 10_020
-    row = bench.broker.activity("CFD")[0]
+    row = bench.broker.view.activity("CFD")[0]
     assert row.actions == (
         ("LIMIT_ORDER_FILLED", order.deal_id),
         ("POSITION_CLOSED", held.deal_id),
@@ -133,8 +133,8 @@ def test_order_that_cannot_be_afforded_is_deleted(bench):
     bench.tick(MINI, 1.1589, 1.1590)
     (gone,) = trades(bench)
     assert (gone.status, gone.deal_status) == ("DELETED", "REJECTED")
-    assert not bench.broker.positions("CFD")
-    row = bench.broker.activity("CFD")[0]
+    assert not bench.broker.view.positions("CFD")
+    row = bench.broker.view.activity("CFD")[0]
     assert (row.status, row.channel, row.description) == ("REJECTED", "SYSTEM", "Rejected: INSUFFICIENT_FUNDS")
 
 
@@ -152,7 +152,7 @@ def test_amend_of_an_order(bench):
     assert (confirm.stop_distance, confirm.limit_distance) == (None, 40)
     (event,) = trades(bench)
     assert event.status == "UPDATED"
-    (order,) = bench.broker.orders("CFD")
+    (order,) = bench.broker.view.orders("CFD")
     assert (order.level, order.kind, order.good_till) == (Decimal("1.17"), "STOP", until)
     assert order.time_in_force == "GOOD_TILL_DATE"
     assert bench.amend_order(opened.deal_id, level="1.15", kind="STOP").reason == "ATTACHED_ORDER_LEVEL_ERROR"
@@ -168,7 +168,7 @@ def test_cancelled_order_is_gone(bench):
     (event,) = trades(bench)
     assert event.status == "DELETED"
     bench.tick(MINI, 1.15, 1.1501)
-    assert not bench.broker.positions("CFD")
+    assert not bench.broker.view.positions("CFD")
 
 
 def test_order_lapses_on_its_date(bench):
@@ -181,10 +181,10 @@ def test_order_lapses_on_its_date(bench):
     bench.broker.take_events()
     bench.wait(7200)
     bench.tick(MINI, 1.15, 1.1501)
-    assert not bench.broker.positions("CFD")
+    assert not bench.broker.view.positions("CFD")
     (event,) = trades(bench)
     assert (event.status, event.at) == ("DELETED", until)
-    row = bench.broker.activity("CFD")[0]
+    row = bench.broker.view.activity("CFD")[0]
     assert (row.channel, row.at, row.actions) == ("SYSTEM", until, (("LIMIT_ORDER_DELETED", opened.deal_id),))
     assert bench.broker.next_at > until
 
@@ -197,7 +197,7 @@ def test_orders_are_taken_while_only_edits_are(bench):
     assert bench.amend_order(opened.deal_id, level="1.1595").reason == "MOVE_AWAY_ONLY_TRIGGER_LEVEL"
     assert bench.amend_order(opened.deal_id, level="1.1585").reason == "SUCCESS"
     bench.tick(MINI, 1.15, 1.1501)
-    assert bench.broker.orders("CFD")
+    assert bench.broker.view.orders("CFD")
     bench.broker.set_status(MINI, "CLOSED")
     assert bench.order(level="1.1").reason == "MARKET_CLOSED"
 
@@ -206,7 +206,7 @@ def test_guaranteed_order_becomes_a_guaranteed_position(bench):
     """Guarantee and premium come with the fill."""
     bench.order(level="1.159", stop_distance=50, guaranteed_stop=True)
     bench.tick(MINI, 1.1589, 1.159)
-    (position,) = bench.broker.positions("CFD")
+    (position,) = bench.broker.view.positions("CFD")
     assert position.guaranteed
     assert position.premium == Decimal("1.2")
     assert position.stop_level == Decimal("1.154")

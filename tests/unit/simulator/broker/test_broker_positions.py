@@ -67,7 +67,7 @@ def test_force_open_makes_a_position_of_its_own(bench):
     """With forceOpen opposing positions stand beside each other."""
     bench.open("BUY")
     bench.open("SELL")
-    assert [each.direction for each in bench.broker.positions("CFD")] == ["BUY", "SELL"]
+    assert [each.direction for each in bench.broker.view.positions("CFD")] == ["BUY", "SELL"]
 
 
 def test_netting_closes_the_oldest_first_and_opens_the_rest(bench):
@@ -82,7 +82,7 @@ def test_netting_closes_the_oldest_first_and_opens_the_rest(bench):
     )
     assert confirm.profit == -5  # five mini contracts over a spread of one point
     assert confirm.profit_currency == "USD"
-    (left,) = bench.broker.positions("CFD")
+    (left,) = bench.broker.view.positions("CFD")
     assert (left.deal_id, left.size, left.direction) == (confirm.deal_id, 1, "SELL")
 
 
@@ -95,8 +95,8 @@ def test_netting_may_leave_nothing_to_open(bench, size, status, touched):
     confirm = bench.open("SELL", size, force_open=False)
     assert confirm.status == status
     assert confirm.affected == (AffectedDeal(opened.deal_id, touched),)
-    assert bench.broker.position("CFD", confirm.deal_id) is None
-    assert sum(each.size for each in bench.broker.positions("CFD")) == 2 - size
+    assert bench.broker.view.position("CFD", confirm.deal_id) is None
+    assert sum(each.size for each in bench.broker.view.positions("CFD")) == 2 - size
 
 
 def test_partial_close_leaves_the_rest_as_it_was(bench):
@@ -120,7 +120,7 @@ def test_whole_close_removes_the_position(bench):
     confirm = bench.close(opened.deal_id, 2, "BUY")
     assert (confirm.status, confirm.profit, confirm.profit_currency) == ("CLOSED", 38, "USD")
     assert confirm.affected == (AffectedDeal(opened.deal_id, "FULLY_CLOSED"),)
-    assert not bench.broker.positions("CFD")
+    assert not bench.broker.view.positions("CFD")
     assert bench.balance() == 10_038
 
 
@@ -160,7 +160,7 @@ def test_close_that_fits_nothing_is_no_deal(bench, wrong):
         bench.close(**{"deal_id": opened.deal_id, **wrong})
     assert not bench.broker.take_events()
     assert bench.position(opened.deal_id).size == 2
-    assert len(bench.broker.activity("CFD")) == 1
+    assert len(bench.broker.view.activity("CFD")) == 1
 
 
 def test_another_accounts_position_cannot_be_closed(bench):
@@ -208,20 +208,20 @@ def test_confirm_is_not_there_at_first_and_goes_after_a_while(bench):
     reference = bench.send_open()
 
     times = [bench.now + timedelta(seconds=after_s) for after_s in (0, 0.001, 0.1, 59, 61)]
-    found = [bench.broker.confirm("CFD", reference, time) is not None for time in times]
+    found = [bench.broker.view.confirm("CFD", reference, time) is not None for time in times]
     assert found == [False, False, True, True, False]
 
 
 def test_unknown_reference_has_no_confirm(bench):
     """Nobody else's reference, and none that was never used, has a confirm."""
     confirm = bench.open()
-    assert bench.broker.confirm("BET", confirm.deal_reference, bench.now) is None
-    assert bench.broker.confirm("CFD", "never", bench.now) is None
+    assert bench.broker.view.confirm("BET", confirm.deal_reference, bench.now) is None
+    assert bench.broker.view.confirm("CFD", "never", bench.now) is None
 
 
 def test_recent_deals_count_for_half_a_minute(bench):
     """Openings are in the repeat dealing window for 30 seconds."""
     bench.open("BUY", 2)
-    (deal,) = bench.broker.recent_deals("CFD", bench.now)
+    (deal,) = bench.broker.view.recent_deals("CFD", bench.now)
     assert (deal.direction, deal.size, deal.currency) == ("BUY", 2, "USD")
-    assert not bench.broker.recent_deals("CFD", deal.expires_at)
+    assert not bench.broker.view.recent_deals("CFD", deal.expires_at)

@@ -24,7 +24,7 @@ def test_rejected_confirm_has_no_levels(bench):
     assert not confirm.guaranteed_stop
     assert not confirm.trailing_stop
     assert len(bench.broker.take_events()) == 1
-    assert not bench.broker.positions("CFD")
+    assert not bench.broker.view.positions("CFD")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_market_states(bench, status, opens, closes, edits):
     """Each status of a market lets through what its name says."""
     held = bench.open(stop_distance=50)
     bench.broker.set_status(MINI, status)
-    assert bench.broker.status(MINI) == status
+    assert bench.broker.view.status(MINI) == status
     assert bench.open().reason == opens
     assert bench.amend(held.deal_id, stop_level="1.1500").reason == edits
     assert bench.close(held.deal_id).reason == closes
@@ -74,7 +74,7 @@ def test_market_without_a_price_does_not_deal(bench):
 def test_what_is_wrong_with_a_deal(bench, more, reason):
     """Each fault has its reason, and nothing is opened."""
     assert bench.open(**more).reason == reason
-    assert not bench.broker.positions("CFD")
+    assert not bench.broker.view.positions("CFD")
 
 
 def test_contract_on_a_bet_account(bench):
@@ -134,7 +134,7 @@ def test_reference_can_be_used_once(bench):
     assert bench.open(deal_reference="once").reason == "DUPLICATE_ORDER_ERROR"
     assert bench.open(size=2, deal_reference="once").reason == "CONFLICTING_ORDER"
     assert bench.order(level="1.15", deal_reference="once").reason == "CONFLICTING_ORDER"
-    assert len(bench.broker.positions("CFD")) == 1
+    assert len(bench.broker.view.positions("CFD")) == 1
     assert bench.open(account="BET", deal_reference="once").reason == "SUCCESS"
 
 

@@ -99,13 +99,13 @@ def test_stop_fills_at_the_market_on_its_closing_side(bench, direction, quiet, h
     """A stop is triggered by the side at which the position is closed, and a gap costs what it costs."""
     opened = bench.open(direction, stop_distance=50)
     bench.tick(MINI, *quiet)
-    assert bench.broker.position("CFD", opened.deal_id)
+    assert bench.broker.view.position("CFD", opened.deal_id)
     bench.broker.take_events()
     bench.tick(MINI, *hit)
     (event,) = opus(bench)
     assert (event.status, event.size, event.level) == ("DELETED", 0, Decimal(level))
     assert event.position.deal_id == opened.deal_id
-    assert not bench.broker.positions("CFD")
+    assert not bench.broker.view.positions("CFD")
 
 
 @pytest.mark.parametrize(("direction", "price"), [("BUY", (1.1700, 1.1701)), ("SELL", (1.1500, 1.1501))])
@@ -113,7 +113,7 @@ def test_limit_fills_at_its_level(bench, direction, price):
     """A limit that the market jumps over fills at its level."""
     bench.open(direction, limit_distance=60)
     bench.tick(MINI, *price)
-    (row,) = bench.broker.transactions("CFD")
+    (row,) = bench.broker.view.transactions("CFD")
     assert row.profit == 60
 
 
@@ -123,7 +123,7 @@ def test_guaranteed_stop_fills_at_its_level_for_a_premium(bench):
     assert bench.balance() == 10_000
     bench.tick(MINI, 1.10, 1.1001)
     assert bench.balance() == 10_000 - 100 - Decimal("2.40")
-    premium, close = bench.broker.transactions("CFD")
+    premium, close = bench.broker.view.transactions("CFD")
     assert (close.type, close.profit, close.close_level) == ("TRADE", -100, Decimal("1.1551"))
     assert (premium.type, premium.profit) == ("WITH", Decimal("-2.40"))
 
@@ -140,10 +140,10 @@ def test_triggers_wait_for_the_market_to_open(bench):
     bench.open(stop_distance=50)
     bench.broker.set_status(MINI, "EDITS_ONLY")
     bench.tick(MINI, 1.15, 1.1501)
-    assert bench.broker.positions("CFD")
+    assert bench.broker.view.positions("CFD")
     bench.broker.set_status(MINI, "TRADEABLE")
     bench.tick(MINI, 1.14, 1.1401)
-    assert bench.broker.transactions("CFD")[0].close_level == Decimal("1.14")
+    assert bench.broker.view.transactions("CFD")[0].close_level == Decimal("1.14")
 
 
 def test_stop_out_tells_the_channel_that_opened_the_position(bench, shared):
@@ -181,7 +181,7 @@ def test_trailing_stop_that_is_hit(bench):
     bench.open(stop_distance=20, trailing_stop=True, trailing_increment=5)
     bench.tick(MINI, 1.1701, 1.1702)
     bench.tick(MINI, 1.1681, 1.1682)
-    (row,) = bench.broker.transactions("CFD")
+    (row,) = bench.broker.view.transactions("CFD")
     assert (row.close_level, row.profit) == (Decimal("1.1681"), 80)
 
 
@@ -281,4 +281,4 @@ def test_what_is_no_price_changes_nothing(bench, price):
     bench.open(stop_distance=50)
     bench.tick(MINI, *price)
     assert bench.open().level == Decimal("1.1601")
-    assert len(bench.broker.positions("CFD")) == 2
+    assert len(bench.broker.view.positions("CFD")) == 2

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import UsageError
-from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator import Faults
 from ig_sdk.simulator.faults.rest import RestFault, SeenRequest
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import ConfigError
-from ig_sdk.simulator.faults.faults import Faults
-from ig_sdk.simulator.faults.later import DEEDS
+from ig_sdk.simulator import Faults
+from ig_sdk.simulator.faults.later import FAULT_NAMES
 from ig_sdk.simulator.faults.schedule import Schedule
 
 
@@ -120,7 +120,7 @@ def test_only_faults_can_be_scripted(faults: Faults):
         faults.at(1).drop_streams()
     with pytest.raises(TypeError, match="codes"):
         faults.at(1).end(codes=35)
-    for name in DEEDS:
+    for name in FAULT_NAMES:
         assert callable(getattr(faults, name))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ig_sdk.errors import UsageError
-from ig_sdk.simulator.faults.faults import Faults
+from ig_sdk.simulator import Faults
 
 
 def test_no_stream():

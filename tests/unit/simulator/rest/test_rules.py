@@ -83,7 +83,9 @@ OPENINGS = {
 def nothing_happened(house) -> bool:
     """Whether the desk holds nothing and told nothing."""
     return not house.events and house.desk.act(
-        lambda broker, _: not (broker.positions("ABC123") or broker.orders("ABC123") or broker.activity("ABC123"))
+        lambda broker, _: (
+            not (broker.view.positions("ABC123") or broker.view.orders("ABC123") or broker.view.activity("ABC123"))
+        )
     )
 
 

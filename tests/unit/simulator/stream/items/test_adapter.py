@@ -6,7 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from ig_sdk.simulator.stream.items.adapter import HEARTBEAT_ITEM, SCALES_S, ItemAdapter, Refusal, SubscriptionSpec
+from ig_sdk.simulator.refusals import StreamRefusal
+from ig_sdk.simulator.stream.items.adapter import HEARTBEAT_ITEM, SCALES_S, ItemAdapter, SubscriptionSpec
 from ig_sdk.types import Tick
 
 EPIC = "CS.D.EURUSD.MINI.IP"
@@ -70,7 +71,7 @@ def test_refusals(code, mode, group, schema, data_adapter):
     """What IG refuses is refused with its code, the whole subscription for one bad item."""
     selector = "x" if mode == "SELECTOR" else None
     mode = "DISTINCT" if mode == "SELECTOR" else mode
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(StreamRefusal) as refused:
         make().layout(SubscriptionSpec(mode, group, schema, data_adapter, selector))
     assert refused.value.code == code
 
@@ -148,5 +149,5 @@ def test_snapshots():
 
 def test_no_messages():
     """IG's adapters take no messages."""
-    with pytest.raises(Refusal):
+    with pytest.raises(StreamRefusal):
         make().message("hello")

@@ -1,0 +1,52 @@
+"""The way of every tick through the simulator: the candles, the desk, then the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ig_sdk.simulator.accounts.desk import Desk
+from ig_sdk.simulator.prices.past import PastPrices
+from ig_sdk.simulator.prices.replay import Outlet
+from ig_sdk.types import Tick
+
+
+class PriceLine:
+    """The way of every tick: into the candles and to the desk before it reaches the stream.
+
+    So the desk knows each price before a client can answer it with a deal.
+
+    Args:
+        desk: What deals at the prices.
+        past: What keeps candles of them.
+        outlet: What sends them to subscribers.
+
+    Threading:
+        Called from the feed's threads.
+    """
+
+    def __init__(self, desk: Desk, past: PastPrices, outlet: Outlet) -> None:
+        self._desk = desk
+        self._past = past
+        self._outlet = outlet
+
+    def publish(self, tick: Tick) -> None:
+        """Pass one tick on, to the stream too."""
+        self.observe(tick)
+        self._outlet.publish(tick)
+
+    def observe(self, tick: Tick) -> None:
+        """Pass one tick on, but not to the stream."""
+        self._past.on_tick(tick)
+        self._desk.on_tick(tick)
+
+    def subscribed(self, epics: Collection[str]) -> bool:
+        """Whether one of ``epics`` has a subscriber."""
+        return self._outlet.subscribed(epics)
+
+    def wait_room(self, timeout: float) -> bool:
+        """Wait until every client has room for another update; return whether it has."""
+        return self._outlet.wait_room(timeout)
+
+    def wait_written(self, timeout: float) -> bool:
+        """Wait until everything published was written to its clients; return whether it was."""
+        return self._outlet.wait_written(timeout)
