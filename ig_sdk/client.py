@@ -10,33 +10,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ig_sdk import logs
+from ig_sdk import logs, rest, streaming
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, IGError, UsageError
-from ig_sdk.rest.accounts import AccountsResource
-from ig_sdk.rest.applications import ApplicationsResource
-from ig_sdk.rest.confirms import ConfirmsResource
-from ig_sdk.rest.costs import CostsResource
-from ig_sdk.rest.deals.confirm_reader import ConfirmReader
-from ig_sdk.rest.deals.dealing import Dealing
-from ig_sdk.rest.deals.new import KnownMarket
-from ig_sdk.rest.history import HistoryResource
-from ig_sdk.rest.http.limits.throttle import Allowances, Throttle
-from ig_sdk.rest.http.requestor import Requestor
-from ig_sdk.rest.http.transport import RequestsTransport, Transport
-from ig_sdk.rest.login.auth import Auth
-from ig_sdk.rest.login.session_info import Login
-from ig_sdk.rest.login.tokens import StreamAccess
-from ig_sdk.rest.market import Market
-from ig_sdk.rest.markets import MarketsResource
-from ig_sdk.rest.orders import OrdersResource
-from ig_sdk.rest.positions import PositionsResource
-from ig_sdk.rest.prices.reader import PriceReader
-from ig_sdk.rest.sentiment import SentimentResource
-from ig_sdk.rest.session import SessionResource
-from ig_sdk.rest.watchlists import WatchlistsResource
-from ig_sdk.streaming import IGStream
 from ig_sdk.types import epic_for
 
 if TYPE_CHECKING:
@@ -78,19 +55,29 @@ class IGClient:
         Safe from any thread.
     """
 
-    def __init__(self, config: IGConfig, *, clock: Clock | None = None, transport: Transport | None = None) -> None:
+    def __init__(
+        self, config: IGConfig, *, clock: Clock | None = None, transport: rest.Transport | None = None
+    ) -> None:
         if not isinstance(config, IGConfig):
             raise TypeError(f"IGClient takes an IGConfig, not {type(config).__name__}; see IGClient.from_config()")
+        # Imported with the first client, so that to name the class costs little; the doors above do as much.
+        from ig_sdk.rest.deals.confirm_reader import ConfirmReader  # noqa: PLC0415
+        from ig_sdk.rest.deals.dealing import Dealing  # noqa: PLC0415
+        from ig_sdk.rest.http.limits.throttle import Throttle  # noqa: PLC0415
+        from ig_sdk.rest.http.requestor import Requestor  # noqa: PLC0415
+        from ig_sdk.rest.login.auth import Auth  # noqa: PLC0415
+        from ig_sdk.rest.prices.reader import PriceReader  # noqa: PLC0415
+
         self.config = config
         self._clock = clock or SystemClock()
-        self._transport = transport or RequestsTransport(
+        self._transport = transport or rest.RequestsTransport(
             proxy=config.proxy, ca_bundle=config.ca_bundle, clock=self._clock
         )
         self._closing = threading.Event()
         self._lock = threading.Lock()  # guards the fields below; held over nothing
         self._simulator: Simulator | None = None
         self._simulated: IGConfig | None = None
-        self._streams: weakref.WeakSet[IGStream] = weakref.WeakSet()
+        self._streams: weakref.WeakSet[streaming.IGStream] = weakref.WeakSet()
         self._closed = False
         self._throttle = Throttle(config, clock=self._clock)
         requestor = Requestor(
@@ -102,20 +89,20 @@ class IGClient:
             throttle=self._throttle,
         )
         self._auth = Auth(requestor, config, self._target, clock=self._clock)
-        self.session = SessionResource(self._auth)
-        self.accounts = AccountsResource(self._auth)
-        self.markets = MarketsResource(self._auth, self._clock)
+        self.session = rest.SessionResource(self._auth)
+        self.accounts = rest.AccountsResource(self._auth)
+        self.markets = rest.MarketsResource(self._auth, self._clock)
         confirms = ConfirmReader(self._auth, self._clock, self._closing)
-        self.confirms = ConfirmsResource(self._auth, confirms)
+        self.confirms = rest.ConfirmsResource(self._auth, confirms)
         self._dealing = Dealing(self._auth, confirms, config, clock=self._clock, closing=self._closing)
-        self.positions = PositionsResource(self._dealing)
-        self.orders = OrdersResource(self._dealing)
+        self.positions = rest.PositionsResource(self._dealing)
+        self.orders = rest.OrdersResource(self._dealing)
         self._prices = PriceReader(self._auth, config, self._clock)
-        self.history = HistoryResource(self._auth, self._prices, self._clock)
-        self.watchlists = WatchlistsResource(self._auth)
-        self.sentiment = SentimentResource(self._auth)
-        self.costs = CostsResource(self._auth)
-        self.applications = ApplicationsResource(self._auth, lambda: self._target().api_key)
+        self.history = rest.HistoryResource(self._auth, self._prices, self._clock)
+        self.watchlists = rest.WatchlistsResource(self._auth)
+        self.sentiment = rest.SentimentResource(self._auth)
+        self.costs = rest.CostsResource(self._auth)
+        self.applications = rest.ApplicationsResource(self._auth, lambda: self._target().api_key)
         self._stop_logging = _start_logging(config)
 
     @classmethod
@@ -132,11 +119,11 @@ class IGClient:
         return cls(IGConfig.load(path, **overrides))
 
     @property
-    def allowances(self) -> Allowances:
+    def allowances(self) -> rest.Allowances:
         """What IG lets this client do, what was done of it, and who waits for it; asks nobody."""
         return self._throttle.view(self._auth.account_id)
 
-    def login(self, *, timeout: float | None = None) -> Login:
+    def login(self, *, timeout: float | None = None) -> rest.Login:
         """Log in now, unless that has happened, and return what IG told.
 
         Args:
@@ -160,7 +147,7 @@ class IGClient:
         """
         self._auth.logout(self._auth.deadline(timeout))
 
-    def market(self, market: str, *, timeout: float | None = None) -> Market:
+    def market(self, market: str, *, timeout: float | None = None) -> rest.Market:
         """Return one market with its details.
 
         Args:
@@ -172,31 +159,33 @@ class IGClient:
             IGError: The call failed.
         """
         asked_at = self._clock.monotonic()
+        from ig_sdk.rest.deals.new import KnownMarket  # noqa: PLC0415 -- as in __init__
+
         known = KnownMarket(
             epic_for(market), self.markets.get(market, timeout=timeout), self._auth.account_id, asked_at
         )
-        return Market(
+        return rest.Market(
             known.details,
             known.epic,
             markets=self.markets,
-            positions=PositionsResource(self._dealing, known),
-            orders=OrdersResource(self._dealing, known),
+            positions=rest.PositionsResource(self._dealing, known),
+            orders=rest.OrdersResource(self._dealing, known),
         )
 
-    def stream(self) -> IGStream:
+    def stream(self) -> streaming.IGStream:
         """Return a stream; it connects when it is first used, and ends with this client at the latest.
 
         Raises:
             UsageError: This client is closed.
         """
-        stream = IGStream(self.stream_access, self.config, clock=self._clock)
+        stream = streaming.IGStream(self.stream_access, self.config, clock=self._clock)
         with self._lock:
             if not self._closed:
                 self._streams.add(stream)
                 return stream
         raise UsageError("this client is closed", hint="make a new IGClient")
 
-    def stream_access(self, *, timeout: float | None = None, fresh: bool = False) -> StreamAccess:
+    def stream_access(self, *, timeout: float | None = None, fresh: bool = False) -> rest.StreamAccess:
         """Return address and credentials for a Lightstreamer session, logging in if need be.
 
         Args:

@@ -198,7 +198,7 @@ class _Code:
         if isinstance(node, ast.Name):
             if node.id in ("self", "cls"):
                 return function.owner
-            value = known.get(node.id, function.space.get(node.id))
+            value = known.get(node.id, function.space.get(node.id, self.classes.get(node.id)))
             return f"{value.__module__}.{value.__name__}" if inspect.isfunction(value) else value
         if isinstance(node, ast.Call):
             value = self._value(node.func, function, known)
@@ -210,7 +210,7 @@ class _Code:
 
     def _attribute(self, holder: object, name: str) -> object:
         if inspect.ismodule(holder):
-            value = vars(holder).get(name)
+            value = getattr(holder, name, None)  # a door imports what it exports when it is first asked
             return f"{value.__module__}.{value.__name__}" if inspect.isfunction(value) else value
         for kind in holder.__mro__ if inspect.isclass(holder) else ():
             method = f"{kind.__module__}.{kind.__name__}.{name}"

@@ -56,7 +56,7 @@ def layers(root: Path = ROOT) -> list[list[str]]:
 def imports(root: Path = ROOT) -> list[Import]:
     """Return all imports between modules of the package, those for type checkers included.
 
-    An ``__init__`` that names its package's public things for type checkers imports them at run time when they are first
+    An ``__init__`` that names its public things for type checkers imports them at run time when they are first
     used, so these count too.
     """
     files = module_files(root)

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+
+import pytest
+
+PURE = {"threading", "time", "socket", "logging", "requests", "websocket"}
+
+
+@pytest.fixture(scope="module")
+def contracts(root) -> list[dict[str, list[str]]]:
+    """The contracts of setup.cfg: each key with its lines."""
+    settings = configparser.ConfigParser()
+    settings.read(root / "setup.cfg", encoding="utf-8")
+    names = [name for name in settings.sections() if name.startswith("importlinter:contract:")]
+    return [{key: value.split() for key, value in settings[name].items()} for name in names]
 
 
 def test_import_contracts_hold(root, tmp_path):
@@ -25,6 +40,58 @@ def test_import_contracts_hold(root, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{contracts} kept, 0 broken" in done.stdout
+
+
+def test_imports_for_type_checkers_count(root):
+    """A contract is kept by every import, those under ``TYPE_CHECKING`` included."""
+    settings = configparser.ConfigParser()
+    settings.read(root / "setup.cfg", encoding="utf-8")
+    assert settings["importlinter"]["exclude_type_checking_imports"] == "False"
+
+
+def test_every_folder_has_its_layers(contracts, import_graph):
+    """Each folder has a contract that gives every one of its modules a layer."""
+    held = {
+        container
+        for contract in contracts
+        if contract["type"] == ["layers"] and contract.get("exhaustive") == ["True"]
+        for container in contract.get("containers", [])
+    }
+    files = import_graph.module_files()
+    folders = {name for name, path in files.items() if path.name == "__init__.py" and name != import_graph.PACKAGE}
+    parts = {name: [other for other in files if other.rpartition(".")[0] == name] for name in folders}
+    missing = {name for name in folders - held if len(parts[name]) > 1}
+    assert not missing, f"give these a layers contract in setup.cfg: {sorted(missing)}"
+
+
+def test_what_calls_itself_pure_is_held_to_it(contracts, package):
+    """A module whose docstrings call it pure or free of I/O is in a contract that forbids I/O, threads and time."""
+    held = {
+        source
+        for contract in contracts
+        if contract["type"] == ["forbidden"] and set(contract["forbidden_modules"]) >= PURE
+        for source in contract["source_modules"]
+    }
+    homes = (ast.Module, ast.ClassDef)
+    claim = re.compile(r"\bpure\b|\bno I/O\b|free of I/O|without I/O", re.IGNORECASE)
+    loose = [
+        source.name
+        for source in package
+        if any(claim.search(ast.get_docstring(node) or "") for node in ast.walk(source.tree) if isinstance(node, homes))
+        if not any(source.name == name or source.name.startswith(f"{name}.") for name in held)
+    ]
+    assert not loose, loose
+
+
+def test_every_folder_says_what_lives_there(import_graph):
+    """The first sentence of each folder's ``__init__`` says what lives there, and for whom; the docs show it."""
+    table = import_graph.folders()
+    for name, path in import_graph.module_files().items():
+        if path.name == "__init__.py" and name != import_graph.PACKAGE:
+            sentence = import_graph.purpose(path)
+            assert len(sentence.split()) >= 6, (name, sentence)
+            assert sentence.endswith((".", ":")), (name, sentence)
+            assert sentence in table
 
 
 def test_every_module_is_in_a_layer(import_graph):

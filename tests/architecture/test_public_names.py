@@ -12,7 +12,17 @@ from collections.abc import Iterator
 
 import pytest
 
-PUBLIC_PACKAGES = ["ig_sdk", "ig_sdk.lightstreamer", "ig_sdk.streaming", "ig_sdk.pipeline", "ig_sdk.simulator"]
+PUBLIC_PACKAGES = [
+    "ig_sdk",
+    "ig_sdk.config",
+    "ig_sdk.lightstreamer",
+    "ig_sdk.pipeline",
+    "ig_sdk.rest",
+    "ig_sdk.simulator",
+    "ig_sdk.streaming",
+]
+# Modules that are doors themselves: what they define is imported from them.
+MODULES = ["ig_sdk.logs", "ig_sdk.testing"]
 # DESIGN's contract: these come from the package itself.
 PROMISED = {
     "ig_sdk": """
@@ -30,6 +40,10 @@ PROMISED = {
     """,
     "ig_sdk.simulator": "Simulator",
 }
+# A name that two packages may share, and why.
+SHARED = {
+    "Allowances"
+}  # what IG lets a client do: of the client that keeps to them, and of the simulator that has them
 DIRECTIVE = re.compile(r"(?:\.\. |\{)(auto(?:module|class|function|exception|data|attribute))(?:::|\})\s+([\w.]+)")
 
 
@@ -99,6 +113,63 @@ def test_every_public_name_is_in_the_reference(public, root):
     assert not absent, absent
 
 
+def _behind_doors() -> set[int]:
+    """The identities of what users can import from a package, or from one of the modules that are doors."""
+    packages = [importlib.import_module(name) for name in PUBLIC_PACKAGES]
+    modules = [importlib.import_module(name) for name in MODULES]
+    public = [getattr(package, name) for package in packages for name in package.__all__]
+    public += [thing for module in modules for name, thing in vars(module).items() if not name.startswith("_")]
+    return {id(thing) for thing in public}
+
+
+def test_nothing_public_hides_in_a_file(root):
+    """What the reference describes, and what a call returns, can be imported from a package, not only from its file."""
+    doors = _behind_doors()
+    described = [thing for thing in _documented(root) if inspect.isclass(thing) or inspect.isfunction(thing)]
+    hidden = {
+        f"{thing.__module__}.{thing.__qualname__}" for thing in [*described, *_handed_out()] if id(thing) not in doors
+    }
+    assert not hidden, sorted(hidden)
+
+
+def test_the_reference_names_packages_only(root):
+    """A page of the reference calls each thing by the name that users import."""
+    wrong = []
+    for page in sorted((root / "docs" / "reference").glob("*.md")):
+        for kind, target in DIRECTIVE.findall(page.read_text(encoding="utf-8")):
+            home = target if kind == "automodule" else target.rpartition(".")[0]
+            if home not in (*PUBLIC_PACKAGES, *MODULES):
+                wrong.append(f"{page.name}: {target}")
+    assert not wrong, wrong
+
+
+def test_pages_and_examples_name_packages_only(root):
+    """Snippets of README and docs, and the examples, import what they need from the packages."""
+    pages = [root / "README.md", *(root / "docs").rglob("*.md")]
+    texts = {
+        str(page.relative_to(root)): page.read_text(encoding="utf-8") for page in pages if "_build" not in str(page)
+    }
+    texts |= {f"examples/{path.name}": path.read_text(encoding="utf-8") for path in (root / "examples").glob("*.py")}
+    wrong = []
+    for name, text in texts.items():
+        for home, names in re.findall(r"^\s*from (ig_sdk[\w.]*) import ([\w, ]+)", text, re.MULTILINE):
+            homes = [f"{home}.{each.strip()}" for each in names.split(",")] if home == "ig_sdk" else [home]
+            inside = home in PUBLIC_PACKAGES or set(homes) <= set(MODULES)
+            if not inside:
+                wrong.append(f"{name}: from {home} import {names}")
+    assert not wrong, wrong
+
+
+def test_no_two_things_share_a_name():
+    """A name that two packages export means the same thing in both."""
+    homes: dict[str, set[int]] = {}
+    for package in [importlib.import_module(name) for name in PUBLIC_PACKAGES]:
+        for name in package.__all__:
+            homes.setdefault(name, set()).add(id(getattr(package, name)))
+    twice = sorted(name for name, things in homes.items() if len(things) > 1 and name not in SHARED)
+    assert not twice, twice
+
+
 def _classes_in(annotation: object) -> Iterator[type]:
     """The classes of ours that a type names, at any depth."""
     if inspect.isclass(annotation) and annotation.__module__.startswith("ig_sdk"):
@@ -109,9 +180,9 @@ def _classes_in(annotation: object) -> Iterator[type]:
 
 def _handed_out() -> set[type]:
     """Every class that the client, its resources and a market hand to a user, and those inside of them."""
-    client = importlib.import_module("ig_sdk.client")
-    resources = [thing for name, thing in vars(client).items() if name.endswith("Resource")]
-    found: set[type] = {client.Market, client.Allowances, *resources}
+    client, rest = importlib.import_module("ig_sdk.client"), importlib.import_module("ig_sdk.rest")
+    resources = [getattr(rest, name) for name in rest.__all__ if name.endswith("Resource")]
+    found: set[type] = {rest.Market, rest.Allowances, *resources}
     waiting = [client.IGClient, *found]
     while waiting:
         kind = waiting.pop()
@@ -120,7 +191,7 @@ def _handed_out() -> set[type]:
         methods = [
             thing.fget if isinstance(thing, property) else getattr(thing, "__func__", thing) for thing in methods
         ]
-        if kind in resources or kind in (client.IGClient, client.Market):
+        if kind in resources or kind in (client.IGClient, rest.Market):
             hints += [{"return": typing.get_type_hints(each).get("return")} for each in methods if callable(each)]
         bases = typing.get_args(next(iter(getattr(kind, "__orig_bases__", ())), None))
         public = [hint for each in hints for name, hint in each.items() if not name.startswith("_")]
@@ -162,8 +233,8 @@ def test_every_public_thing_says_what_it_is(public):
 
 def _users_methods() -> Iterator[tuple[str, inspect.Signature, str]]:
     """Every public method of the resources: its name, signature and docstring."""
-    client = importlib.import_module("ig_sdk.client")
-    for kind in [thing for name, thing in vars(client).items() if name.endswith("Resource")]:
+    rest = importlib.import_module("ig_sdk.rest")
+    for kind in [getattr(rest, name) for name in rest.__all__ if name.endswith("Resource")]:
         for name, thing in vars(kind).items():
             if inspect.isfunction(thing) and not name.startswith("_"):
                 yield f"{kind.__name__}.{name}", inspect.signature(thing), inspect.getdoc(thing) or ""
@@ -173,7 +244,7 @@ def test_resources_are_for_users():
     """What completion shows is what a user can call: with a timeout of seconds unless it sends nothing; no workings."""
     for name, signature, _ in _users_methods():
         given = {each.name: str(each.annotation) for each in signature.parameters.values()}
-        assert "Budget" not in str(given), name
+        assert "Deadline" not in str(given), name
         assert given.get("timeout") == "float | None" or name == "HistoryResource.plan", name
 
 
