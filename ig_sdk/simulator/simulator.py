@@ -19,7 +19,7 @@ from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, UsageError
 from ig_sdk.simulator.accounts.allowances import TENFOLD, AllowanceBook, Allowances
-from ig_sdk.simulator.accounts.desk import CONFIRM_DELAY_S, Desk, PriceLine, broker_of
+from ig_sdk.simulator.accounts.dealing_service import CONFIRM_DELAY_S, Desk, PriceLine, broker_of
 from ig_sdk.simulator.accounts.encryption import require_cryptography
 from ig_sdk.simulator.accounts.logins import Credentials, Sessions
 from ig_sdk.simulator.accounts.past_deals import Recollection

@@ -18,7 +18,7 @@ from werkzeug.test import Client
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.simulator.accounts.allowances import AllowanceBook
-from ig_sdk.simulator.accounts.desk import Desk, broker_of
+from ig_sdk.simulator.accounts.dealing_service import Desk, broker_of
 from ig_sdk.simulator.accounts.logins import Sessions
 from ig_sdk.simulator.broker import NewOrder, OpenDeal
 from ig_sdk.simulator.prices.past import PastPrices

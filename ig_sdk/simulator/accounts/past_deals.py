@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from random import Random
 
-from ig_sdk.simulator.accounts.desk import Desk
+from ig_sdk.simulator.accounts.dealing_service import Desk
 from ig_sdk.simulator.broker import (
     AccountTerms,
     ActivityEntry,

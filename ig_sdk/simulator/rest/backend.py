@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from ig_sdk.clock import Clock
 from ig_sdk.simulator.accounts.allowances import AllowanceBook
-from ig_sdk.simulator.accounts.desk import Desk
+from ig_sdk.simulator.accounts.dealing_service import Desk
 from ig_sdk.simulator.accounts.encryption import EncryptionKey
 from ig_sdk.simulator.accounts.logins import Sessions
 from ig_sdk.simulator.prices.past import PastPrices

@@ -11,7 +11,7 @@ from werkzeug.test import Client, TestResponse
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.simulator.accounts.allowances import AllowanceBook, Allowances
-from ig_sdk.simulator.accounts.desk import Desk, broker_of
+from ig_sdk.simulator.accounts.dealing_service import Desk, broker_of
 from ig_sdk.simulator.accounts.logins import Sessions
 from ig_sdk.simulator.broker import BrokerEvent
 from ig_sdk.simulator.prices.past import PastPrices

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from ig_sdk.clock import ManualClock
-from ig_sdk.simulator.accounts.desk import Desk
+from ig_sdk.simulator.accounts.dealing_service import Desk
 from ig_sdk.simulator.accounts.past_deals import DAYS, Memory, Recollection, memories
 from ig_sdk.simulator.broker import AccountTerms, Broker, MarketTerms
 from ig_sdk.simulator.prices.past import PastPrices, candle_of
