@@ -11,7 +11,7 @@ from typing import Protocol
 from ig_sdk.clock import Clock
 from ig_sdk.simulator.prices.replay import Outlet, Replay
 from ig_sdk.simulator.prices.seeded import Market, Quote
-from ig_sdk.simulator.reference.hours import Bells
+from ig_sdk.simulator.reference.hours import MarketHours
 from ig_sdk.types import Tick
 
 _log = logging.getLogger("ig_sdk.simulator.feed")
@@ -24,7 +24,7 @@ _TOO_LATE = timedelta(seconds=10)
 _LONGEST_RELIVED = timedelta(minutes=30)
 _LEAPS = 1_000
 # Prices come at whole milliseconds.
-_BLINK = timedelta(milliseconds=1)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Line(Outlet, Protocol):
@@ -47,7 +47,7 @@ class Feed:
         outlet: Where they go.
         clock: Time.
         replay: Recorded ticks that take the place of the made-up ones for the markets they are of.
-        bells: When markets open and close; ``None`` when they deal at any hour.
+        market_hours: When markets open and close; ``None`` when they deal at any hour.
         on_status: Called with the epic and the new status of a market that opens or closes, and of all at first.
 
     Threading:
@@ -61,14 +61,14 @@ class Feed:
         *,
         clock: Clock,
         replay: Replay | None = None,
-        bells: Bells | None = None,
+        market_hours: MarketHours | None = None,
         on_status: Callable[[str, str], None] | None = None,
     ) -> None:
         self._market = market
         self._outlet = outlet
         self._clock = clock
         self._replay = replay
-        self._bells = bells
+        self._market_hours = market_hours
         self._on_status = on_status
         self._lock = threading.Lock()
         self._stepped = threading.Condition(self._lock)
@@ -85,7 +85,7 @@ class Feed:
         for tick in self._market.opening:
             if self._replay_of(tick.epic) is None:
                 self._outlet.observe(tick)
-        self._ring(self._clock.now())
+        self._open_and_close(self._clock.now())
         self._thread.start()
         if self._replay is not None:
             self._replay.start()
@@ -155,7 +155,7 @@ class Feed:
                 upto = self._next_stop(now)
                 ticks = self._market.advance(upto)
                 due = self._market.next_at
-            self._ring(upto)
+            self._open_and_close(upto)
             self._spread(ticks, now)
             with self._lock:
                 self._current_at = upto
@@ -174,9 +174,9 @@ class Feed:
             self._leap_to, self._leap = now - _TOO_LATE, (now - due) / _LEAPS
         if self._leap_to is None:
             upto = min(now, due + _STRIDE)
-            bell = None if self._bells is None else self._bells.next_at
+            bell = None if self._market_hours is None else self._market_hours.next_at
             # What comes before a bell is dealt at before it rings.
-            return bell - _BLINK if bell is not None and due < bell <= upto else upto
+            return bell - _MILLISECOND if bell is not None and due < bell <= upto else upto
         if due + self._leap < self._leap_to:
             self._market.leap(due + self._leap)
         else:
@@ -195,7 +195,7 @@ class Feed:
             else:
                 self._outlet.observe(tick)
 
-    def _ring(self, now: datetime) -> None:
-        if self._bells is not None and self._on_status is not None:
-            for epic, status in self._bells.ring(now):
+    def _open_and_close(self, now: datetime) -> None:
+        if self._market_hours is not None and self._on_status is not None:
+            for epic, status in self._market_hours.changes(now):
                 self._on_status(epic, status)

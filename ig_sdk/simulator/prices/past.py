@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ig_sdk.simulator.prices.past_live import LENGTHS_S, LiveCandles, Row, joined
 from ig_sdk.simulator.prices.past_tree import DAY_S, HOUR_S, LEVELS_S, SECONDS, Node, PastTree
-from ig_sdk.simulator.prices.seeded import spread_steps, temper_of
+from ig_sdk.simulator.prices.seeded import profile_of, spread_steps
 from ig_sdk.simulator.reference.hours import epoch_s, hours_of
 from ig_sdk.simulator.reference.instruments import Instrument, instruments
 from ig_sdk.types import Tick
@@ -298,9 +298,9 @@ class PastPrices:
 
 
 def _tree(seed: object, instrument: Instrument) -> PastTree:
-    temper = temper_of(instrument.market_id)
+    profile = profile_of(instrument.market_id)
     name = f"{seed}/{instrument.market_id}/past"
-    return PastTree(name, yearly=temper.yearly, gap_s=temper.gap_s, hours=hours_of(instrument))
+    return PastTree(name, yearly=profile.yearly, gap_s=profile.gap_s, hours=hours_of(instrument))
 
 
 def _row(measures: _Measures, node: Node) -> Row:

@@ -19,7 +19,7 @@ from ig_sdk.types import Tick
 
 
 @dataclass(frozen=True)
-class Temper:
+class VolatilityProfile:
     """How one market behaves.
 
     Attributes:
@@ -36,23 +36,23 @@ class Temper:
 # Mean gaps as in recorded ticks of busy hours (data/INDEX.md: EURUSD 3,700 to 8,400 an hour at Dukascopy, 1,000 to
 # 2,000 at OANDA); volatilities are what the markets have shown in ordinary years. EURUSD lets no second pass without
 # a price, so that whoever tests against it never has to wait.
-TEMPERS = {
-    "EURUSD": Temper(gap_s=0.60, yearly=0.075, longest_s=0.95),
-    "GBPUSD": Temper(gap_s=0.70, yearly=0.085),
-    "USDJPY": Temper(gap_s=0.65, yearly=0.095),
-    "AUDUSD": Temper(gap_s=0.90, yearly=0.100),
-    "USDCAD": Temper(gap_s=1.00, yearly=0.065),
-    "GC": Temper(gap_s=0.80, yearly=0.150),
-    "CL": Temper(gap_s=1.00, yearly=0.300),
-    "LCO": Temper(gap_s=1.20, yearly=0.280),
-    "FT100": Temper(gap_s=1.00, yearly=0.130),
-    "DE30": Temper(gap_s=0.80, yearly=0.170),
-    "US500": Temper(gap_s=0.70, yearly=0.150),
-    "WALL": Temper(gap_s=0.75, yearly=0.140),
-    "JP225": Temper(gap_s=1.30, yearly=0.190),
-    "AAPL": Temper(gap_s=1.50, yearly=0.260),
+VOLATILITY_PROFILES = {
+    "EURUSD": VolatilityProfile(gap_s=0.60, yearly=0.075, longest_s=0.95),
+    "GBPUSD": VolatilityProfile(gap_s=0.70, yearly=0.085),
+    "USDJPY": VolatilityProfile(gap_s=0.65, yearly=0.095),
+    "AUDUSD": VolatilityProfile(gap_s=0.90, yearly=0.100),
+    "USDCAD": VolatilityProfile(gap_s=1.00, yearly=0.065),
+    "GC": VolatilityProfile(gap_s=0.80, yearly=0.150),
+    "CL": VolatilityProfile(gap_s=1.00, yearly=0.300),
+    "LCO": VolatilityProfile(gap_s=1.20, yearly=0.280),
+    "FT100": VolatilityProfile(gap_s=1.00, yearly=0.130),
+    "DE30": VolatilityProfile(gap_s=0.80, yearly=0.170),
+    "US500": VolatilityProfile(gap_s=0.70, yearly=0.150),
+    "WALL": VolatilityProfile(gap_s=0.75, yearly=0.140),
+    "JP225": VolatilityProfile(gap_s=1.30, yearly=0.190),
+    "AAPL": VolatilityProfile(gap_s=1.50, yearly=0.260),
 }
-_ORDINARY = Temper(gap_s=1.0, yearly=0.1)
+_ORDINARY = VolatilityProfile(gap_s=1.0, yearly=0.1)
 
 _TRADING_YEAR_S = 252 * 86_400
 # Prices drift back to where they began, so that a simulator left running for months still quotes a sane level.
@@ -60,9 +60,9 @@ _PULL_S = 3 * 86_400
 _SHORTEST_GAP_S = 0.02
 
 
-def temper_of(market_id: str) -> Temper:
+def profile_of(market_id: str) -> VolatilityProfile:
     """Return how a market behaves."""
-    return TEMPERS.get(market_id, _ORDINARY)
+    return VOLATILITY_PROFILES.get(market_id, _ORDINARY)
 
 
 def spread_steps(instrument: Instrument) -> int:
@@ -128,13 +128,13 @@ class _Underlying:
         level: float | None,
         opening_hours: bool,
     ) -> None:
-        temper = temper_of(market_id)
+        profile = profile_of(market_id)
         self._epics = [_Epic(each) for each in epics]
         self._random = Random(f"{seed}/{market_id}")
-        self._gap_s = temper.gap_s
-        self._longest_s = temper.longest_s or math.inf
+        self._gap_s = profile.gap_s
+        self._longest_s = profile.longest_s or math.inf
         self._speed = speed
-        self._unit = temper.yearly / math.sqrt(_TRADING_YEAR_S)
+        self._unit = profile.yearly / math.sqrt(_TRADING_YEAR_S)
         self._log = self._random.gauss(0.0, 0.002)
         if level is not None:
             self._log = level

@@ -102,7 +102,7 @@ def hours_of(instrument: Instrument) -> Hours:
     return _BY_KIND.get(instrument.kind, _NIGHTLY)
 
 
-class Bells:
+class MarketHours:
     """Tells when markets open and close.
 
     Args:
@@ -117,7 +117,7 @@ class Bells:
         self._status: dict[str, str] = {}
         self.next_at: datetime | None = None
 
-    def ring(self, now: datetime) -> list[tuple[str, str]]:
+    def changes(self, now: datetime) -> list[tuple[str, str]]:
         """Return each market whose status is not what it was at the last call, with its new one; at first all."""
         if self.next_at is not None and now < self.next_at:
             return []

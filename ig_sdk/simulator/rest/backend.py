@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from ig_sdk.clock import Clock
 from ig_sdk.simulator.accounts.allowances import AllowanceBook
-from ig_sdk.simulator.accounts.dealing_service import Desk
+from ig_sdk.simulator.accounts.dealing_service import DealingService
 from ig_sdk.simulator.accounts.encryption import EncryptionKey
 from ig_sdk.simulator.accounts.logins import Sessions
 from ig_sdk.simulator.prices.past import PastPrices
@@ -18,7 +18,7 @@ from ig_sdk.simulator.rest.request import Call, Reply
 from ig_sdk.simulator.rest.storage import CostQuotes, Watchlists
 
 
-def _nothing_to_recall() -> None:
+def _no_history() -> None:
     """Stand in where accounts have no past."""
 
 
@@ -41,14 +41,14 @@ class Backend:
         watchlists: Of every account.
         costs: Indicative quotes of costs that were given.
         hedging_modes: The undocumented preference by account, where somebody set it.
-        recall: Called before activity or transactions are read: the accounts remember what was before.
+        load_history: Called before activity or transactions are read: the accounts remember what was before.
 
     Threading:
         Its parts are safe from any thread; its own attributes are set as a whole.
     """
 
     sessions: Sessions
-    desk: Desk
+    dealing: DealingService
     quote: Callable[[str], Quote | None]
     past: PastPrices
     book: AllowanceBook
@@ -61,11 +61,11 @@ class Backend:
     watchlists: Watchlists = field(default_factory=Watchlists)
     costs: CostQuotes = field(default_factory=CostQuotes)
     hedging_modes: dict[str, str] = field(default_factory=dict)
-    recall: Callable[[], None] = _nothing_to_recall
+    load_history: Callable[[], None] = _no_history
 
     def shown(self, epic: str) -> tuple[Instrument, Quote | None, str]:
         """Return a known market, what it shows and its status."""
-        return instruments()[epic], self.quote(epic), self.desk.status(epic)
+        return instruments()[epic], self.quote(epic), self.dealing.status(epic)
 
 
 Handler: TypeAlias = Callable[[Backend, Call], Reply]

@@ -11,7 +11,7 @@ from werkzeug.test import Client, TestResponse
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.simulator.accounts.allowances import AllowanceBook, Allowances
-from ig_sdk.simulator.accounts.dealing_service import Desk, broker_of
+from ig_sdk.simulator.accounts.dealing_service import DealingService, broker_of
 from ig_sdk.simulator.accounts.logins import Sessions
 from ig_sdk.simulator.broker import BrokerEvent
 from ig_sdk.simulator.prices.past import PastPrices
@@ -41,14 +41,14 @@ class House:
         self.market, self.past = Market(7, begin), PastPrices(7, begin)
         for tick in self.market.advance(START):
             self.past.on_tick(tick)
-        self.desk = Desk(broker_of(self.sessions.accounts, seed=7, start=START), clock=self.clock)
+        self.dealing = DealingService(broker_of(self.sessions.accounts, seed=7, start=START), clock=self.clock)
         self.events: list[BrokerEvent] = []
-        self.desk.on_event(self.events.append)
+        self.dealing.on_event(self.events.append)
         for epic in instruments():
-            self.desk.on_tick(self.market.quote(epic).tick)
+            self.dealing.on_tick(self.market.quote(epic).tick)
         self.backend = Backend(
             sessions=self.sessions,
-            desk=self.desk,
+            dealing=self.dealing,
             quote=self.market.quote,
             past=self.past,
             book=AllowanceBook(allowances, self.clock),
@@ -95,7 +95,7 @@ class House:
         step = round(before.bid * move * scale) / scale
         tick = Tick(epic, before.bid + step, before.offer + step, self.clock.now(), self.clock.now())
         self.past.on_tick(tick)
-        self.desk.on_tick(tick)
+        self.dealing.on_tick(tick)
         return tick
 
     def settle(self) -> None:

@@ -19,7 +19,7 @@ _LARGEST_ALLOWANCE = 1_000_000
 
 def figures(backend: Backend, account: Account) -> dict[str, Any]:
     """Return what an account holds, as logins and account lists show it."""
-    held = backend.desk.figures(account.account_id)
+    held = backend.dealing.figures(account.account_id)
     return {
         "balance": held.balance,
         "deposit": held.deposit,
@@ -50,7 +50,7 @@ def _accounts(backend: Backend, call: Call) -> Reply:
 
 def trailing_stops(backend: Backend, account_id: str) -> bool:
     """Return whether an account may use trailing stops."""
-    return backend.desk.account(account_id).trailing_stops
+    return backend.dealing.account(account_id).trailing_stops
 
 
 def _preferences(backend: Backend, call: Call) -> Reply:
@@ -64,7 +64,7 @@ def _preferences(backend: Backend, call: Call) -> Reply:
 def _set_preferences(backend: Backend, call: Call) -> Reply:
     account_id, wanted = call.owner.account_id, call.body["trailingStopsEnabled"]
     if wanted is not None:
-        backend.desk.act(
+        backend.dealing.act(
             lambda broker, _: broker.set_account(replace(broker.account(account_id), trailing_stops=wanted))
         )
     if call.body["hedgingMode"] is not None:

@@ -30,13 +30,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def _positions(backend: Backend, call: Call) -> Reply:
-    found = backend.desk.act(lambda broker, _: broker.positions(call.owner.account_id))
+    found = backend.dealing.act(lambda broker, _: broker.positions(call.owner.account_id))
     rows = [replies.position(each, backend.shown(each.epic), call.version) for each in found]
     return Reply(body={"positions": rows})
 
 
 def _position(backend: Backend, call: Call) -> Reply:
-    found = backend.desk.act(lambda broker, _: broker.position(call.owner.account_id, call.params[0]))
+    found = backend.dealing.act(lambda broker, _: broker.position(call.owner.account_id, call.params[0]))
     if found is None:
         raise Refused(_NO_POSITION)
     return Reply(body=replies.position(found, backend.shown(found.epic), call.version))
@@ -106,7 +106,7 @@ def _open_sprint(backend: Backend, call: Call) -> Reply:
 
 
 def _orders(backend: Backend, call: Call) -> Reply:
-    found = backend.desk.act(lambda broker, _: broker.orders(call.owner.account_id))
+    found = backend.dealing.act(lambda broker, _: broker.orders(call.owner.account_id))
     rows = [replies.order(each, backend.shown(each.epic), call.version) for each in found]
     return Reply(body={"workingOrders": rows})
 
@@ -152,7 +152,7 @@ def _cancel_order(backend: Backend, call: Call) -> Reply:
 
 def _confirm(backend: Backend, call: Call) -> Reply:
     account_id, reference = call.owner.account_id, call.params[0]
-    found = backend.desk.act(lambda broker, now: broker.confirm(account_id, reference, now))
+    found = backend.dealing.act(lambda broker, now: broker.confirm(account_id, reference, now))
     if found is None:
         raise Refused("error.confirms.deal-not-found")
     return Reply(body=replies.confirm(found))
@@ -161,14 +161,14 @@ def _confirm(backend: Backend, call: Call) -> Reply:
 def _repeat_dealing(backend: Backend, call: Call) -> Reply:
     account_id, epic = call.owner.account_id, call.query.get("epic")
     now = backend.clock.now()
-    recent = backend.desk.act(lambda broker, now: broker.recent_deals(account_id, now))
+    recent = backend.dealing.act(lambda broker, now: broker.recent_deals(account_id, now))
     deals = [each for each in recent if epic in (None, "", each.epic)]
     return Reply(body=replies.repeat_dealing(account_id, deals, now))
 
 
 def _dealt(backend: Backend, action: Callable[[Broker, datetime], str], *, unknown: str = _NO_ORDER) -> Reply:
     try:
-        return Reply(body={"dealReference": backend.desk.act(action)})
+        return Reply(body={"dealReference": backend.dealing.act(action)})
     except NoMatch:
         # Text with spaces, exactly so (REST.md section 8).
         raise Refused("unable to aggregate close positions - no compatible position found") from None

@@ -67,8 +67,8 @@ def _v1_span(backend: Backend, params: Sequence[str]) -> tuple[datetime, datetim
 
 def _activity(backend: Backend, call: Call, start: datetime | None, end: datetime) -> list[ActivityEntry]:
     account_id = call.owner.account_id
-    backend.recall()
-    return backend.desk.act(lambda broker, _: broker.activity(account_id, start, end))
+    backend.load_history()
+    return backend.dealing.act(lambda broker, _: broker.activity(account_id, start, end))
 
 
 def _whole_seconds(rows: Sequence[ActivityEntry], size: int) -> Sequence[ActivityEntry]:
@@ -201,8 +201,8 @@ def _transactions(backend: Backend, call: Call, kind: str, start: datetime, end:
     if kind not in _TYPES:
         raise Refused("invalid.input")
     account_id, wanted = call.owner.account_id, _TYPES[kind]
-    backend.recall()
-    rows = backend.desk.act(lambda broker, _: broker.transactions(account_id, start, end))
+    backend.load_history()
+    rows = backend.dealing.act(lambda broker, _: broker.transactions(account_id, start, end))
     return [each for each in rows if wanted in (None, each.type)]
 
 

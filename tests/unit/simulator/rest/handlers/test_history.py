@@ -60,7 +60,7 @@ def past(house):
     rows = [happened(number, NOW - timedelta(hours=number)) for number in range(1, 31)]
     cash = {"type": "DEPO", "open_level": None, "close_level": None, "size": None, "cash": True, "profit": Decimal(50)}
     money = [moved(n, NOW - timedelta(hours=n), **(cash if n % 10 == 0 else {})) for n in range(1, 31)]
-    house.desk.act(lambda broker, _: broker.remember("ABC123", activity=rows, transactions=money))
+    house.dealing.act(lambda broker, _: broker.remember("ABC123", activity=rows, transactions=money))
     return house
 
 
@@ -115,7 +115,7 @@ def test_activity_by_period_and_by_days(get):
 )
 def test_stop_types(house, auth, stop, told):
     """Old rows tell the kind of a stop by a letter."""
-    house.desk.act(lambda broker, _: broker.remember("ABC123", activity=[happened(1, NOW, **stop)]))
+    house.dealing.act(lambda broker, _: broker.remember("ABC123", activity=[happened(1, NOW, **stop)]))
     [row] = house.call("GET", "/history/activity/1000", 1, **auth).json["activities"]
     assert (row["stop"], row["stopType"]) == ("1.2", told)
 
@@ -154,7 +154,7 @@ def test_the_cursor_splits_no_second(house, auth):
     times = [NOW - timedelta(seconds=number // 7, milliseconds=number) for number in range(40)]
     times += [NOW - timedelta(seconds=60, milliseconds=number) for number in range(25)]
     rows = [happened(number, at) for number, at in enumerate(times, 1)]
-    house.desk.act(lambda broker, _: broker.remember("ABC123", activity=rows))
+    house.dealing.act(lambda broker, _: broker.remember("ABC123", activity=rows))
     path, ids = "/history/activity?from=2025-01-05T00:00:00&pageSize=10", []
     while path:
         body = house.call("GET", path, 3, **auth).json
@@ -170,7 +170,7 @@ def test_activity_filters(house, auth):
         happened(2, NOW - timedelta(minutes=2), type="WORKING_ORDER", status="REJECTED"),
         happened(3, NOW - timedelta(minutes=3), channel="SYSTEM"),
     ]
-    house.desk.act(lambda broker, _: broker.remember("ABC123", activity=rows))
+    house.dealing.act(lambda broker, _: broker.remember("ABC123", activity=rows))
 
     def found(query: str) -> list[int]:
         body = house.call("GET", "/history/activity?from=2025-01-06T00:00:00&" + query, 3, **auth).json
