@@ -138,7 +138,7 @@ class _Underlying:
         self._log = self._random.gauss(0.0, 0.002)
         if level is not None:
             self._log = level
-        self._start_log = self._log
+        self._mean = self._log
         self._widening = 0.0
         self._hours = hours_of(epics[0]) if opening_hours else None
         # A closed market shows its last price.
@@ -166,7 +166,7 @@ class _Underlying:
         # Ticks come in clusters: gaps are more uneven than a Poisson process (shape below 1).
         gap_s = max(self._random.gammavariate(0.6, self._gap_s / 0.6), _SHORTEST_GAP_S)
         gap_s = min(gap_s, self._longest_s)
-        reversion = (self._start_log - self._log) * gap_s / _REVERSION_S
+        reversion = (self._mean - self._log) * gap_s / _REVERSION_S
         self._log += self._random.gauss(0.0, self._unit * math.sqrt(gap_s)) + reversion
         # Times on the wire are in milliseconds.
         self.next_at += timedelta(milliseconds=max(round(gap_s * 1000 / self._speed), 1))
@@ -177,10 +177,9 @@ class _Underlying:
         """Skip to ``time`` in one movement, without the prices in between."""
         gap_s = (time - self.next_at).total_seconds()
         if gap_s > 0:
-            away = (self._log - self._start_log) * math.exp(-gap_s / _REVERSION_S)
-            self._log = (
-                self._start_log + away + self._random.gauss(0.0, self._unit * math.sqrt(min(gap_s, _REVERSION_S)))
-            )
+            away = (self._log - self._mean) * math.exp(-gap_s / _REVERSION_S)
+            step = self._random.gauss(0.0, self._unit * math.sqrt(min(gap_s, _REVERSION_S)))
+            self._log = self._mean + away + step
             self.next_at = time if self._hours is None else self._hours.next_open(time)
 
 

@@ -134,7 +134,7 @@ class RestApp:
     def _checked_answer(self, method: str, path: str, environ: Mapping[str, Any]) -> Reply:
         """Check what all endpoints share, then return the handler's reply."""
         backend = self._backend
-        rules, handler, params = self._router.find(method, path, _version(environ.get("HTTP_VERSION")))
+        rules, handler, params = self._router.find(method, path, version_of(environ.get("HTTP_VERSION")))
         api_key = environ.get("HTTP_X_IG_API_KEY", "")
         backend.sessions.check_key(api_key)
         if not backend.key_enabled:
@@ -167,7 +167,7 @@ def _normalised(path: str) -> str:
     return path[len(PREFIX) :].rstrip("/").encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _version(text: str | None) -> int:
+def version_of(text: str | None) -> int:
     """Return the number in a ``VERSION`` header: 1 if it is missing, 0 if it is no number."""
     text = (text or "1").strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
