@@ -28,7 +28,7 @@ class Backend:
 
     Attributes:
         sessions: Accounts, logins and tokens.
-        desk: Deals, positions, money.
+        dealing: Deals, positions, money.
         quote: Returns the current quote of a market.
         past: Candles.
         book: Allowances and what is spent of them.

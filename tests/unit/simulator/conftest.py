@@ -1,4 +1,4 @@
-"""A simulated IG without sockets, and somebody who calls its REST API."""
+"""A simulated IG without sockets, and a caller of its REST API."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ STREAM = "http://127.0.0.1:8888"
 
 
 class House:
-    """A REST API on a manual clock, its desk, and a caller.
+    """A REST API on a manual clock, its dealing service, and a caller.
 
     Args:
         allowances: Limits; none unless given.
-        options: Of the backend.
+        options: Options of the backend.
     """
 
     def __init__(self, allowances: Allowances | None = None, **options: Any) -> None:
@@ -89,7 +89,7 @@ class House:
         return self.key | {"Authorization": f"Bearer {token}", "IG-ACCOUNT-ID": reply.json["accountId"]}
 
     def tick(self, epic: str, move: float = 0.0) -> Tick:
-        """Move a market by so much of its level and let the desk see it."""
+        """Move a market by a fraction of its level and pass the tick to the dealing service."""
         before = self.market.quote(epic).tick
         scale = 10 ** instruments()[epic].decimals
         step = round(before.bid * move * scale) / scale
@@ -123,7 +123,7 @@ def new_house() -> type[House]:
 
 @pytest.fixture
 def auth(house: House) -> dict[str, str]:
-    """Headers of somebody who is logged in."""
+    """Headers of a caller who is logged in."""
     return house.log_in()
 
 

@@ -8,7 +8,7 @@ from ig_sdk.simulator.accounts.allowances import Allowances
 
 
 def test_a_disabled_key_is_dead(house, auth, call, refusal):
-    """Disabling kills the calling key for everything, logins too."""
+    """Disabling turns the calling key off for everything, logins too."""
     assert call("PUT", "/operations/application/disable").json["status"] == "DISABLED"
     dead = (403, "error.security.api-key-disabled")
     assert refusal(call("GET", "/session")) == dead
@@ -23,7 +23,7 @@ def test_an_update_can_disable_the_key_too(house, auth, call, refusal):
 
 
 def test_an_application_is_updated(new_house, refusal):
-    """The owner's own limits are set, told and kept to; another's key is refused."""
+    """The owner's own limits are set, reported and applied; another key is refused."""
     house = new_house(Allowances())
     auth = house.log_in()
     key = house.sessions.credentials.api_key
@@ -58,14 +58,14 @@ def test_the_trading_allowance(new_house, refusal):
 
 
 def test_hedging_mode_is_kept(call):
-    """The undocumented preference is told once it was set."""
+    """The undocumented preference is reported once it was set."""
     assert "hedgingMode" not in call("GET", "/accounts/preferences").json
     call("PUT", "/accounts/preferences", {"hedgingMode": "NETTING"})
     assert call("GET", "/accounts/preferences").json["hedgingMode"] == "NETTING"
 
 
 def test_replies_are_plain_json(house, auth):
-    """Numbers are numbers, on the wire as well, and the length is told."""
+    """Numbers are numbers, on the wire as well, and the length is given."""
     reply = house.call("GET", "/accounts", 1, **auth)
     assert json.loads(reply.data)["accounts"][0]["balance"]["balance"] == 10_000
     assert int(reply.headers["Content-Length"]) == len(reply.data)

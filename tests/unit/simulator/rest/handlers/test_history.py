@@ -18,7 +18,7 @@ NOW = datetime(2025, 1, 6, 10, tzinfo=timezone.utc)
 
 def happened(number: int, at: datetime, **more: Any) -> ActivityEntry:
     """One row of the activity."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "epic": EPIC,
         "period": "-",
         "deal_id": f"DIAAAA{number:09d}",
@@ -33,12 +33,12 @@ def happened(number: int, at: datetime, **more: Any) -> ActivityEntry:
         "direction": Direction.SELL,
         "level": Decimal("1.10345"),
     }
-    return ActivityEntry(activity_id=str(number), at=at, **told | more)
+    return ActivityEntry(activity_id=str(number), at=at, **fields | more)
 
 
 def moved(number: int, at: datetime, **more: Any) -> TransactionEntry:
     """One row of the transactions."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "opened_at": at - timedelta(hours=1),
         "instrument_name": "EUR/USD Mini",
         "period": "-",
@@ -50,7 +50,7 @@ def moved(number: int, at: datetime, **more: Any) -> TransactionEntry:
         "close_level": Decimal("1.10445"),
         "size": Decimal(-1),
     }
-    return TransactionEntry(at=at, **told | more)
+    return TransactionEntry(at=at, **fields | more)
 
 
 @pytest.fixture
@@ -105,18 +105,18 @@ def test_activity_by_period_and_by_days(get):
 
 
 @pytest.mark.parametrize(
-    ("stop", "told"),
+    ("stop", "expected"),
     [
         ({"stop_level": Decimal("1.2")}, "N"),
         ({"stop_level": Decimal("1.2"), "guaranteed_stop": True}, "G"),
         ({"stop_level": Decimal("1.2"), "trailing_step": Decimal(50)}, "T(50)"),
     ],
 )
-def test_stop_types(house, auth, stop, told):
+def test_stop_types(house, auth, stop, expected):
     """Old rows tell the kind of a stop by a letter."""
     house.dealing.act(lambda broker, _: broker.remember("ABC123", activity=[happened(1, NOW, **stop)]))
     [row] = house.call("GET", "/history/activity/1000", 1, **auth).json["activities"]
-    assert (row["stop"], row["stopType"]) == ("1.2", told)
+    assert (row["stop"], row["stopType"]) == ("1.2", expected)
 
 
 def test_activity_in_numbered_pages(get):
@@ -149,7 +149,7 @@ def test_activity_by_cursor(get):
 
 
 def test_the_cursor_splits_no_second(house, auth):
-    """Rows of one second stay on one page: none is lost or told twice, however many they are."""
+    """Rows of one second stay on one page: none is lost or sent twice, however many they are."""
     times = [NOW - timedelta(seconds=number // 7, milliseconds=number) for number in range(40)]
     times += [NOW - timedelta(seconds=60, milliseconds=number) for number in range(25)]
     rows = [happened(number, at) for number, at in enumerate(times, 1)]
@@ -226,8 +226,8 @@ def test_transactions(get):
         "currency": "£",
         "cashTransaction": False,
     }
-    told = ("profitAndLoss", "transactionType", "openLevel", "closeLevel", "size", "cashTransaction")
-    assert [rows[9][name] for name in told] == ["£50.00", "DEPO", "-", "0", "-", True]
+    fields = ("profitAndLoss", "transactionType", "openLevel", "closeLevel", "size", "cashTransaction")
+    assert [rows[9][name] for name in fields] == ["£50.00", "DEPO", "-", "0", "-", True]
 
 
 def test_transactions_by_kind_and_span(get):

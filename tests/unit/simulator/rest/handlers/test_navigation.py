@@ -18,7 +18,7 @@ def test_the_whole_tree_can_be_walked(call):
     assert len(seen) > 20
 
 
-def test_categories_page_from_nought(call):
+def test_categories_page_from_zero(call):
     """Pages together are the category; none says how many there are."""
     [first, *_] = call("GET", "/categories").json["categories"]
     path = f"/categories/{first['code']}/instruments"
@@ -30,7 +30,7 @@ def test_categories_page_from_nought(call):
 
 
 def test_sentiment(call):
-    """Both sides make a hundred; an unknown market is no fault but has neither side."""
+    """Both sides make a hundred; an unknown market is no error but has neither side."""
     rows = call("GET", "/clientsentiment?marketIds=EURUSD,NOPE").json["clientSentiments"]
     sums = [row["longPositionPercentage"] + row["shortPositionPercentage"] for row in rows]
     assert sums == [100, 0]

@@ -18,7 +18,7 @@ def read(house: Any, auth: dict[str, str], path: str, version: int) -> Any:
 
 
 def test_the_same_candles_in_every_version(house, auth):
-    """Three versions tell the same prices, each in its own form of time."""
+    """Three versions have the same prices, each in its own form of time."""
     part = f"/prices/{EPIC}/HOUR"
     old = read(house, auth, f"{part}?startdate=2025:01:03-09:00:00&enddate=2025:01:03-12:00:00", 1)["prices"]
     newer = read(house, auth, f"{part}/2025-01-03%2009:00:00/2025-01-03%2012:00:00", 2)["prices"]
@@ -74,10 +74,10 @@ def test_spent_points_come_back_after_a_week(new_house, refusal):
 
 
 def test_without_allowances_nothing_is_spent(house, auth):
-    """The numbers are told, and stay."""
+    """The numbers are reported, and stay the same."""
     for _ in range(2):
-        told = read(house, auth, f"/prices/{EPIC}/HOUR/7", 2)["allowance"]
-        assert told["remainingAllowance"] == told["totalAllowance"] == 10_000
+        allowance = read(house, auth, f"/prices/{EPIC}/HOUR/7", 2)["allowance"]
+        assert allowance["remainingAllowance"] == allowance["totalAllowance"] == 10_000
 
 
 PRICE_FAULTS = {

@@ -8,7 +8,7 @@ EPIC = "CS.D.EURUSD.MINI.IP"
 
 
 def test_a_watchlist_of_ones_own(call):
-    """It is made with what is known, filled, emptied and deleted."""
+    """It is created with the known markets, filled, emptied and deleted."""
     made = call("POST", "/watchlists", {"name": "Mine", "epics": [EPIC, EPIC]}).json
     assert made["status"] == "SUCCESS"
     path = f"/watchlists/{made['watchlistId']}"
@@ -31,7 +31,7 @@ def test_watchlists_belong_to_accounts(house, call):
 
 
 def test_watchlists_are_bounded(call, refusal):
-    """A client that makes lists for ever is stopped."""
+    """A client that makes lists without end is stopped."""
     replies = [call("POST", "/watchlists", {"name": f"List {number}"}) for number in range(201)]
     assert replies[0].status_code == 200
     assert refusal(replies[-1]) == (400, "error.watchlists.management.error")
@@ -71,6 +71,6 @@ WATCHLIST_FAULTS = {
 def test_watchlist_refusals(call, refusal, case):
     """Each fault has its code, and the lists stay as they were."""
     before = call("GET", "/watchlists").json
-    request, told = WATCHLIST_FAULTS[case]
-    assert refusal(call(*request)) == told
+    request, expected = WATCHLIST_FAULTS[case]
+    assert refusal(call(*request)) == expected
     assert call("GET", "/watchlists").json == before
