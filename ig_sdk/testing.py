@@ -1,15 +1,15 @@
 """A pytest plugin for tests of what you build on ig_sdk: the ``ig_simulator`` fixture.
 
-It is there wherever ``ig-sdk[simulator]`` and pytest are installed; nothing has to be imported::
+It is available wherever ``ig-sdk[simulator]`` and pytest are installed; nothing has to be imported::
 
     def test_my_bot_buys(ig_simulator):
         with ig_simulator.client() as ig:
             my_bot.run(ig)
             assert ig.positions.list()
 
-Each test gets a simulator of its own, with seed 7, markets that deal at any hour and no allowances, on free loopback
-ports; it is closed behind the test. A mark changes it: ``@pytest.mark.ig_simulator(seed=3, ticks="ticks.csv")`` takes
-what ``Simulator`` takes.
+Each test gets its own simulator, with seed 7, markets that deal at any hour and no allowances, on free loopback
+ports; it is closed after the test. A mark changes it: ``@pytest.mark.ig_simulator(seed=3, ticks="ticks.csv")`` takes
+the options of ``Simulator``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def ig_simulator(request: pytest.FixtureRequest) -> Iterator[Simulator]:
         pytest.UsageError: The extra ``simulator`` is not installed, or the mark has positional arguments.
     """
     try:
-        # Not above: pytest loads this module in every run wherever ig-sdk is installed.
+        # Imported here, since pytest loads this module in every run wherever ig-sdk is installed.
         from ig_sdk.simulator import Simulator  # noqa: PLC0415
     except ImportError as error:
         raise pytest.UsageError(str(error)) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ig_sdk.simulator.accounts.allowances import Allowances
+    from ig_sdk.simulator.accounts.dealing_service import DealingService
     from ig_sdk.simulator.accounts.logins import Credentials, Sessions
     from ig_sdk.simulator.faults.faults import Faults
     from ig_sdk.simulator.faults.later import ScheduledFault
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Allowances",
     "Credentials",
+    "DealingService",
     "Faults",
     "OpenItems",
     "Replay",
@@ -47,6 +49,7 @@ for _needed in ("websockets", "werkzeug"):
 
 _HOMES = {
     "Allowances": "accounts.allowances",
+    "DealingService": "accounts.dealing_service",
     "Credentials": "accounts.logins",
     "Faults": "faults.faults",
     "OpenItems": "stream.items.open_items",

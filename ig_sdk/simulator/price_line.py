@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ig_sdk.simulator.accounts.desk import Desk
+from ig_sdk.simulator.accounts.dealing_service import DealingService
 from ig_sdk.simulator.prices.past import PastPrices
 from ig_sdk.simulator.prices.replay import Outlet
 from ig_sdk.types import Tick
@@ -24,7 +24,7 @@ class PriceLine:
         Called from the feed's threads.
     """
 
-    def __init__(self, desk: Desk, past: PastPrices, outlet: Outlet) -> None:
+    def __init__(self, desk: DealingService, past: PastPrices, outlet: Outlet) -> None:
         self._desk = desk
         self._past = past
         self._outlet = outlet

@@ -19,10 +19,10 @@ from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, UsageError
 from ig_sdk.simulator.accounts.allowances import TENFOLD, AllowanceBook, Allowances
-from ig_sdk.simulator.accounts.desk import CONFIRM_DELAY_S, Desk, broker_of
+from ig_sdk.simulator.accounts.dealing_service import CONFIRM_DELAY_S, DealingService, broker_of
 from ig_sdk.simulator.accounts.encryption import require_cryptography
 from ig_sdk.simulator.accounts.logins import Credentials, Sessions
-from ig_sdk.simulator.accounts.past_deals import Recollection
+from ig_sdk.simulator.accounts.past_deals import SeededHistory
 from ig_sdk.simulator.broker import BrokerEvent
 from ig_sdk.simulator.faults.faults import Faults
 from ig_sdk.simulator.faults.rest import SeenRequest
@@ -31,7 +31,7 @@ from ig_sdk.simulator.prices.feed import Feed
 from ig_sdk.simulator.prices.past import PastPrices
 from ig_sdk.simulator.prices.replay import Replay
 from ig_sdk.simulator.prices.seeded import Market
-from ig_sdk.simulator.reference.hours import Bells
+from ig_sdk.simulator.reference.hours import MarketHours
 from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.simulator.rest.app import PREFIX, RestApp
 from ig_sdk.simulator.rest.backend import Backend
@@ -134,9 +134,9 @@ class Simulator:
         begin = self._clock.now()
         self._past = PastPrices(seed, begin)
         broker = broker_of(self.sessions.accounts, seed=seed, start=begin, confirm_delay_s=confirm_delay_s)
-        self.desk = Desk(broker, clock=self._clock)
+        self.desk = DealingService(broker, clock=self._clock)
         ids = [each.account_id for each in self.sessions.accounts]
-        self._recollection = Recollection(self.desk, ids, self._past, seed=seed, start=begin)
+        self._history = SeededHistory(self.desk, ids, self._past, seed=seed, start=begin)
         self._prices = PriceLine(self.desk, self._past, self._stream)
         self._replay = None if ticks is None else self._replay_of(ticks, market)
         self._feed = self._feed_of(begin, opening_hours=opening_hours)
@@ -158,7 +158,7 @@ class Simulator:
             self._prices,
             clock=self._clock,
             replay=self._replay,
-            bells=Bells(instruments().values()) if opening_hours else None,
+            market_hours=MarketHours(instruments().values()) if opening_hours else None,
             on_status=self.desk.set_status,
         )
 
@@ -233,7 +233,7 @@ class Simulator:
     def _backend(self) -> Backend:
         return Backend(
             sessions=self.sessions,
-            desk=self.desk,
+            dealing=self.desk,
             quote=self._feed.quote,
             past=self._past,
             book=AllowanceBook(self._allowances, self._clock),
@@ -241,7 +241,7 @@ class Simulator:
             stream_url=self._stream.url,
             seed=self._seed,
             encrypted_only=self._encrypted_only,
-            recall=self._recollection.recall,
+            load_history=self._history.load,
         )
 
     def _show_prices(self) -> None:

@@ -14,7 +14,7 @@ from ig_sdk.errors import DecodeError
 from ig_sdk.simulator.prices.feed import Feed
 from ig_sdk.simulator.prices.replay import Replay
 from ig_sdk.simulator.prices.seeded import Market, Quote
-from ig_sdk.simulator.reference.hours import Bells
+from ig_sdk.simulator.reference.hours import MarketHours
 from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import Tick, epic_for
 
@@ -329,7 +329,7 @@ def test_markets_open_and_close_with_the_clock():
         Market(7, clock.now(), markets=markets, opening_hours=True),
         stand,
         clock=clock,
-        bells=Bells(markets),
+        market_hours=MarketHours(markets),
         on_status=lambda epic, status: told.put((epic, status)),
     )
     feed.start()
@@ -348,7 +348,7 @@ def test_markets_open_and_close_with_the_clock():
 
 
 def test_prices_before_the_close_are_dealt_at_before_it():
-    """A clock that jumps over the bell does not close the market on the prices that came before it."""
+    """A clock that jumps over the close does not close the market on the prices that came before it."""
     clock = ManualClock(datetime(2025, 1, 10, 21, 59, 50, tzinfo=timezone.utc))
     stand, markets = Stand(clock), [instruments()[EURUSD]]
     market = Market(7, clock.now(), markets=markets, opening_hours=True)
@@ -357,7 +357,7 @@ def test_prices_before_the_close_are_dealt_at_before_it():
         market,
         stand,
         clock=clock,
-        bells=Bells(markets),
+        market_hours=MarketHours(markets),
         on_status=lambda _, status: told.append((status, len(stand.unsent) + stand.ticks.qsize())),
     )
     feed.start()
@@ -372,7 +372,10 @@ def test_a_clock_moved_past_the_close_at_once_is_caught_up_with():
     clock = ManualClock(datetime(2025, 1, 10, 21, 59, 50, tzinfo=timezone.utc))
     markets = [instruments()[EURUSD]]
     feed = Feed(
-        Market(7, clock.now(), markets=markets, opening_hours=True), Stand(clock), clock=clock, bells=Bells(markets)
+        Market(7, clock.now(), markets=markets, opening_hours=True),
+        Stand(clock),
+        clock=clock,
+        market_hours=MarketHours(markets),
     )
     feed.start()
     clock.advance(20.0)

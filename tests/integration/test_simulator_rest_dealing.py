@@ -29,8 +29,8 @@ OPEN = {
 TIMEOUT_S = 20.0
 
 
-class Stranger:
-    """A REST client as somebody else would write it: one session of requests."""
+class OtherClient:
+    """A REST client as another author would write it: one session of requests."""
 
     def __init__(self, sim: Simulator) -> None:
         self.url = sim.rest_url
@@ -64,25 +64,25 @@ def sim(clock) -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def stranger(sim) -> Iterator[Stranger]:
-    client = Stranger(sim)
+def other_client(sim) -> Iterator[OtherClient]:
+    client = OtherClient(sim)
     yield client
     client.http.close()
 
 
-def test_a_deal_on_the_wire(clock, stranger):
+def test_a_deal_on_the_wire(clock, other_client):
     """Opened, confirmed, seen, closed by a POST with ``_method``: all over one connection that stays open."""
-    reference = stranger.send("POST", "/positions/otc/", 2, OPEN).json()["dealReference"]
-    assert stranger.send("GET", f"/confirms/{reference}", 1).status_code == 404
+    reference = other_client.send("POST", "/positions/otc/", 2, OPEN).json()["dealReference"]
+    assert other_client.send("GET", f"/confirms/{reference}", 1).status_code == 404
     clock.advance(0.1)
-    confirm = stranger.get(f"/confirms/{reference}", 1)
+    confirm = other_client.get(f"/confirms/{reference}", 1)
     assert confirm["dealStatus"] == "ACCEPTED"
     body = {"dealId": confirm["dealId"], "direction": "SELL", "size": 1, "orderType": "MARKET", "epic": None}
-    lost = stranger.send("DELETE", "/positions/otc", 1, body)
+    lost = other_client.send("DELETE", "/positions/otc", 1, body)
     assert lost.json() == {"errorCode": "validation.null-not-allowed.request"}
-    assert len(stranger.get("/positions")["positions"]) == 1
-    assert stranger.send("POST", "/positions/otc", 1, body, _method="DELETE").json() == {"dealReference": reference}
-    assert stranger.get("/positions") == {"positions": []}
+    assert len(other_client.get("/positions")["positions"]) == 1
+    assert other_client.send("POST", "/positions/otc", 1, body, _method="DELETE").json() == {"dealReference": reference}
+    assert other_client.get("/positions") == {"positions": []}
 
 
 def test_many_deal_at_once(sim):
@@ -91,7 +91,7 @@ def test_many_deal_at_once(sim):
     sim.desk.on_event(events.append)
 
     def trade() -> None:
-        client = Stranger(sim)
+        client = OtherClient(sim)
         for _ in range(5):
             reference = client.send("POST", "/positions/otc", 2, OPEN).json()["dealReference"]
             own = [row["position"] for row in client.get("/positions")["positions"]]
@@ -105,7 +105,7 @@ def test_many_deal_at_once(sim):
         thread.start()
     for thread in threads:
         thread.join(TIMEOUT_S)
-    client = Stranger(sim)
+    client = OtherClient(sim)
     assert client.get("/positions") == {"positions": []}
     rows = client.get("/history/transactions?pageSize=0&type=ALL_DEAL&maxSpanSeconds=60")["transactions"]
     assert len(rows) == 40
@@ -119,10 +119,10 @@ def test_many_deal_at_once(sim):
     client.http.close()
 
 
-def test_a_login_sees_what_the_desk_holds(sim, stranger):
+def test_a_login_sees_what_the_desk_holds(sim, other_client):
     """Two logins on one account share it; the other account is another matter."""
-    stranger.send("POST", "/positions/otc", 2, OPEN)
-    other = Stranger(sim)
+    other_client.send("POST", "/positions/otc", 2, OPEN)
+    other = OtherClient(sim)
     assert len(other.get("/positions")["positions"]) == 1
     moved = other.send("PUT", "/session", 1, {"accountId": "XYZ987"})
     other.http.headers["X-SECURITY-TOKEN"] = moved.headers["X-SECURITY-TOKEN"]

@@ -24,7 +24,7 @@ TIMEOUT_S = 20.0
 
 
 class Caller:
-    """Asks a simulator over REST, as anybody would."""
+    """A plain REST client of a simulator."""
 
     def __init__(self, sim: Simulator, session: requests.Session) -> None:
         self._sim = sim
@@ -143,7 +143,7 @@ def test_the_weekend_with_opening_hours():
 
 
 def test_a_market_that_closes_says_so_everywhere_at_once():
-    """On the bell, without any price: the stream's dealing flag, its snapshots, REST's statuses; so for a suspension."""
+    """At the opening and the close, without any price: the stream's dealing flag, its snapshots, REST's statuses; so for a suspension."""
     friday = datetime(2025, 11, 21, 21, 59, 59, 900_000, tzinfo=timezone.utc)
     with running(friday, opening_hours=True) as (sim, clock, caller), sim.client() as ig:
 

@@ -18,7 +18,7 @@ from werkzeug.test import Client
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.simulator.accounts.allowances import AllowanceBook
-from ig_sdk.simulator.accounts.desk import Desk, broker_of
+from ig_sdk.simulator.accounts.dealing_service import DealingService, broker_of
 from ig_sdk.simulator.accounts.logins import Sessions
 from ig_sdk.simulator.broker import NewOrder, OpenDeal
 from ig_sdk.simulator.prices.past import PastPrices
@@ -44,13 +44,13 @@ class House:
     def __init__(self) -> None:
         self.clock = ManualClock(START)
         self.sessions = Sessions(self.clock)
-        self.desk = Desk(broker_of(self.sessions.accounts, seed=7, start=START), clock=self.clock)
+        self.dealing = DealingService(broker_of(self.sessions.accounts, seed=7, start=START), clock=self.clock)
         market = Market(7, START)
         for epic in instruments():
-            self.desk.on_tick(market.quote(epic).tick)
+            self.dealing.on_tick(market.quote(epic).tick)
         self.backend = Backend(
             sessions=self.sessions,
-            desk=self.desk,
+            dealing=self.dealing,
             quote=market.quote,
             past=PastPrices(7, START),
             book=AllowanceBook(None, self.clock),
@@ -61,9 +61,9 @@ class House:
         deal: Any = {"epic": EPIC, "expiry": "-", "size": Decimal(1), "currency": "USD"}
         for direction in Direction:
             opened = OpenDeal(direction=direction, **deal)
-            self.desk.act(lambda broker, now, opened=opened: broker.open(ACCOUNT, opened, now))
+            self.dealing.act(lambda broker, now, opened=opened: broker.open(ACCOUNT, opened, now))
         order = NewOrder(direction=Direction.BUY, level=Decimal("1.01"), kind="LIMIT", **deal)
-        self.desk.act(lambda broker, now: broker.create_order(ACCOUNT, order, now))
+        self.dealing.act(lambda broker, now: broker.create_order(ACCOUNT, order, now))
 
     def headers(self) -> dict[str, str]:
         session = self.sessions.open(self.sessions.account(ACCOUNT))
@@ -73,7 +73,7 @@ class House:
     def state(self) -> Any:
         """Everything that a request could have changed."""
         return (
-            self.desk.act(
+            self.dealing.act(
                 lambda broker, _: (
                     broker.view.positions(ACCOUNT),
                     broker.view.orders(ACCOUNT),

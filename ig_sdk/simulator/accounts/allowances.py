@@ -15,13 +15,13 @@ _WEEK_S = 604_800.0
 
 @dataclass(frozen=True)
 class Allowances:
-    """What may be asked; IG's numbers of a live key unless said otherwise.
+    """Limits on requests; the defaults are IG's for a live key.
 
     Attributes:
-        per_key: Non-trading requests of one API key a minute (seen on demo: 20).
-        per_account: Non-trading requests of one account a minute (seen on demo: 10).
-        trading: Trading requests of one account a minute (seen on demo: 33).
-        historical_points: Price points a week.
+        per_key: Non-trading requests per API key and minute (seen on demo: 20).
+        per_account: Non-trading requests per account and minute (seen on demo: 10).
+        trading: Trading requests per account and minute (seen on demo: 33).
+        historical_points: Price points per account and week.
         subscriptions: Stream items on one connection.
 
     Source:
@@ -35,11 +35,11 @@ class Allowances:
     subscriptions: int = 40
 
 
-# What a key is told where nothing is limited: a client that keeps to its numbers is not to slow down.
+# What a key reports where nothing is limited: a client that keeps to the reported numbers must not slow down.
 _UNLIMITED = Allowances(per_key=1_000_000, per_account=1_000_000, trading=1_000_000)
 
 
-# Ten times IG's requests: a test suite or a demo in the same process never meets them, a client that hammers does.
+# Ten times IG's limits: a test suite or a demo in the same process never reaches them, a runaway client does.
 TENFOLD = Allowances(per_key=600, per_account=300, trading=1_000)
 
 
@@ -59,7 +59,7 @@ class Points:
 
 
 class AllowanceBook:
-    """What was spent in the last minute, and of price points in the running week.
+    """Counts requests over the last minute, and price points over the current week.
 
     Args:
         allowances: The limits; ``None`` for none.
@@ -79,11 +79,11 @@ class AllowanceBook:
 
     @property
     def limits(self) -> Allowances:
-        """The limits in force; nothing that anybody reaches when nothing is limited."""
+        """The limits in force; numbers too large to reach when nothing is limited."""
         return self._limits
 
     def change(self, *, per_account: int | None = None, trading: int | None = None) -> None:
-        """Set the limits that a key's owner may set; ``None`` leaves one as it is."""
+        """Set the limits that a key's owner may set; ``None`` leaves a limit as it is."""
         with self._lock:
             self._limits = replace(
                 self._limits,
@@ -95,9 +95,9 @@ class AllowanceBook:
         """Count one request.
 
         Args:
-            traffic: ``"non-trading"``, ``"trading"`` or ``"historical"``, which is rationed by points alone.
-            api_key: Whose key it carried.
-            account_id: For which account; ``None`` before a login.
+            traffic: ``"non-trading"``, ``"trading"`` or ``"historical"``, which is limited by points alone.
+            api_key: Key that the request carried.
+            account_id: Account that it acts for; ``None`` before a login.
 
         Raises:
             RestRefusal: An allowance is spent.
@@ -116,14 +116,15 @@ class AllowanceBook:
         now = self._clock.monotonic()
         with self._lock:
             all_times = []
-            for who, limit, code in spent:
-                times = self._spent.setdefault(who, deque())
+            for counted, limit, code in spent:
+                times = self._spent.setdefault(counted, deque())
                 while times and now - times[0] >= _MINUTE_S:
                     times.popleft()
                 if len(times) >= limit:
                     raise RestRefusal(f"error.public-api.exceeded-{code}")
                 all_times.append(times)
-            # A refused request is not counted: a client that keeps asking is let in again a minute after its first.
+            # A refused request is not counted: a client that keeps asking is let in again a minute after its first
+            # request.
             for times in all_times:
                 times.append(now)
 
@@ -133,7 +134,7 @@ class AllowanceBook:
         The period begins with its first request and lasts a week (REST.md section 3).
 
         Raises:
-            RestRefusal: There are not so many left; none is spent then.
+            RestRefusal: Fewer points are left; none is spent then.
         """
         now, total = self._clock.monotonic(), self._limits.historical_points
         with self._lock:

@@ -16,12 +16,12 @@ from typing import Any
 from ig_sdk.errors import ConfigError
 from ig_sdk.simulator.refusals import RestRefusal
 
-# As large as IG's; making one takes a moment, so it is made when somebody asks first.
+# As large as IG's. Generating one takes a moment, so it is done on the first use.
 _BITS = 2048
 
 
 class EncryptionKey:
-    """An RSA key pair, made on demand.
+    """An RSA key pair, generated on first use.
 
     Threading:
         Safe from any thread.
@@ -49,7 +49,7 @@ class EncryptionKey:
         """Return the password inside ``text``.
 
         Raises:
-            RestRefusal: It was not encrypted with this key, or not in IG's way.
+            RestRefusal: It was not encrypted with this key, or not in IG's format.
         """
         padding = _cryptography("hazmat.primitives.asymmetric.padding")
         try:
@@ -70,7 +70,7 @@ class EncryptionKey:
 
 
 def require_cryptography() -> None:
-    """Check that encrypted logins can be taken.
+    """Check that encrypted logins can be accepted.
 
     Raises:
         ConfigError: The optional package ``cryptography`` is not installed.
@@ -83,7 +83,7 @@ def require_cryptography() -> None:
 
 
 def _cryptography(name: str) -> Any:
-    # An extra that only encrypted logins need.
+    # An optional package that only encrypted logins need.
     try:
         return importlib.import_module(f"cryptography.{name}")
     except ModuleNotFoundError:

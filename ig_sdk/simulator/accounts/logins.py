@@ -1,4 +1,4 @@
-"""Who is logged in: credentials, accounts, and the tokens that prove it.
+"""Logins: credentials, accounts, and the tokens of open sessions.
 
 Source:
     REST.md section 2 (tokens and their lifetimes), IG-SPECIFICS.md sections 2 and 9 (tokens on the stream).
@@ -22,7 +22,7 @@ HARD_S = 72 * 3600.0
 ACCESS_S = 60.0
 # "About 10 minutes by the guide's example" (REST.md 2.2).
 REFRESH_S = 600.0
-# Nobody needs more; a client that logs in for ever must not fill the memory.
+# More than any client needs; one that logs in without end must not fill the memory.
 _MOST_SESSIONS = 1000
 
 
@@ -40,7 +40,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a login takes; the defaults are the simulator's own."""
+    """What a login must send; the defaults are the simulator's own."""
 
     api_key: str = field(default="5f1d0c4e7a9b4c3e8d2f6a1b0c9e8d7f", repr=False)
     identifier: str = "simulated"
@@ -85,11 +85,11 @@ class Sessions:
 
     Args:
         clock: Time, for expiry.
-        credentials: The one login that is taken.
+        credentials: The one login that is accepted.
         accounts: Accounts of that client; the one named in the credentials is the preferred one.
-        sliding_s: Seconds that CST and X-SECURITY-TOKEN live without use.
-        hard_s: Seconds that they live at most.
-        token: Makes a new opaque token.
+        sliding_s: Seconds without use after which CST and X-SECURITY-TOKEN expire.
+        hard_s: Seconds after which they expire in any case.
+        token: Returns a new opaque token.
 
     Threading:
         Safe from any thread.
@@ -119,7 +119,7 @@ class Sessions:
 
     @property
     def preferred(self) -> Account:
-        """The account on which a login lands."""
+        """The account that a new login starts on."""
         return self._preferred
 
     def account(self, account_id: str) -> Account:
@@ -148,7 +148,7 @@ class Sessions:
         """Check a user name and its password.
 
         Raises:
-            RestRefusal: They do not belong together.
+            RestRefusal: The user name is unknown or the password is wrong.
         """
         if identifier != self.credentials.identifier or not _same(password, self.credentials.password):
             raise RestRefusal("error.security.invalid-details")
@@ -158,15 +158,15 @@ class Sessions:
         now = self._clock.monotonic()
         session = Session(account or self._preferred, self._token(), self._token(), now, now)
         with self._lock:
-            self._forget_dead(now)
+            self._drop_expired(now)
             self._by_cst[session.cst] = session
         return session
 
     def find(self, cst: str | None, xst: str | None) -> Session:
-        """Return the live session of both tokens and extend its life.
+        """Return the live session of both tokens; using it extends its life.
 
         Raises:
-            RestRefusal: A token is missing, unknown or expired; the client token is looked at first.
+            RestRefusal: A token is missing, unknown or expired; the client token is checked first.
         """
         if not cst:
             raise RestRefusal("error.security.client-token-missing")
@@ -175,7 +175,7 @@ class Sessions:
         now = self._clock.monotonic()
         with self._lock:
             session = self._by_cst.get(cst)
-            if session is None or not self._lives(session, now):
+            if session is None or not self._is_live(session, now):
                 raise RestRefusal("error.security.client-token-invalid")
             if session.xst != xst:
                 raise RestRefusal("error.security.account-token-invalid")
@@ -206,16 +206,16 @@ class Sessions:
         """Return the tokens of a new v3 login."""
         tokens = OAuthTokens(self._token(), self._token(), self._clock.monotonic())
         with self._lock:
-            self._forget_dead(tokens.made_at)
+            self._drop_expired(tokens.made_at)
             self._access[tokens.access] = tokens
             self._refresh[tokens.refresh] = tokens
         return tokens
 
     def refresh(self, refresh_token: str) -> OAuthTokens:
-        """Return new tokens for a refresh token, which is spent by it.
+        """Return new tokens for a refresh token, which works only once.
 
         Raises:
-            RestRefusal: It is unknown, spent or expired.
+            RestRefusal: It is unknown, used before or expired.
         """
         with self._lock:
             spent = self._refresh.pop(refresh_token, None)
@@ -226,7 +226,7 @@ class Sessions:
         return self.open_oauth()
 
     def find_oauth(self, access_token: str, account_id: str | None) -> Account:
-        """Return the account that a bearer of ``access_token`` acts on.
+        """Return the account that a request with ``access_token`` acts on.
 
         Raises:
             RestRefusal: The token is unknown or expired, or the account id is missing or unknown.
@@ -243,9 +243,9 @@ class Sessions:
             raise RestRefusal("error.security.account-token-invalid") from None
 
     def authenticate(self, user: str | None, password: str | None) -> bool:
-        """Whether the stream takes a login: ``CST-…|XST-…`` of a live session, and its account id or no user.
+        """Whether the stream accepts a login: ``CST-…|XST-…`` of a live session, and its account id or no user.
 
-        A standing stream is not touched when its tokens die; only a new session needs live ones.
+        An open stream goes on when its tokens expire; only a new session needs live ones.
         """
         cst, _, xst = (password or "").partition("|")
         if not (cst.startswith("CST-") and xst.startswith("XST-")):
@@ -257,22 +257,22 @@ class Sessions:
         return not user or user == session.account.account_id
 
     def invalidate_all(self) -> None:
-        """Kill every token, as the weekend maintenance does."""
+        """Invalidate every token, as the weekend maintenance does."""
         self.kill("all")
 
     def expire_access(self) -> None:
-        """Kill the OAuth access tokens only; their refresh tokens still work."""
+        """Invalidate the OAuth access tokens only; their refresh tokens still work."""
         self.kill("access")
 
     def kill(self, kind: TokenKind) -> int:
-        """Kill tokens.
+        """Invalidate tokens.
 
         Args:
             kind: ``"client"`` (CST), ``"account"`` (X-SECURITY-TOKEN), of OAuth ``"access"`` or ``"refresh"``, or
                 ``"all"``.
 
         Returns:
-            How many died.
+            How many were invalidated.
         """
         if kind not in get_args(TokenKind):
             raise ValueError(f"kind must be one of {', '.join(get_args(TokenKind))}, not {kind!r}")
@@ -286,27 +286,27 @@ class Sessions:
                 "access": self._access,
                 "refresh": self._refresh,
             }
-            doomed = list(tables.values()) if kind == "all" else [tables[kind]]
-            count = sum(map(len, doomed))
-            for table in doomed:
+            chosen = list(tables.values()) if kind == "all" else [tables[kind]]
+            count = sum(map(len, chosen))
+            for table in chosen:
                 table.clear()
         return count
 
-    def _lives(self, session: Session, now: float) -> bool:
+    def _is_live(self, session: Session, now: float) -> bool:
         return now - session.used_at < self._sliding_s and now - session.made_at < self._hard_s
 
-    def _forget_dead(self, now: float) -> None:
+    def _drop_expired(self, now: float) -> None:
         # Called under the lock. Dictionaries keep the order of insertion: the first are the oldest.
-        for cst in [cst for cst, session in self._by_cst.items() if not self._lives(session, now)]:
+        for cst in [cst for cst, session in self._by_cst.items() if not self._is_live(session, now)]:
             del self._by_cst[cst]
-        for made in (self._access, self._refresh):
-            for token in [token for token, tokens in made.items() if now - tokens.made_at >= REFRESH_S]:
-                del made[token]
+        for by_token in (self._access, self._refresh):
+            for token in [token for token, tokens in by_token.items() if now - tokens.made_at >= REFRESH_S]:
+                del by_token[token]
         for table in (self._by_cst, self._access, self._refresh):
             while len(table) >= _MOST_SESSIONS:
                 del table[next(iter(table))]
 
 
 def _same(given: str, own: str) -> bool:
-    # JSON can hold halves of characters, which plain UTF-8 cannot.
+    # JSON can hold lone surrogates, which plain UTF-8 cannot encode.
     return secrets.compare_digest(given.encode(errors="surrogatepass"), own.encode(errors="surrogatepass"))

@@ -1,6 +1,6 @@
-"""What the accounts of a simulator did before it was started: months of activity and transactions.
+"""Seeded history: months of activity and transactions from before the simulator was started.
 
-A dealing engine of its own deals at the past prices, so activity, transactions and candles agree by themselves.
+A broker of its own deals at the past prices, so activity, transactions and candles agree.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from random import Random
 
-from ig_sdk.simulator.accounts.desk import Desk
+from ig_sdk.simulator.accounts.dealing_service import DealingService
 from ig_sdk.simulator.broker import (
     AccountTerms,
     ActivityEntry,
@@ -33,7 +33,7 @@ from ig_sdk.types import Direction, Tick
 DAYS = 120
 _DEALS = 14
 _LONGEST_MINUTES = 50 * 60
-# Markets dealt in, each with a size and the points to its stop and its limit.
+# Markets dealt in, each with a size and the points to its stop and to its limit.
 _DEALT = {
     "CFD": (
         ("CS.D.EURUSD.MINI.IP", "2", 40),
@@ -50,19 +50,19 @@ _DEALT = {
         ("CS.D.USCGC.TODAY.IP", "0.5", 30),
     ),
 }
-# What is done with a position in the course of time; a stop or a limit may end it before.
-_MANNERS = (("open", "close"), ("open", "part", "close"), ("open", "amend", "close"), ("open", "place", "cancel"))
-# The pair by which the profit of a contract in dollars becomes pounds.
+# What is done with a position, in order; a stop or a limit may close it earlier.
+_SCRIPTS = (("open", "close"), ("open", "part", "close"), ("open", "amend", "close"), ("open", "place", "cancel"))
+# The pair that converts profit in dollars to pounds.
 _DOLLAR = "CS.D.GBPUSD.CFD.IP"
 
 
 @dataclass(frozen=True)
-class Memory:
-    """The past of one account.
+class AccountHistory:
+    """The seeded history of one account.
 
     Attributes:
-        activity: What was done, newest first.
-        transactions: The money that moved, newest first; with the first deposit it adds up to the balance.
+        activity: Newest first.
+        transactions: Newest first; with the first deposit they add up to the balance.
     """
 
     activity: tuple[ActivityEntry, ...]
@@ -71,93 +71,95 @@ class Memory:
 
 @dataclass(frozen=True)
 class _Plan:
-    """One position to be."""
+    """A position that the generator will open."""
 
     account_id: str
     instrument: Instrument
     direction: Direction
     size: Decimal
-    away: Decimal
+    distance: Decimal
     reference: str
 
     @property
     def currency(self) -> str:
-        """The usual one."""
+        """The market's default currency."""
         return str(self.instrument.facts["currencies"][0]).split()[0]
 
 
 @dataclass(frozen=True)
 class _Moment:
-    """One price, and what is done at it; nothing where a stop or limit is touched, which the broker sees by itself."""
+    """One price and the action taken at it; ``""`` where a stop or limit is hit, which the broker handles itself."""
 
     plan: _Plan
     at: datetime
     bid: float
     offer: float
-    deed: str
+    action: str
 
 
-def memories(accounts: Sequence[AccountTerms], past: PastPrices, *, seed: object, start: datetime) -> dict[str, Memory]:
-    """Return what each account did in the months before ``start``, by its id; every position was closed again.
+def make_history(
+    accounts: Sequence[AccountTerms], past: PastPrices, *, seed: object, start: datetime
+) -> dict[str, AccountHistory]:
+    """Return each account's history of the months before ``start``, by account id; it leaves no position open.
 
     Args:
-        accounts: Their balances are what the past ends with.
+        accounts: Accounts, with the balances that they have at ``start``.
         past: The prices at which they dealt.
         seed: Same seed, same deals.
         start: When the simulator begins, aware UTC.
     """
     begin = start.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
     markets = {epic: MarketTerms.of(instrument) for epic, instrument in instruments().items()}
-    # Its names must not be those of the deals to come.
+    # A seed of its own: deal ids and references must differ from those of the simulator's live broker.
     broker = Broker(accounts, markets, start=begin, seed=f"{seed}/memories")
     random = Random(f"{seed}/memories")
     moments: list[_Moment] = []
     for account in accounts:
         for number in range(_DEALS):
-            # Spread over the months; the last days are left to the present.
+            # Spread over the months; none in the last days before ``start``.
             day = begin + timedelta(days=2 + number * (DAYS - 6) // _DEALS)
             plan = _plan(account, f"{account.account_id}-{number}", random)
-            moments += _moments(plan, past, day, _MANNERS[number % len(_MANNERS)], random)
+            moments += _moments(plan, past, day, _SCRIPTS[number % len(_SCRIPTS)], random)
     for moment in sorted(moments, key=lambda each: each.at):
         for epic in dict.fromkeys((_DOLLAR, moment.plan.instrument.epic)):
             bid, offer = past.price(epic, moment.at) if epic == _DOLLAR else (moment.bid, moment.offer)
             broker.on_tick(Tick(epic, bid, offer, moment.at, moment.at, "simulator"), moment.at)
-        _do(broker, moment)
-    return {each.account_id: _memory(broker, each, begin) for each in accounts}
+        _act(broker, moment)
+    return {each.account_id: _history(broker, each, begin) for each in accounts}
 
 
-# ---- what is going to happen
+# ---- planning
 
 
 def _plan(account: AccountTerms, reference: str, random: Random) -> _Plan:
     epic, size, points = random.choice(_DEALT[account.product])
     instrument, direction = instruments()[epic], random.choice((Direction.BUY, Direction.SELL))
-    away = Decimal(points) / instrument.points
-    return _Plan(account.account_id, instrument, direction, Decimal(size), away, reference)
+    distance = Decimal(points) / instrument.points
+    return _Plan(account.account_id, instrument, direction, Decimal(size), distance, reference)
 
 
-def _moments(plan: _Plan, past: PastPrices, day: datetime, deeds: Sequence[str], random: Random) -> Iterator[_Moment]:
-    """Yield what is done with a position, until its stop or its limit is touched."""
+def _moments(plan: _Plan, past: PastPrices, day: datetime, actions: Sequence[str], random: Random) -> Iterator[_Moment]:
+    """Yield what is done with a position, until its stop or its limit is hit."""
     hours = hours_of(plan.instrument)
-    wished = day + timedelta(minutes=random.randrange(7 * 60, 18 * 60), seconds=random.randrange(60))
-    # What falls into the weekend is done within the first minutes of the week.
-    opened = hours.next_open(hours.next_open(wished) + timedelta(seconds=random.randrange(900)))
-    held = timedelta(minutes=random.randrange(20, _LONGEST_MINUTES)) / (len(deeds) - 1)
-    times = [hours.next_open(opened + held * place).replace(microsecond=0) for place in range(len(deeds))]
+    planned = day + timedelta(minutes=random.randrange(7 * 60, 18 * 60), seconds=random.randrange(60))
+    # Deals that fall into a weekend are done within the first minutes of the week.
+    opened = hours.next_open(hours.next_open(planned) + timedelta(seconds=random.randrange(900)))
+    step = timedelta(minutes=random.randrange(20, _LONGEST_MINUTES)) / (len(actions) - 1)
+    times = [hours.next_open(opened + step * place).replace(microsecond=0) for place in range(len(actions))]
     epic = plan.instrument.epic
-    moments = [_Moment(plan, at, *past.price(epic, at), deed) for at, deed in zip(times, deeds, strict=True)]
+    moments = [_Moment(plan, at, *past.price(epic, at), action) for at, action in zip(times, actions, strict=True)]
     yield moments[0]
     buys = plan.direction is Direction.BUY
     level = Decimal(repr(moments[0].offer if buys else moments[0].bid))
-    low, high = float(level - plan.away), float(level + plan.away)
+    low, high = float(level - plan.distance), float(level + plan.distance)
 
     def touched(candle: PastCandle) -> bool:
         side = candle.bid if buys else candle.offer
         return side[2] <= low or side[1] >= high
 
     for before, moment in pairwise(moments):
-        # From its amendment on a position has neither.
-        hit = None if before.deed == "amend" else past.first_hit(epic, before.at, moment.at, touched)
+        # An amendment removes the stop and the limit.
+        hit = None if before.action == "amend" else past.first_hit(epic, before.at, moment.at, touched)
         if hit is not None:
             part = 2 if (hit.bid if buys else hit.offer)[2] <= low else 1
             yield _Moment(plan, hit.opens_at, hit.bid[part], hit.offer[part], "")
@@ -165,22 +167,22 @@ def _moments(plan: _Plan, past: PastPrices, day: datetime, deeds: Sequence[str],
         yield moment
 
 
-# ---- making it happen
+# ---- dealing
 
 
-def _do(broker: Broker, moment: _Moment) -> None:
+def _act(broker: Broker, moment: _Moment) -> None:
     plan, at = moment.plan, moment.at
     account, instrument = plan.account_id, plan.instrument
-    if moment.deed == "open":
-        away = plan.away * instrument.points
+    if moment.action == "open":
+        points = plan.distance * instrument.points
         deal = OpenDeal(
             epic=instrument.epic,
             expiry=instrument.expiry,
             direction=plan.direction,
             size=plan.size,
             currency=plan.currency,
-            stop_distance=away,
-            limit_distance=away,
+            stop_distance=points,
+            limit_distance=points,
             deal_reference=plan.reference,
         )
         broker.open(account, deal, at)
@@ -188,21 +190,21 @@ def _do(broker: Broker, moment: _Moment) -> None:
     position = next((each for each in broker.view.positions(account) if each.deal_reference == plan.reference), None)
     if position is None:
         return
-    if moment.deed == "amend":
+    if moment.action == "amend":
         broker.amend(account, AmendDeal(deal_id=position.deal_id), at)
-    elif moment.deed == "place":
+    elif moment.action == "place":
         broker.create_order(account, _order(plan, position), at)
-    elif moment.deed:
-        for order in broker.view.orders(account) if moment.deed == "cancel" else ():
+    elif moment.action:
+        for order in broker.view.orders(account) if moment.action == "cancel" else ():
             broker.cancel_order(account, order.deal_id, at)
-        size = position.size / 2 if moment.deed == "part" else position.size
+        size = position.size / 2 if moment.action == "part" else position.size
         close = CloseDeal(direction=plan.direction.opposite, size=size, deal_id=position.deal_id)
         broker.close(account, close, at)
 
 
 def _order(plan: _Plan, position: Position) -> NewOrder:
-    """Return a working order so far away that nothing fills it."""
-    level = position.level - plan.away * 10
+    """Return a working order so far from the price that nothing fills it."""
+    level = position.level - plan.distance * 10
     return NewOrder(
         epic=position.epic,
         expiry=position.expiry,
@@ -214,7 +216,7 @@ def _order(plan: _Plan, position: Position) -> NewOrder:
     )
 
 
-def _memory(broker: Broker, account: AccountTerms, begin: datetime) -> Memory:
+def _history(broker: Broker, account: AccountTerms, begin: datetime) -> AccountHistory:
     rows = broker.view.transactions(account.account_id)
     deposit = account.balance - sum((row.profit for row in rows), Decimal(0))
     first = TransactionEntry(
@@ -229,17 +231,17 @@ def _memory(broker: Broker, account: AccountTerms, begin: datetime) -> Memory:
         cash=True,
     )
     activity = broker.view.activity(account.account_id)
-    # The engine that goes on counts its rows from 1 as well.
+    # The simulator's live broker counts its rows from 1 as well, so these ids get a prefix.
     numbered = (replace(row, activity_id=f"P{len(activity) - place:09d}") for place, row in enumerate(activity))
-    return Memory(tuple(numbered), (*rows, first))
+    return AccountHistory(tuple(numbered), (*rows, first))
 
 
-class Recollection:
-    """Brings the past to a desk, once, when somebody asks for it: it takes a moment that most simulators never need.
+class SeededHistory:
+    """Adds the history to the accounts on first use: generating it takes a moment, and most simulators never need it.
 
     Args:
-        desk: Whose accounts remember.
-        account_ids: Which ones.
+        dealing: Where the accounts are.
+        account_ids: Accounts that get a history.
         past: The prices at which they dealt.
         seed: Same seed, same deals.
         start: When the simulator begins, aware UTC.
@@ -249,26 +251,27 @@ class Recollection:
     """
 
     def __init__(
-        self, desk: Desk, account_ids: Sequence[str], past: PastPrices, *, seed: object, start: datetime
+        self, dealing: DealingService, account_ids: Sequence[str], past: PastPrices, *, seed: object, start: datetime
     ) -> None:
-        self._desk = desk
+        self._dealing = dealing
         self._account_ids = tuple(account_ids)
         self._past = past
         self._seed = seed
         self._start = start
-        self._recalled = False
+        self._loaded = False
 
-    def recall(self) -> None:
-        """See to it that the desk's accounts have their past."""
-        if not self._recalled:
-            accounts = [self._desk.account(each) for each in self._account_ids]
-            made = memories(accounts, self._past, seed=self._seed, start=self._start)
-            self._desk.act(lambda broker, _: self._remember(broker, made))
+    def load(self) -> None:
+        """Give the accounts their history, unless they have it already."""
+        if not self._loaded:
+            accounts = [self._dealing.account(each) for each in self._account_ids]
+            made = make_history(accounts, self._past, seed=self._seed, start=self._start)
+            self._dealing.act(lambda broker, _: self._add(broker, made))
 
-    def _remember(self, broker: Broker, made: Mapping[str, Memory]) -> None:
-        # Alone at the desk: two who asked at once made the same, and one of them brings it.
-        if not self._recalled:
-            for account_id, memory in made.items():
-                activity, transactions = reversed(memory.activity), reversed(memory.transactions)
+    def _add(self, broker: Broker, made: Mapping[str, AccountHistory]) -> None:
+        # Called under the lock of the dealing service: two threads that asked at once generated the same history, and
+        # the first of them adds it.
+        if not self._loaded:
+            for account_id, history in made.items():
+                activity, transactions = reversed(history.activity), reversed(history.transactions)
                 broker.remember(account_id, activity=activity, transactions=transactions)
-            self._recalled = True
+            self._loaded = True

@@ -1,4 +1,4 @@
-"""What REST replies say of positions, working orders and confirms.
+"""JSON about positions, working orders and confirms. Pure.
 
 Source:
     wire/ig_api.json (schemas), wire/samples (recorded replies of the same endpoints).
@@ -46,7 +46,7 @@ def position(held: Position, shown: Shown, version: int) -> Json:
 
 
 def order(held: Order, shown: Shown, version: int) -> Json:
-    """Return one working order and its market, in the names of its version."""
+    """Return one working order and its market, under the names of its version."""
     row = _order_v1(held) if version == 1 else _order_v2(held)
     return {"workingOrderData": row, "marketData": _market(shown, _OF_AN_ORDER, version)}
 

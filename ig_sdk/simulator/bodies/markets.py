@@ -1,4 +1,4 @@
-"""What REST replies say of markets: details in four versions, and one line of a list.
+"""JSON about markets: details in four versions, and one line of a list. Pure.
 
 Source:
     wire/ig_api.json (schemas), wire/samples (recorded replies of the same endpoints).
@@ -15,7 +15,7 @@ from ig_sdk.simulator.reference.instruments import Instrument, instruments
 
 Json = dict[str, Any]
 
-# What positions and watchlists say of their markets.
+# Keys of a market in positions and watchlists.
 IN_A_LIST = (
     "instrumentName",
     "expiry",
@@ -36,9 +36,9 @@ IN_A_LIST = (
     "scalingFactor",
 )
 _SYMBOLS = {"USD": "$", "GBP": "£", "EUR": "€", "JPY": "¥", "AUD": "A$", "CAD": "C$"}
-# Static weights that IG sends beside the true rate (REST.md 6.4: do not use them); USD, AUD and GBP were captured.
+# Static weights that IG sends beside the true rate (REST.md 6.4: do not use them); USD, AUD and GBP were recorded.
 _WEIGHTS = {"USD": 0.66, "AUD": 0.45, "GBP": 1.0, "EUR": 0.81, "JPY": 0.0054, "CAD": 0.58}
-# v1 sends an internal code; "Y." and "E." are known, the others are guesses of the same kind.
+# v1 sends an internal code; "Y." and "E." are known, the others are guesses by the same pattern.
 _INTERNAL = {"USD": "D.", "GBP": "P.", "EUR": "E.", "JPY": "Y.", "AUD": "A.", "CAD": "C."}
 
 
@@ -47,10 +47,10 @@ def market(instrument: Instrument, quote: Quote | None, status: str, *, currency
 
     Args:
         instrument: The market.
-        quote: What it shows now.
+        quote: Its current quote.
         status: IG's market status.
-        currency: Of the account that asks.
-        version: Of the endpoint.
+        currency: Currency of the account that asks.
+        version: Version of the endpoint.
     """
     details, rules = _details(instrument.epic, currency, version)
     snapshot = _snapshot_v4 if version == 4 else _snapshot
@@ -60,7 +60,7 @@ def market(instrument: Instrument, quote: Quote | None, status: str, *, currency
 def bare_market(instrument: Instrument, quote: Quote | None, status: str) -> Json:
     """Return one market of ``GET /markets?epics=&filter=SNAPSHOT_ONLY``: every key, but no details.
 
-    What is never null by the schema (epic, type) stays: without the epic nobody could tell the markets apart.
+    Keys that the schema never allows to be null (epic, type) keep their values: the epic says which market it is.
     """
     details, _ = _details(instrument.epic, "GBP", 3)
     blank: Json = {name: False if isinstance(value, bool) else None for name, value in details.items()}
@@ -69,7 +69,7 @@ def bare_market(instrument: Instrument, quote: Quote | None, status: str) -> Jso
 
 
 def line(instrument: Instrument, quote: Quote | None, status: str) -> Json:
-    """Return everything that a list of markets may say of one; each list picks its own keys."""
+    """Return every key that a list of markets may have for one; each list picks its own."""
     shown = _snapshot(instrument, quote, status)
     return {
         "epic": instrument.epic,
@@ -95,7 +95,7 @@ def line(instrument: Instrument, quote: Quote | None, status: str) -> Json:
 
 
 def picked(facts: Mapping[str, Any], *names: str) -> Json:
-    """Return some members of a mapping."""
+    """Return the named members of a mapping."""
     return {name: facts[name] for name in names}
 
 
@@ -106,7 +106,7 @@ def symbol_of(currency: str) -> str:
 
 @lru_cache(maxsize=2_000)
 def _details(epic: str, currency: str, version: int) -> tuple[Json, Json]:
-    # Nothing of it changes while a simulator runs; whoever gets it only reads.
+    # Cached: it does not change while a simulator runs, and callers only read it.
     instrument = instruments()[epic]
     rules = dict(instrument.facts["dealingRules"])
     if version == 4:
@@ -241,7 +241,7 @@ def _figures_of(instrument: Instrument, quote: Quote | None) -> Json:
     return {
         "high": quote.high,
         "low": quote.low,
-        # Adding zero makes a plain zero of a negative one.
+        # Adding zero turns a negative zero into a plain one.
         "netChange": round(change, instrument.decimals) + 0.0,
         "percentageChange": round(change / quote.opened * 100, 2) + 0.0 if quote.opened else 0.0,
     }

@@ -11,31 +11,31 @@ from typing import Protocol
 from ig_sdk.clock import Clock
 from ig_sdk.simulator.prices.replay import Outlet, Replay
 from ig_sdk.simulator.prices.seeded import Market, Quote
-from ig_sdk.simulator.reference.hours import Bells
+from ig_sdk.simulator.reference.hours import MarketHours
 from ig_sdk.types import Tick
 
 _log = logging.getLogger("ig_sdk.simulator.feed")
 
-# A clock that jumps must not make the feed deaf to close() nor fill the memory with what it missed.
+# When the clock jumps, close() must still work at once, and the missed prices must not fill the memory.
 _LONGEST_WAIT_S = 1.0
-_STRIDE = timedelta(seconds=5)
+_STEP = timedelta(seconds=5)
 _TOO_LATE = timedelta(seconds=10)
-# A second of work; of what is longer only some prices are made, at most about so many of each market.
-_LONGEST_RELIVED = timedelta(minutes=30)
+# About a second of work. Of a longer gap only some prices are generated, at most about ``_LEAPS`` per market.
+_LONGEST_FULL_GAP = timedelta(minutes=30)
 _LEAPS = 1_000
 # Prices come at whole milliseconds.
-_BLINK = timedelta(milliseconds=1)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
-class Line(Outlet, Protocol):
-    """An outlet on whose way somebody sees every price, sent or not.
+class PriceOutlet(Outlet, Protocol):
+    """An outlet that also sees the prices that are not sent to clients.
 
     Threading:
         Called from the feed's threads.
     """
 
     def observe(self, tick: Tick) -> None:
-        """Take a price in that is not sent to anybody."""
+        """Take a price that is not sent to clients."""
         ...
 
 
@@ -43,12 +43,12 @@ class Feed:
     """The prices of every market, live as time passes.
 
     Args:
-        market: Makes the prices up.
+        market: Generates the prices.
         outlet: Where they go.
         clock: Time.
-        replay: Recorded ticks that take the place of the made-up ones for the markets they are of.
-        bells: When markets open and close; ``None`` when they deal at any hour.
-        on_status: Called with the epic and the new status of a market that opens or closes, and of all at first.
+        replay: Recorded ticks, which replace the generated ones of their markets.
+        market_hours: When markets open and close; ``None`` when they deal at any hour.
+        on_status: Called with epic and status of every market at first, then of each market that opens or closes.
 
     Threading:
         Safe from any thread. Live prices are published on thread ``ig-sim-feed``.
@@ -57,23 +57,23 @@ class Feed:
     def __init__(
         self,
         market: Market,
-        outlet: Line,
+        outlet: PriceOutlet,
         *,
         clock: Clock,
         replay: Replay | None = None,
-        bells: Bells | None = None,
+        market_hours: MarketHours | None = None,
         on_status: Callable[[str, str], None] | None = None,
     ) -> None:
         self._market = market
         self._outlet = outlet
         self._clock = clock
         self._replay = replay
-        self._bells = bells
+        self._market_hours = market_hours
         self._on_status = on_status
         self._lock = threading.Lock()
         self._stepped = threading.Condition(self._lock)
         self._current_at: datetime | None = None
-        # How far, and in which steps, the prices are passed over.
+        # After a long gap: the time to skip to, and the length of each skip.
         self._leap_to: datetime | None = None
         self._leap = timedelta()
         self._stop = threading.Event()
@@ -81,11 +81,11 @@ class Feed:
         self._thread = threading.Thread(target=self._run, name="ig-sim-feed", daemon=True)
 
     def start(self) -> None:
-        """Let the prices flow, after those that the markets began with."""
+        """Start the prices, after those that the markets began with."""
         for tick in self._market.opening:
             if self._replay_of(tick.epic) is None:
                 self._outlet.observe(tick)
-        self._ring(self._clock.now())
+        self._open_and_close(self._clock.now())
         self._thread.start()
         if self._replay is not None:
             self._replay.start()
@@ -119,7 +119,7 @@ class Feed:
         return None if quote is None else quote.tick
 
     def subscribed(self, epic: str) -> None:
-        """Take note that somebody subscribed to ``epic``: a replay of it begins."""
+        """Note a subscription to ``epic``: a replay of it begins."""
         replay = self._replay_of(epic)
         if replay is not None:
             replay.begin()
@@ -128,7 +128,7 @@ class Feed:
         return self._replay if self._replay is not None and self._replay.plays(epic) else None
 
     def wait_current(self, timeout: float) -> bool:
-        """Wait until every price that is due by the clock was made and sent, and every market opened or closed.
+        """Wait until every price due by the clock was generated and sent, and every market opened or closed.
 
         For tests that move the clock.
 
@@ -136,17 +136,17 @@ class Feed:
             timeout: Seconds to wait, in real time.
 
         Returns:
-            Whether that is so.
+            Whether that happened in time.
         """
         now = self._clock.now()
-        # It may be about to wait by a time that it read before the clock was moved.
+        # The thread may be about to wait until a time that it read before the clock was moved.
         self._awake.set()
         with self._lock:
             return self._stepped.wait_for(lambda: self._current_at is not None and self._current_at >= now, timeout)
 
     def _run(self) -> None:
         while True:
-            # Looked at after the clearing, so that an end told between the two is not missed.
+            # The stop is checked after the clearing, so that one set between the two is not missed.
             self._awake.clear()
             if self._stop.is_set():
                 return
@@ -155,28 +155,28 @@ class Feed:
                 upto = self._next_stop(now)
                 ticks = self._market.advance(upto)
                 due = self._market.next_at
-            self._ring(upto)
-            self._spread(ticks, now)
+            self._open_and_close(upto)
+            self._send(ticks, now)
             with self._lock:
                 self._current_at = upto
                 self._stepped.notify_all()
             wait_s = _LONGEST_WAIT_S if due is None else (due - self._clock.now()).total_seconds()
-            # Behind the last tick before a weekend there may still be a stride to go.
+            # After the last tick before a weekend there may still be a step to go.
             if wait_s > 0 and upto == now:
                 self._clock.wait(self._awake, min(wait_s, _LONGEST_WAIT_S))
 
     def _next_stop(self, now: datetime) -> datetime:
-        """Return up to when prices are to be made now, after some leaps on the way from long ago."""
+        """Return the time up to which to generate prices now; after a long gap, skip part of it first."""
         due = self._market.next_at
         if due is None:
             return now
-        if now - due > _LONGEST_RELIVED and self._leap_to is None:
+        if now - due > _LONGEST_FULL_GAP and self._leap_to is None:
             self._leap_to, self._leap = now - _TOO_LATE, (now - due) / _LEAPS
         if self._leap_to is None:
-            upto = min(now, due + _STRIDE)
-            bell = None if self._bells is None else self._bells.next_at
-            # What comes before a bell is dealt at before it rings.
-            return bell - _BLINK if bell is not None and due < bell <= upto else upto
+            upto = min(now, due + _STEP)
+            change = None if self._market_hours is None else self._market_hours.next_at
+            # Prices from before a market opens or closes are dealt at before its status changes.
+            return change - _MILLISECOND if change is not None and due < change <= upto else upto
         if due + self._leap < self._leap_to:
             self._market.leap(due + self._leap)
         else:
@@ -184,18 +184,18 @@ class Feed:
             self._leap_to = None
         return min(now, self._market.next_at or now)
 
-    def _spread(self, ticks: Sequence[Tick], now: datetime) -> None:
+    def _send(self, ticks: Sequence[Tick], now: datetime) -> None:
         for tick in ticks:
             if self._replay_of(tick.epic) is not None:
                 continue
-            # A market that was held up, by a machine asleep or a clock set forward, does not relive in public what it
-            # missed; but its stops are reached and its candles filled.
+            # After a gap (the machine slept, or the clock was set forward) clients do not get the missed prices, but
+            # stops are still triggered and candles filled by them.
             if now - tick.time <= _TOO_LATE:
                 self._outlet.publish(tick)
             else:
                 self._outlet.observe(tick)
 
-    def _ring(self, now: datetime) -> None:
-        if self._bells is not None and self._on_status is not None:
-            for epic, status in self._bells.ring(now):
+    def _open_and_close(self, now: datetime) -> None:
+        if self._market_hours is not None and self._on_status is not None:
+            for epic, status in self._market_hours.changes(now):
                 self._on_status(epic, status)

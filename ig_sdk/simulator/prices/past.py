@@ -1,6 +1,6 @@
-"""The prices of the past: candles of every resolution, years back, the same under the same seed.
+"""Past prices: candles of every resolution, years back, the same for the same seed.
 
-They end where the live prices begin, and candles of times that ticks came in hold those ticks.
+They end where the live prices begin. Candles of a time for which there were ticks are made of those ticks.
 
 Source:
     REST.md section 3 (depth of history), wire/samples (prices).
@@ -19,15 +19,15 @@ from typing import NamedTuple
 
 from ig_sdk.simulator.prices.past_live import LENGTHS_S, LiveCandles, Row, joined
 from ig_sdk.simulator.prices.past_tree import DAY_S, HOUR_S, LEVELS_S, SECONDS, Node, PastTree
-from ig_sdk.simulator.prices.seeded import spread_steps, temper_of
+from ig_sdk.simulator.prices.seeded import profile_of, spread_steps
 from ig_sdk.simulator.reference.hours import epoch_s, hours_of
 from ig_sdk.simulator.reference.instruments import Instrument, instruments
 from ig_sdk.types import Tick
 
-Four = tuple[float, float, float, float]
+Ohlc = tuple[float, float, float, float]
 
 _KEPT_BLOCKS = 256
-# Of years of candles; their pages are asked for one by one.
+# A span may be years of candles, and its pages are requested one by one.
 _KEPT_SPANS = 4
 _EPOCH = date(1970, 1, 1)
 
@@ -43,20 +43,20 @@ class PastCandle(NamedTuple):
     """
 
     opens_at: datetime
-    bid: Four
-    offer: Four
+    bid: Ohlc
+    offer: Ohlc
     volume: int
 
 
 @dataclass(frozen=True)
-class _Ruler:
-    """How time is divided by one resolution.
+class _Grid:
+    """How one resolution divides time into candles.
 
     Attributes:
-        level: The nodes it is made of, as an index of ``LEVELS_S``.
-        length_s: Seconds of a candle; of a month 0.
-        block_s: Seconds that are made at once: a multiple of the length.
-        days: How far back IG keeps it.
+        level: Level of the tree that the candles are made from, an index of ``LEVELS_S``.
+        length_s: Seconds of a candle; 0 for months.
+        block_s: Seconds that are generated at once: a multiple of the length.
+        days: How many days back IG keeps it.
         origin_s: A time at which a candle and a block begin.
     """
 
@@ -73,7 +73,7 @@ class _Ruler:
         return _second_of(_day_of(second).replace(day=1))
 
     def block(self, second: int) -> tuple[int, int]:
-        """Return the block that holds ``second``; of months it is the year."""
+        """Return the block that holds ``second``; for months it is the year."""
         if self.length_s:
             start = second - (second - self.origin_s) % self.block_s
             return start, start + self.block_s
@@ -92,43 +92,43 @@ def _second_of(day: date) -> int:
 # Weeks begin on Sunday, when foreign exchange opens; 1 January 1970 was a Thursday.
 _SUNDAY_S = -4 * DAY_S
 _YEARS = 15 * 365 + 4
-_RULERS = {
-    "SECOND": _Ruler(4, 1, 300, 4),
-    "MINUTE": _Ruler(3, 60, HOUR_S, 40),
-    "MINUTE_2": _Ruler(3, 120, HOUR_S, 40),
-    "MINUTE_3": _Ruler(3, 180, HOUR_S, 40),
-    "MINUTE_5": _Ruler(2, 300, 4 * HOUR_S, 360),
-    "MINUTE_10": _Ruler(2, 600, 4 * HOUR_S, 360),
-    "MINUTE_15": _Ruler(2, 900, 4 * HOUR_S, 360),
-    "MINUTE_30": _Ruler(2, 1_800, 4 * HOUR_S, 360),
-    "HOUR": _Ruler(1, HOUR_S, 4 * DAY_S, 360),
-    "HOUR_2": _Ruler(1, 2 * HOUR_S, 4 * DAY_S, 360),
-    "HOUR_3": _Ruler(1, 3 * HOUR_S, 4 * DAY_S, 360),
-    "HOUR_4": _Ruler(1, 4 * HOUR_S, 4 * DAY_S, 360),
-    "DAY": _Ruler(0, DAY_S, 64 * DAY_S, _YEARS),
-    "WEEK": _Ruler(0, 7 * DAY_S, 70 * DAY_S, _YEARS, _SUNDAY_S),
-    "MONTH": _Ruler(0, 0, 0, _YEARS),
+_GRIDS = {
+    "SECOND": _Grid(4, 1, 300, 4),
+    "MINUTE": _Grid(3, 60, HOUR_S, 40),
+    "MINUTE_2": _Grid(3, 120, HOUR_S, 40),
+    "MINUTE_3": _Grid(3, 180, HOUR_S, 40),
+    "MINUTE_5": _Grid(2, 300, 4 * HOUR_S, 360),
+    "MINUTE_10": _Grid(2, 600, 4 * HOUR_S, 360),
+    "MINUTE_15": _Grid(2, 900, 4 * HOUR_S, 360),
+    "MINUTE_30": _Grid(2, 1_800, 4 * HOUR_S, 360),
+    "HOUR": _Grid(1, HOUR_S, 4 * DAY_S, 360),
+    "HOUR_2": _Grid(1, 2 * HOUR_S, 4 * DAY_S, 360),
+    "HOUR_3": _Grid(1, 3 * HOUR_S, 4 * DAY_S, 360),
+    "HOUR_4": _Grid(1, 4 * HOUR_S, 4 * DAY_S, 360),
+    "DAY": _Grid(0, DAY_S, 64 * DAY_S, _YEARS),
+    "WEEK": _Grid(0, 7 * DAY_S, 70 * DAY_S, _YEARS, _SUNDAY_S),
+    "MONTH": _Grid(0, 0, 0, _YEARS),
 }
 
 
-class _Measures(NamedTuple):
-    """What turns the common price of a market into an epic's own: its levels are whole numbers of ``1 / scale``."""
+class _Scale(NamedTuple):
+    """Converts the common price of a market to an epic's own levels, which are multiples of ``1 / steps``."""
 
-    scale: int
+    steps: int
     level: float
     width: int
 
     @classmethod
-    def of(cls, instrument: Instrument) -> _Measures:
-        scale = 10**instrument.decimals
-        return cls(scale, instrument.mid * scale, spread_steps(instrument))
+    def of(cls, instrument: Instrument) -> _Scale:
+        steps = 10**instrument.decimals
+        return cls(steps, instrument.mid * steps, spread_steps(instrument))
 
 
 class PastPrices:
     """Candles of every market up to now.
 
     Args:
-        seed: Same seed, same past, whenever the simulator was started.
+        seed: Same seed, same past, no matter when the simulator was started.
         start: When the live prices begin, aware UTC.
         markets: Instruments; all of ``instruments.json`` unless given.
 
@@ -140,7 +140,7 @@ class PastPrices:
         self._start = epoch_s(start)
         self._live = LiveCandles()
         self._instruments = {each.epic: each for each in (instruments().values() if markets is None else markets)}
-        self._measures = {epic: _Measures.of(each) for epic, each in self._instruments.items()}
+        self._scales = {epic: _Scale.of(each) for epic, each in self._instruments.items()}
         self._trees = {each.market_id: _tree(seed, each) for each in self._instruments.values()}
         self._old_block = lru_cache(maxsize=_KEPT_BLOCKS)(self._make_block)
         self._old_span = lru_cache(maxsize=_KEPT_SPANS)(self._make_block)
@@ -155,9 +155,9 @@ class PastPrices:
         last: datetime | None = None,
         count: int | None = None,
     ) -> list[Row]:
-        """Return candles as rows of numbers, oldest first; the one that is still open is the last.
+        """Return candles as rows of numbers, oldest first; the last one may still be open.
 
-        A span without a ``count`` is quick to ask for again, so that its pages can be asked for one by one.
+        A span without a ``count`` is cached, so that its pages can be requested one by one.
 
         Args:
             epic: Market.
@@ -165,7 +165,7 @@ class PastPrices:
             now: Time, aware UTC.
             first: Earliest opening time; as far back as IG keeps candles of that length unless given.
             last: Latest opening time; ``now`` unless given.
-            count: At most so many, the latest ones.
+            count: Most candles to return, the latest ones.
 
         Returns:
             Intervals in which the market was closed are absent. Empty for an unknown epic.
@@ -177,7 +177,7 @@ class PastPrices:
             earliest = max(earliest, first)
         if last is not None:
             latest = min(latest, last)
-        # A time between two seconds is after the first of them.
+        # A start within a second excludes the candle that began with that second.
         bounds = epoch_s(earliest) + bool(earliest.microsecond), epoch_s(latest)
         if count is None:
             return self._span(epic, resolution, *bounds)
@@ -191,25 +191,25 @@ class PastPrices:
         return [row for block in reversed(found) for row in block]
 
     def reach(self, resolution: str, now: datetime) -> datetime:
-        """Return the opening time of the oldest candle that IG would still give (REST.md section 3)."""
-        return now - timedelta(days=_RULERS[resolution].days)
+        """Return the opening time of the oldest candle that IG still keeps (REST.md section 3)."""
+        return now - timedelta(days=_GRIDS[resolution].days)
 
     def price(self, epic: str, time: datetime) -> tuple[float, float]:
         """Return bid and offer of a market at a time before the live prices."""
         level = self.log_at(self._instruments[epic].market_id, time)
-        row = _row(self._measures[epic], Node(0, level, level, level, level, 0))
+        row = _row(self._scales[epic], Node(0, level, level, level, level, 0))
         return row[4], row[8]
 
     def first_hit(
         self, epic: str, start: datetime, end: datetime, hit: Callable[[PastCandle], bool]
     ) -> PastCandle | None:
-        """Return the first candle of a second, after ``start`` and before ``end``, that ``hit`` holds for.
+        """Return the first one-second candle after ``start`` and before ``end`` for which ``hit`` is true.
 
         Args:
             epic: Market.
             start: Aware UTC.
-            end: Likewise.
-            hit: Must hold for a longer candle when it holds for a part of it.
+            end: Aware UTC.
+            hit: Must be true for a longer candle if it is true for a part of it.
         """
         since, until = epoch_s(start), epoch_s(end)
         row = self._search(epic, 0, (since // DAY_S * DAY_S, until), since, hit)
@@ -230,58 +230,58 @@ class PastPrices:
         return None
 
     def log_at(self, market_id: str, time: datetime) -> float:
-        """Return the price of a market as the logarithm of its ratio to the usual level."""
+        """Return the price of a market as the logarithm of its ratio to the market's usual level."""
         return self._trees[market_id].close_before(epoch_s(time))
 
     def on_tick(self, tick: Tick) -> None:
-        """Take a tick in: candles of its time hold it."""
+        """Add a tick to the candles of its time."""
         self._live.add(tick)
 
     # ---- spans and blocks of candles
 
     def _span(self, epic: str, resolution: str, earliest: int, latest: int) -> list[Row]:
-        ruler, turn = _RULERS[resolution], self._turn(epic)
-        start, end = ruler.block(latest)
-        # What is before any tick changes no more.
-        settled = min(start, ruler.block(turn)[0])
-        old = self._old_span(epic, resolution, ruler.block(earliest)[0], settled) if earliest < settled else ()
-        make = self._old_block if end <= turn else self._make_block
+        grid, live_from = _GRIDS[resolution], self._live_from(epic)
+        start, end = grid.block(latest)
+        # Blocks before the first tick do not change any more.
+        settled = min(start, grid.block(live_from)[0])
+        old = self._old_span(epic, resolution, grid.block(earliest)[0], settled) if earliest < settled else ()
+        make = self._old_block if end <= live_from else self._make_block
         new = make(epic, resolution, settled, end)
         return [*old[bisect_left(old, (earliest,)) :], *(row for row in new if earliest <= row[0] <= latest)]
 
     def _blocks_back(self, epic: str, resolution: str, bounds: tuple[int, int]) -> Iterator[tuple[Row, ...]]:
         """Yield the blocks of a span of time, the latest first."""
         earliest, latest = bounds
-        ruler, turn = _RULERS[resolution], self._turn(epic)
-        start, end = ruler.block(latest)
+        grid, live_from = _GRIDS[resolution], self._live_from(epic)
+        start, end = grid.block(latest)
         while end > earliest:
-            make = self._old_block if end <= turn else self._make_block
+            make = self._old_block if end <= live_from else self._make_block
             yield make(epic, resolution, start, end)
-            start, end = ruler.block(start - 1)
+            start, end = grid.block(start - 1)
 
-    def _turn(self, epic: str) -> int:
-        """Return the second from which on the prices of a market are those of its ticks."""
+    def _live_from(self, epic: str) -> int:
+        """Return the second from which on a market's candles are made of ticks."""
         first = self._live.first(epic)
-        # A replay may bring ticks of long ago.
+        # The ticks of a replay may be older than the start.
         return self._start if first is None else min(first, self._start)
 
     def _make_block(self, epic: str, resolution: str, start: int, end: int) -> tuple[Row, ...]:
-        ruler = _RULERS[resolution]
-        rows = self._rows(epic, ruler.level, start, end)
-        if ruler.length_s == LEVELS_S[ruler.level]:
+        grid = _GRIDS[resolution]
+        rows = self._rows(epic, grid.level, start, end)
+        if grid.length_s == LEVELS_S[grid.level]:
             return tuple(rows)
-        groups = groupby(rows, lambda row: ruler.opens(row[0]))
+        groups = groupby(rows, lambda row: grid.opens(row[0]))
         return tuple((opens, *joined(list(group))[1:]) for opens, group in groups)
 
     def _rows(self, epic: str, level: int, start: int, end: int) -> list[Row]:
-        """Return candles as long as a level's nodes: of the tree, then of the ticks, and one that is of both."""
-        length, turn = LEVELS_S[level], self._turn(epic)
-        measures = self._measures[epic]
-        whole, after = turn // length * length, -(-turn // length) * length
+        """Return candles of a level's length: from the tree, then from ticks, and at the change one from both."""
+        length, live_from = LEVELS_S[level], self._live_from(epic)
+        scale = self._scales[epic]
+        whole, after = live_from // length * length, -(-live_from // length) * length
         tree = self._trees[self._instruments[epic].market_id]
-        rows = [_row(measures, node) for node in tree.nodes(level, start, min(end, whole))]
+        rows = [_row(scale, node) for node in tree.nodes(level, start, min(end, whole))]
         if whole < after and start <= whole < end:
-            rows += self._one(self._rows(epic, level + 1, whole, after), whole)
+            rows += self._joined(self._rows(epic, level + 1, whole, after), whole)
         return rows + self._live_rows(epic, level, max(start, after), end)
 
     def _live_rows(self, epic: str, level: int, start: int, end: int) -> list[Row]:
@@ -290,27 +290,27 @@ class PastPrices:
             return self._live.rows(epic, length, start, end)
         below = self._live.rows(epic, LEVELS_S[level + 1], start, -(-end // length) * length)
         groups = groupby(below, lambda row: row[0] // length * length)
-        return [row for opens, group in groups for row in self._one(list(group), opens) if start <= opens < end]
+        return [row for opens, group in groups for row in self._joined(list(group), opens) if start <= opens < end]
 
     @staticmethod
-    def _one(rows: list[Row], opens: int) -> list[Row]:
+    def _joined(rows: list[Row], opens: int) -> list[Row]:
         return [(opens, *joined(rows)[1:])] if rows else []
 
 
 def _tree(seed: object, instrument: Instrument) -> PastTree:
-    temper = temper_of(instrument.market_id)
+    profile = profile_of(instrument.market_id)
     name = f"{seed}/{instrument.market_id}/past"
-    return PastTree(name, yearly=temper.yearly, gap_s=temper.gap_s, hours=hours_of(instrument))
+    return PastTree(name, yearly=profile.yearly, gap_s=profile.gap_s, hours=hours_of(instrument))
 
 
-def _row(measures: _Measures, node: Node) -> Row:
-    """Return a node as prices, rounded as those of the live market are: what is higher never becomes lower."""
+def _row(scale: _Scale, node: Node) -> Row:
+    """Return a node as prices, rounded as live prices are; rounding never changes the order of two prices."""
     start, *prices, volume = node
-    scale, level, width = measures
+    steps, level, width = scale
     half = width / 2
     opened, high, low, close = (round(level * math.exp(price) - half) for price in prices)
-    bids = opened / scale, high / scale, low / scale, close / scale
-    offers = (opened + width) / scale, (high + width) / scale, (low + width) / scale, (close + width) / scale
+    bids = opened / steps, high / steps, low / steps, close / steps
+    offers = (opened + width) / steps, (high + width) / steps, (low + width) / steps, (close + width) / steps
     return (start, *bids, *offers, volume)
 
 

@@ -1,4 +1,4 @@
-"""Candles of the ticks that came, a second, a minute and an hour long."""
+"""Candles made of live ticks: a second, a minute and an hour long."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ig_sdk.types import Tick
 Row = tuple[int, float, float, float, float, float, float, float, float, int]
 
 LENGTHS_S = (1, 60, 3_600)
-# An hour of seconds, a week of minutes, and hours without end would be some ten MB for each market.
+# An hour of seconds, a week of minutes, a year of hours: bounded, so that each market takes some ten MB at most.
 _MOST = {1: 3_600, 60: 10_080, 3_600: 9_000}
 
 
 def joined(rows: list[Row]) -> Row:
-    """Return several candles, in order and at least one, as a single one."""
+    """Return several candles, at least one and in order, joined into one."""
     starts, opens, highs, lows, _, offer_opens, offer_highs, offer_lows, _, volumes = zip(*rows, strict=True)
     last = rows[-1]
     bid = opens[0], max(highs), min(lows), last[4]
@@ -47,7 +47,7 @@ class _Series:
         return [known[at] for at in range(-(-start // length) * length, end, length) if at in known]
 
     def _fold(self) -> None:
-        """Put the prices of the second that is collected into its three candles."""
+        """Add the prices collected for the current second to its three candles."""
         bids, offers = self._bids, self._offers
         if not bids:
             return
@@ -74,7 +74,7 @@ class LiveCandles:
         self._series: dict[str, _Series] = {}
 
     def add(self, tick: Tick) -> None:
-        """Take one tick in."""
+        """Add one tick."""
         second = epoch_s(tick.time)
         with self._lock:
             series = self._series.get(tick.epic)
@@ -95,7 +95,7 @@ class LiveCandles:
             epic: Market.
             length: One of ``LENGTHS_S``.
             start: Seconds since 1970.
-            end: Likewise.
+            end: Seconds since 1970.
         """
         with self._lock:
             series = self._series.get(epic)

@@ -1,4 +1,4 @@
-"""Recorded ticks served as if they happened now, without losing one."""
+"""Recorded ticks, served as if they happened now; none is lost."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from ig_sdk.types import Tick
 
 _log = logging.getLogger("ig_sdk.simulator.replay")
 
-# Waiting threads look up this often; close() wakes them at once.
-_GLANCE_S = 0.5
+# Waiting threads check again this often; close() wakes them at once.
+_POLL_S = 0.5
 
 
 class Outlet(Protocol):
-    """What a feed asks of the stream server.
+    """What a feed needs of the stream server.
 
     Threading:
         Called from the feed's threads.
     """
 
     def publish(self, tick: Tick) -> None:
-        """Send ``tick`` to whoever subscribed to its market."""
+        """Send ``tick`` to the subscribers of its market."""
         ...
 
     def subscribed(self, epics: Collection[str]) -> bool:
-        """Whether anybody is subscribed to one of ``epics``."""
+        """Whether there is a subscription to one of ``epics``."""
         ...
 
     def wait_room(self, timeout: float) -> bool:
-        """Wait until every client has room for another update; return whether it has."""
+        """Wait until every client has room for another update; return whether that happened in time."""
         ...
 
     def wait_written(self, timeout: float) -> bool:
-        """Wait until everything published was written to its clients; return whether it was."""
+        """Wait until everything published was written to its clients; return whether that happened in time."""
         ...
 
 
 class Replay:
     """One run through recorded ticks.
 
-    It begins when somebody subscribes to its market, keeps the ticks' own times, waits while a reader is slow, and
-    pauses while nobody is subscribed.
+    It begins with the first subscription to its market, keeps the ticks' own times, waits while a reader is slow, and
+    pauses while there is no subscription.
 
     Args:
         read: Opens the ticks.
@@ -57,7 +57,7 @@ class Replay:
         epics: Markets whose first subscription begins the replay.
         speed: How many times faster than recorded; ``math.inf`` for as fast as the readers go.
         clock: Time.
-        first: The first tick, when known beforehand: what the market quotes until the replay begins.
+        first: The first tick, if known in advance: what the market quotes until the replay begins.
 
     Threading:
         Safe from any thread. The ticks are read and published on thread ``ig-sim-replay``.
@@ -91,12 +91,12 @@ class Replay:
 
     @property
     def served(self) -> int:
-        """How many ticks were handed to the stream."""
+        """How many ticks were passed to the stream."""
         return self._served
 
     @property
     def begun(self) -> bool:
-        """Whether somebody has subscribed to the market yet."""
+        """Whether there has been a subscription to the market."""
         return self._begun.is_set()
 
     @property
@@ -105,11 +105,11 @@ class Replay:
         return self._error
 
     def start(self) -> None:
-        """Be ready for the first subscription."""
+        """Wait for the first subscription, on a thread."""
         self._thread.start()
 
     def begin(self) -> None:
-        """Take note of a subscription: serve from now on, or go on after a pause."""
+        """Note a subscription: serve from now on, or go on after a pause."""
         self._begun.set()
         self._subscribed.set()
 
@@ -120,7 +120,7 @@ class Replay:
             timeout: Seconds to wait.
 
         Returns:
-            Whether that is so; false as well when the simulator was closed before.
+            Whether that happened in time; false as well if the simulator was closed before.
 
         Raises:
             DecodeError: The ticks could not be read to their end.
@@ -137,14 +137,14 @@ class Replay:
         return epic in self._epics
 
     def quote(self, epic: str) -> Quote | None:
-        """Return what the market of ``epic`` shows: the last tick served, or the first one before the beginning."""
+        """Return the quote of ``epic``: from the last tick served, or before the replay begins from its first tick."""
         quote = self._quotes.get(epic)
         if quote is None and self._first is not None and self._first.epic == epic:
             return Quote.first(self._first)
         return quote
 
     def latest(self, epic: str) -> Tick | None:
-        """Return the last tick served of ``epic``, or ``None``: no subscriber is shown one that is still to come."""
+        """Return the last tick served of ``epic``, or ``None``: a subscriber never gets a tick that is not due yet."""
         quote = self._quotes.get(epic)
         return None if quote is None else quote.tick
 
@@ -159,14 +159,14 @@ class Replay:
                 _log.error("thread %s did not end within %s s", self._thread.name, timeout)
 
     def _run(self) -> None:
-        while not self._begun.wait(_GLANCE_S):
+        while not self._begun.wait(_POLL_S):
             pass
         try:
             self._serve_all()
         except IGError as error:
             self._error = error
             _log.error("the replay ended after %d ticks: %s", self._served, error)
-        except Exception as error:  # noqa: BLE001 -- ticks handed in by the user may raise anything
+        except Exception as error:  # noqa: BLE001 -- ticks given by the user may raise anything
             self._error = DecodeError(f"the ticks could not be read: {error!r}")
             self._error.__cause__ = error
             _log.exception("the replay ended after %d ticks", self._served)
@@ -199,7 +199,7 @@ class Replay:
         return self._wait_for_readers()
 
     def _wait_for_readers(self) -> bool:
-        """Wait until somebody is subscribed and nobody lags behind; return whether to go on."""
+        """Wait until there is a subscription and no reader lags behind; return whether to go on."""
         outlet = self._outlet
         if outlet.subscribed(self._epics) and outlet.wait_room(0.0):
             return not self._stop.is_set()
@@ -207,11 +207,11 @@ class Replay:
         while not self._stop.is_set():
             self._subscribed.clear()
             if not outlet.subscribed(self._epics):
-                self._subscribed.wait(_GLANCE_S)
-            elif outlet.wait_room(_GLANCE_S):
+                self._subscribed.wait(_POLL_S)
+            elif outlet.wait_room(_POLL_S):
                 break
         if self._paced_from is not None:
-            # The gaps that follow keep their length: what was held up is not caught up.
+            # The gaps that follow keep their length: a delay is not made up for.
             began_at, first_time = self._paced_from
             self._paced_from = (began_at + self._clock.monotonic() - held_from, first_time)
         return not self._stop.is_set()

@@ -1,6 +1,6 @@
 """Seeded markets: the same seed gives the same prices at the same times.
 
-Pure: time is handed in, randomness comes from the seed.
+Pure: time is passed in, randomness comes from the seed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ig_sdk.types import Tick
 
 
 @dataclass(frozen=True)
-class Temper:
-    """How one market behaves.
+class VolatilityProfile:
+    """How fast and how much one market moves.
 
     Attributes:
-        gap_s: Mean seconds between two prices in busy hours, as far as ``longest_s`` lets them.
+        gap_s: Mean seconds between two prices in busy hours, before ``longest_s`` cuts the longest gaps.
         yearly: Volatility of a year, as a fraction.
         longest_s: Longest time without a price, or ``None`` for no limit.
     """
@@ -34,35 +34,35 @@ class Temper:
 
 
 # Mean gaps as in recorded ticks of busy hours (data/INDEX.md: EURUSD 3,700 to 8,400 an hour at Dukascopy, 1,000 to
-# 2,000 at OANDA); volatilities are what the markets have shown in ordinary years. EURUSD lets no second pass without
-# a price, so that whoever tests against it never has to wait.
-TEMPERS = {
-    "EURUSD": Temper(gap_s=0.60, yearly=0.075, longest_s=0.95),
-    "GBPUSD": Temper(gap_s=0.70, yearly=0.085),
-    "USDJPY": Temper(gap_s=0.65, yearly=0.095),
-    "AUDUSD": Temper(gap_s=0.90, yearly=0.100),
-    "USDCAD": Temper(gap_s=1.00, yearly=0.065),
-    "GC": Temper(gap_s=0.80, yearly=0.150),
-    "CL": Temper(gap_s=1.00, yearly=0.300),
-    "LCO": Temper(gap_s=1.20, yearly=0.280),
-    "FT100": Temper(gap_s=1.00, yearly=0.130),
-    "DE30": Temper(gap_s=0.80, yearly=0.170),
-    "US500": Temper(gap_s=0.70, yearly=0.150),
-    "WALL": Temper(gap_s=0.75, yearly=0.140),
-    "JP225": Temper(gap_s=1.30, yearly=0.190),
-    "AAPL": Temper(gap_s=1.50, yearly=0.260),
+# 2,000 at OANDA); volatilities are those of ordinary years. EURUSD has a price in every second, so that a test against
+# it never has to wait.
+VOLATILITY_PROFILES = {
+    "EURUSD": VolatilityProfile(gap_s=0.60, yearly=0.075, longest_s=0.95),
+    "GBPUSD": VolatilityProfile(gap_s=0.70, yearly=0.085),
+    "USDJPY": VolatilityProfile(gap_s=0.65, yearly=0.095),
+    "AUDUSD": VolatilityProfile(gap_s=0.90, yearly=0.100),
+    "USDCAD": VolatilityProfile(gap_s=1.00, yearly=0.065),
+    "GC": VolatilityProfile(gap_s=0.80, yearly=0.150),
+    "CL": VolatilityProfile(gap_s=1.00, yearly=0.300),
+    "LCO": VolatilityProfile(gap_s=1.20, yearly=0.280),
+    "FT100": VolatilityProfile(gap_s=1.00, yearly=0.130),
+    "DE30": VolatilityProfile(gap_s=0.80, yearly=0.170),
+    "US500": VolatilityProfile(gap_s=0.70, yearly=0.150),
+    "WALL": VolatilityProfile(gap_s=0.75, yearly=0.140),
+    "JP225": VolatilityProfile(gap_s=1.30, yearly=0.190),
+    "AAPL": VolatilityProfile(gap_s=1.50, yearly=0.260),
 }
-_ORDINARY = Temper(gap_s=1.0, yearly=0.1)
+_ORDINARY = VolatilityProfile(gap_s=1.0, yearly=0.1)
 
 _TRADING_YEAR_S = 252 * 86_400
-# Prices drift back to where they began, so that a simulator left running for months still quotes a sane level.
-_PULL_S = 3 * 86_400
+# Prices drift back to where they began, so that a simulator that runs for months still quotes a sane level.
+_REVERSION_S = 3 * 86_400
 _SHORTEST_GAP_S = 0.02
 
 
-def temper_of(market_id: str) -> Temper:
-    """Return how a market behaves."""
-    return TEMPERS.get(market_id, _ORDINARY)
+def profile_of(market_id: str) -> VolatilityProfile:
+    """Return a market's volatility profile."""
+    return VOLATILITY_PROFILES.get(market_id, _ORDINARY)
 
 
 def spread_steps(instrument: Instrument) -> int:
@@ -95,14 +95,14 @@ class Quote(NamedTuple):
         return cls(tick, tick.mid, tick.offer, tick.bid)
 
     def then(self, tick: Tick) -> Quote:
-        """Return the quote after one more tick; a new day (UTC) begins anew."""
+        """Return the quote after one more tick; a new day (UTC) resets opening, high and low."""
         if tick.time.date() != self.tick.time.date():
             return Quote.first(tick)
         return Quote(tick, self.opened, max(self.high, tick.offer), min(self.low, tick.bid))
 
 
 class _Epic:
-    """One of the epics that share a price: what turns the common factor into its own ticks."""
+    """One of the epics that share a price: converts the common factor to its own ticks."""
 
     __slots__ = ("epic", "last", "level", "scale", "spread")
 
@@ -128,72 +128,74 @@ class _Underlying:
         level: float | None,
         opening_hours: bool,
     ) -> None:
-        temper = temper_of(market_id)
+        profile = profile_of(market_id)
         self._epics = [_Epic(each) for each in epics]
         self._random = Random(f"{seed}/{market_id}")
-        self._gap_s = temper.gap_s
-        self._longest_s = temper.longest_s or math.inf
+        self._gap_s = profile.gap_s
+        self._longest_s = profile.longest_s or math.inf
         self._speed = speed
-        self._unit = temper.yearly / math.sqrt(_TRADING_YEAR_S)
+        self._unit = profile.yearly / math.sqrt(_TRADING_YEAR_S)
         self._log = self._random.gauss(0.0, 0.002)
         if level is not None:
             self._log = level
-        self._home = self._log
-        self._strain = 0.0
+        self._mean = self._log
+        self._widening = 0.0
         self._hours = hours_of(epics[0]) if opening_hours else None
-        # A market that is closed shows its last price.
+        # A closed market shows its last price.
         self.next_at = start if self._hours is None else self._hours.last_open(start)
 
     def ticks(self) -> list[Tick]:
-        """Return the ticks of ``next_at`` and move on."""
+        """Return the ticks of ``next_at``, and draw the next price and its time."""
         time, random = self.next_at, self._random
-        # Spreads widen in bursts and come back within a few ticks.
-        self._strain = 0.7 * self._strain + (random.expovariate(1.0) if random.random() < 0.08 else 0.0)
-        factor, nudge, strain = math.exp(self._log), random.choice((-1, 1)), 1.0 + self._strain
+        # Spreads widen in bursts and narrow again within a few ticks.
+        self._widening = 0.7 * self._widening + (random.expovariate(1.0) if random.random() < 0.08 else 0.0)
+        factor, nudge, widening = math.exp(self._log), random.choice((-1, 1)), 1.0 + self._widening
         made = []
         for each in self._epics:
-            width = round(each.spread * strain) or 1
+            width = round(each.spread * widening) or 1
             bid = round(each.level * factor - width / 2)
-            # A price that did not move is no price update; the smallest step is.
+            # An unchanged price would be no price update, so it moves by the smallest step.
             if each.last == (bid, width):
                 bid += nudge
             each.last = (bid, width)
             made.append(Tick(each.epic, bid / each.scale, (bid + width) / each.scale, time, time, "simulator"))
-        self._move_on()
+        self._draw_next()
         return made
 
-    def _move_on(self) -> None:
+    def _draw_next(self) -> None:
         # Ticks come in clusters: gaps are more uneven than a Poisson process (shape below 1).
         gap_s = max(self._random.gammavariate(0.6, self._gap_s / 0.6), _SHORTEST_GAP_S)
         gap_s = min(gap_s, self._longest_s)
-        self._log += self._random.gauss(0.0, self._unit * math.sqrt(gap_s)) + (self._home - self._log) * gap_s / _PULL_S
-        # The wire knows milliseconds only.
+        reversion = (self._mean - self._log) * gap_s / _REVERSION_S
+        self._log += self._random.gauss(0.0, self._unit * math.sqrt(gap_s)) + reversion
+        # Times on the wire are in milliseconds.
         self.next_at += timedelta(milliseconds=max(round(gap_s * 1000 / self._speed), 1))
         if self._hours is not None:
             self.next_at = self._hours.next_open(self.next_at)
 
     def leap(self, time: datetime) -> None:
-        """Pass over everything up to ``time`` in one movement."""
+        """Skip to ``time`` in one movement, without the prices in between."""
         gap_s = (time - self.next_at).total_seconds()
         if gap_s > 0:
-            away = (self._log - self._home) * math.exp(-gap_s / _PULL_S)
-            self._log = self._home + away + self._random.gauss(0.0, self._unit * math.sqrt(min(gap_s, _PULL_S)))
+            away = (self._log - self._mean) * math.exp(-gap_s / _REVERSION_S)
+            step = self._random.gauss(0.0, self._unit * math.sqrt(min(gap_s, _REVERSION_S)))
+            self._log = self._mean + away + step
             self.next_at = time if self._hours is None else self._hours.next_open(time)
 
 
 class Market:
-    """Prices of every instrument, made on demand.
+    """Prices of every instrument, generated on demand.
 
-    How often ``advance`` is called makes no difference to what it returns in total.
+    How often ``advance`` is called makes no difference to the ticks it returns in total.
 
     Args:
         seed: Same seed, same prices.
         start: Time of the first prices, aware UTC.
         markets: Instruments to quote; all of ``instruments.json`` unless given.
         speed: How many times busier than a real market: gaps shrink, movements within a second grow.
-        level: Where each market begins, by its id, as the logarithm of its ratio to the usual level: the end of its
-            past. Near the usual level unless given.
-        opening_hours: Be silent while the real markets are closed.
+        level: Returns the price at which a market begins, by market id, as the logarithm of its ratio to the usual
+            level: the end of its past. Near the usual level unless given.
+        opening_hours: Send no prices while the real markets are closed.
 
     Attributes:
         opening: The prices that the markets begin with.
@@ -228,7 +230,7 @@ class Market:
             )
             for name, epics in by_id.items()
         ]
-        # The position breaks ties, so that equal times come in one order.
+        # The position breaks ties, so that prices with equal times always come in the same order.
         self._due = [(each.next_at, position, each) for position, each in enumerate(made)]
         heapq.heapify(self._due)
         self._quotes: dict[str, Quote] = {}
@@ -236,11 +238,11 @@ class Market:
 
     @property
     def next_at(self) -> datetime | None:
-        """When the next price comes, or ``None`` of a market without instruments."""
+        """When the next price comes, or ``None`` if there are no instruments."""
         return self._due[0][0] if self._due else None
 
     def advance(self, now: datetime) -> list[Tick]:
-        """Return the prices that came up to ``now`` and were not returned before, in the order of time."""
+        """Return the prices up to ``now`` that were not returned before, in order of time."""
         ticks: list[Tick] = []
         while self._due and self._due[0][0] <= now:
             _, position, underlying = self._due[0]
@@ -252,7 +254,7 @@ class Market:
         return ticks
 
     def leap(self, time: datetime) -> None:
-        """Go on at ``time`` without the prices before it."""
+        """Skip to ``time``, without the prices before it."""
         for _, _, underlying in self._due:
             underlying.leap(time)
         self._due = [(underlying.next_at, position, underlying) for _, position, underlying in self._due]

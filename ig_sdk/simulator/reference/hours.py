@@ -1,4 +1,4 @@
-"""When markets deal: opening hours in London time, and a market's status by them. Pure.
+"""Dealing hours of markets, in London time, and the market status that follows from them. Pure.
 
 Source:
     REST.md section 7 (FX opens Sunday 21:00 and closes Friday 22:00 London; ``EDITS_ONLY`` at the weekend).
@@ -26,7 +26,7 @@ class Hours:
     """The dealing hours of a week.
 
     Attributes:
-        spans: When the market is open, as minutes of the London week (Monday 00:00 is 0): ascending, apart.
+        spans: When the market is open, as minutes of the London week (Monday 00:00 is 0): ascending, not touching.
         closed: IG's status outside of them.
     """
 
@@ -75,7 +75,7 @@ class Hours:
         """Return when the status changes next, after ``time``."""
         if not self.is_open(time):
             return self.next_open(time)
-        # Spans that meet at midnight are one.
+        # Spans that meet at midnight count as one.
         end = time
         while self.is_open(end):
             end = next(_time_of(stop) for _, stop in self.open_s(epoch_s(end) // _DAY_S) if stop > epoch_s(end))
@@ -88,11 +88,11 @@ def _weekly(days: range, opens: int, closes: int) -> tuple[tuple[int, int], ...]
 
 
 _WEEK_MINUTES = 7 * 1440
-# Friday 22:00 to Sunday 21:00 is the one pause of the FX week; the week begins on its Monday.
+# The FX week has one pause, Friday 22:00 to Sunday 21:00; minutes count from Monday.
 _FX = Hours(((0, 4 * 1440 + 22 * 60), (6 * 1440 + 21 * 60, _WEEK_MINUTES)))
-# Indices, metals and oil rest for an hour each night.
+# Indices, metals and oil close for an hour each night.
 _NIGHTLY = Hours(((0, 22 * 60), *_weekly(range(4), 23, 46), (6 * 1440 + 23 * 60, _WEEK_MINUTES)))
-# New York's session; the weeks in which only one of the cities has changed its clocks are not told apart.
+# New York's session; the weeks in which only one of the two cities has changed its clocks are not treated specially.
 _NEW_YORK = Hours(tuple((start + 30, end) for start, end in _weekly(range(5), 14, 21)), closed="CLOSED")
 _BY_KIND = {"CURRENCIES": _FX, "SHARES": _NEW_YORK}
 
@@ -102,14 +102,14 @@ def hours_of(instrument: Instrument) -> Hours:
     return _BY_KIND.get(instrument.kind, _NIGHTLY)
 
 
-class Bells:
-    """Tells when markets open and close.
+class MarketHours:
+    """Reports when markets open and close.
 
     Args:
-        markets: Those to watch.
+        markets: Markets to watch.
 
     Attributes:
-        next_at: When it rings next; ``None`` before the first time.
+        next_at: When a status changes next; ``None`` before the first call of ``changes``.
     """
 
     def __init__(self, markets: Iterable[Instrument]) -> None:
@@ -117,8 +117,8 @@ class Bells:
         self._status: dict[str, str] = {}
         self.next_at: datetime | None = None
 
-    def ring(self, now: datetime) -> list[tuple[str, str]]:
-        """Return each market whose status is not what it was at the last call, with its new one; at first all."""
+    def changes(self, now: datetime) -> list[tuple[str, str]]:
+        """Return epic and status of each market whose status has changed since the last call; the first time of all."""
         if self.next_at is not None and now < self.next_at:
             return []
         statuses = {epic: hours.status(now) for epic, hours in self._hours.items()}
@@ -139,7 +139,7 @@ def _time_of(second: int) -> datetime:
 
 @lru_cache(maxsize=4096)
 def _open_s(spans: tuple[tuple[int, int], ...], day: int) -> tuple[tuple[int, int], ...]:
-    # London is at most an hour ahead of UTC, so one day of ours meets at most two of theirs.
+    # London is at most an hour ahead of UTC, so a UTC day meets at most two London days.
     first, found = day * _DAY_S, []
     for local in (day, day + 1):
         weekday = (local + _THURSDAY) % 7
@@ -162,7 +162,7 @@ def _joined(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 
 
 def _utc_of(local: int) -> int:
-    """Return the UTC second of a second of London's clock (the hour that is twice there in autumn: the later one)."""
+    """Return the UTC second of a second of London's clock; of the repeated hour in autumn, the later one."""
     utc = local - 3600
     return utc if _is_summer(utc) else local
 

@@ -1,4 +1,4 @@
-"""The markets of a simulator: what IG says about each of them, as data."""
+"""The markets of a simulator, with IG's details of each, as data."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Instrument:
     Attributes:
         epic: IG's market id.
         name: Name as IG shows it.
-        market_id: The underlying; epics of one move together.
+        market_id: The underlying; epics with the same one move together.
         kind: IG's instrument type, e.g. ``"CURRENCIES"``.
         expiry: ``"-"``, ``"DFB"`` or a month.
         decimals: Decimal places of its levels.
         points: Points in one unit of its level.
         mid: A usual level, from which the simulated price starts.
         spread_points: Narrowest spread.
-        facts: Everything else that ``instruments.json`` says, under IG's names.
+        facts: The market's whole entry in ``instruments.json``, under IG's names.
     """
 
     epic: str

@@ -1,4 +1,4 @@
-"""What else there is in a simulated IG: navigation, categories, sentiment, watchlists. Pure data.
+"""Navigation, categories, sentiment and first watchlists of a simulated IG. Pure: data, and numbers from the seed.
 
 Source:
     wire/ig_api.json (schemas), wire/samples/INDEX.md (marketnavigation, watchlists, clientsentiment).
@@ -22,8 +22,8 @@ class Node:
     Attributes:
         node_id: IG's id; empty for the root.
         name: As shown.
-        nodes: Ids of the nodes below.
-        epics: Markets in it.
+        nodes: Ids of its child nodes.
+        epics: Its markets.
     """
 
     node_id: str
@@ -49,14 +49,14 @@ class Category:
 
 @dataclass(frozen=True)
 class WatchlistSeed:
-    """A watchlist that is there from the beginning.
+    """A watchlist that every account has at first.
 
     Attributes:
         watchlist_id: A number as text, or of a system list its English name.
         name: As shown.
         editable: Whether markets can be added and removed.
         deleteable: Whether it can be deleted.
-        default_system: Whether IG made it.
+        default_system: Whether it is one of IG's own.
         epics: Its markets.
     """
 
@@ -94,7 +94,7 @@ def nodes() -> Mapping[str, Node]:
         Node("97605", "Energies", epics=_of(*ENERGY)),
         Node("668395", "Shares", ("172975",)),
         Node("172975", "US", epics=_of(*SHARES)),
-        # A branch without markets: clients that walk the whole tree must get over it.
+        # A branch without markets: clients that walk the whole tree must handle it.
         Node("668396", "Options trading"),
     ]
     return {each.node_id: each for each in tree}
@@ -113,7 +113,7 @@ def categories() -> Mapping[str, Category]:
 
 
 def watchlists() -> tuple[WatchlistSeed, ...]:
-    """Return the watchlists that every account has at first."""
+    """Return the first watchlists of an account."""
     minis = tuple(f"CS.D.{pair}.MINI.IP" for pair in PAIRS)
     popular = (minis[0], "IX.D.FTSE.CFD.IP", "IX.D.DOW.IFM.IP", "CS.D.CFDGOLD.CFDGC.IP", "CC.D.CL.UNC.IP")
     own = WatchlistSeed(
@@ -143,7 +143,7 @@ def _cfds(*market_ids: str) -> tuple[str, ...]:
 
 
 def market_ids() -> tuple[str, ...]:
-    """Return every market id, which several epics may share, in a fixed order."""
+    """Return every market id, in a fixed order; several epics may share one."""
     return tuple(dict.fromkeys(each.market_id for each in instruments().values()))
 
 
@@ -156,6 +156,6 @@ def sentiment(seed: object, market_id: str) -> tuple[float, float]:
 
 
 def related(market_id: str) -> tuple[str, ...]:
-    """Return the markets that clients of ``market_id`` deal as well: those of its kind, itself left out."""
+    """Return the other markets of the same kind: those that clients of ``market_id`` deal in as well."""
     kinds = {each.market_id: each.kind for each in instruments().values()}
     return tuple(other for other, kind in kinds.items() if other != market_id and kind == kinds.get(market_id))

@@ -1,4 +1,4 @@
-"""IG's REST API as a WSGI application: the gateway that every request passes, and the way to its answer.
+"""IG's REST API as a WSGI application: the checks that every request passes, and the routing to its handler.
 
 Source:
     REST.md sections 1, 3 and 6.2 (order of checks: route, method and version; key; tokens; allowance; body).
@@ -18,49 +18,33 @@ from ig_sdk.simulator.accounts.logins import Account, Session
 from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.handlers import (
-    accounts as rest_accounts,
+    accounts,
+    costs,
+    dealing,
+    history,
+    markets,
+    navigation,
+    prices,
+    sessions,
+    watchlists,
 )
-from ig_sdk.simulator.rest.handlers import (
-    costs as rest_costs,
-)
-from ig_sdk.simulator.rest.handlers import (
-    dealing as rest_dealing,
-)
-from ig_sdk.simulator.rest.handlers import (
-    history as rest_history,
-)
-from ig_sdk.simulator.rest.handlers import (
-    markets as rest_markets,
-)
-from ig_sdk.simulator.rest.handlers import (
-    navigation as rest_navigation,
-)
-from ig_sdk.simulator.rest.handlers import (
-    prices as rest_prices,
-)
-from ig_sdk.simulator.rest.handlers import (
-    sessions as rest_sessions,
-)
-from ig_sdk.simulator.rest.handlers import (
-    watchlists as rest_watchlists,
-)
-from ig_sdk.simulator.rest.request import Call, Reply, read_body, request_id, status_of
-from ig_sdk.simulator.rest.rules import Rules, endpoints
+from ig_sdk.simulator.rest.request import Call, Reply, request_id, status_of
+from ig_sdk.simulator.rest.rules import Rules, endpoints, read_body
 
 _log = logging.getLogger("ig_sdk.simulator.rest")
 
 PREFIX = "/gateway/deal"
 
 HANDLERS: Mapping[str, Handler] = {
-    **rest_sessions.HANDLERS,
-    **rest_accounts.HANDLERS,
-    **rest_markets.HANDLERS,
-    **rest_navigation.HANDLERS,
-    **rest_prices.HANDLERS,
-    **rest_history.HANDLERS,
-    **rest_dealing.HANDLERS,
-    **rest_watchlists.HANDLERS,
-    **rest_costs.HANDLERS,
+    **sessions.HANDLERS,
+    **accounts.HANDLERS,
+    **markets.HANDLERS,
+    **navigation.HANDLERS,
+    **prices.HANDLERS,
+    **history.HANDLERS,
+    **dealing.HANDLERS,
+    **watchlists.HANDLERS,
+    **costs.HANDLERS,
 }
 
 _STATUS_LINES = {code: f"{code} {reason}" for code, reason in responses.items()}
@@ -69,10 +53,10 @@ _encode = json.JSONEncoder(separators=(",", ":"), default=float).encode
 
 
 class Router:
-    """Finds the endpoint of a path.
+    """Finds the endpoint and handler for a path.
 
     Args:
-        handlers: What answers, by the endpoint's name in the reference.
+        handlers: Handlers by the endpoint's name in the reference.
     """
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
@@ -89,10 +73,10 @@ class Router:
                 self._patterns.setdefault(key, []).append((pattern, rules, handler))
 
     def find(self, method: str, path: str, version: int) -> tuple[Rules, Handler, tuple[str, ...]]:
-        """Return the rules, the handler and the parts of a path.
+        """Return the rules, the handler and the variable parts of a path.
 
         Raises:
-            RestRefusal: There is no such path, method or version.
+            RestRefusal: The path, method or version does not exist.
         """
         exact = self._exact.get((method, path, version))
         if exact is not None:
@@ -105,10 +89,10 @@ class Router:
 
 
 class RestApp:
-    """The application.
+    """The WSGI application.
 
     Args:
-        backend: What it acts on.
+        backend: The simulated IG behind it.
 
     Threading:
         Safe from any thread.
@@ -121,7 +105,7 @@ class RestApp:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one WSGI request."""
-        # werkzeug's Request and Response cost more than most of the answers.
+        # werkzeug's Request and Response would take longer than most of the answers.
         reply = self._answer(environ)
         headers = [("X-REQUEST-ID", request_id(self._random)), *reply.headers.items()]
         body = b""
@@ -135,23 +119,23 @@ class RestApp:
 
     def _answer(self, environ: Mapping[str, Any]) -> Reply:
         sent, path = environ["REQUEST_METHOD"], _normalised(environ["PATH_INFO"])
-        deleted = environ.get("HTTP__METHOD", "").upper() == "DELETE"
-        method = "DELETE" if deleted else sent
-        if deleted and sent not in ("POST", "DELETE"):
-            # Left set on a later GET, the override makes a DELETE of it, which IG answers with 405 (REST.md section 1).
+        override = environ.get("HTTP__METHOD", "").upper() == "DELETE"
+        method = "DELETE" if override else sent
+        if override and sent not in ("POST", "DELETE"):
+            # An override left set on a later GET turns it into a DELETE, which IG answers with 405 (REST.md section 1).
             return Reply(405, {"errorCode": "invalid.url"})
         try:
-            return self._admitted(method, path, environ)
+            return self._checked_answer(method, path, environ)
         except RestRefusal as refused:
             return Reply(status_of(refused.code), {"errorCode": refused.code})
-        except Exception:  # noqa: BLE001 -- a fault of ours is answered as IG answers one of its own
+        except Exception:  # noqa: BLE001 -- an error of ours is answered as IG answers one of its own
             _log.exception("%s %s failed", method, path)
             return Reply(500, {"errorCode": "system.error"})
 
-    def _admitted(self, method: str, path: str, environ: Mapping[str, Any]) -> Reply:
-        """Return the answer to a request after the checks that all endpoints share."""
+    def _checked_answer(self, method: str, path: str, environ: Mapping[str, Any]) -> Reply:
+        """Check what all endpoints share, then return the handler's reply."""
         backend = self._backend
-        rules, handler, params = self._router.find(method, path, _version(environ.get("HTTP_VERSION")))
+        rules, handler, params = self._router.find(method, path, version_of(environ.get("HTTP_VERSION")))
         api_key = environ.get("HTTP_X_IG_API_KEY", "")
         backend.sessions.check_key(api_key)
         if not backend.key_enabled:
@@ -176,7 +160,7 @@ class RestApp:
 
 
 def _normalised(path: str) -> str:
-    """Return the path after the prefix, or ``""``; strangers' clients end it with a slash."""
+    """Return the path after the prefix, or ``""``; some clients of other makers end it with a slash."""
     path = _SLASHES.sub("/", path)
     if path != PREFIX and not path.startswith(PREFIX + "/"):
         return ""
@@ -184,7 +168,7 @@ def _normalised(path: str) -> str:
     return path[len(PREFIX) :].rstrip("/").encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _version(text: str | None) -> int:
-    """Return the number of a header ``VERSION``; a missing one means 1, what is no number is no version."""
+def version_of(text: str | None) -> int:
+    """Return the number in a ``VERSION`` header: 1 if it is missing, 0 if it is no number."""
     text = (text or "1").strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0

@@ -1,14 +1,14 @@
-"""What stands behind the REST API: everything that an answer is made of or acts on."""
+"""What the handlers of the REST API read and act on: one simulated IG."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ig_sdk.clock import Clock
 from ig_sdk.simulator.accounts.allowances import AllowanceBook
-from ig_sdk.simulator.accounts.desk import Desk
+from ig_sdk.simulator.accounts.dealing_service import DealingService
 from ig_sdk.simulator.accounts.encryption import EncryptionKey
 from ig_sdk.simulator.accounts.logins import Sessions
 from ig_sdk.simulator.prices.past import PastPrices
@@ -18,8 +18,8 @@ from ig_sdk.simulator.rest.request import Call, Reply
 from ig_sdk.simulator.rest.storage import CostQuotes, Watchlists
 
 
-def _nothing_to_recall() -> None:
-    """Stand in where accounts have no past."""
+def _no_history() -> None:
+    """Do nothing: these accounts have no history from before the start."""
 
 
 @dataclass
@@ -27,28 +27,28 @@ class Backend:
     """One simulated IG, as its REST API sees it.
 
     Attributes:
-        sessions: Who is logged in.
-        desk: Deals, positions, money.
-        quote: What a market shows now.
+        sessions: Accounts, logins and tokens.
+        dealing: Deals, positions, money.
+        quote: Returns the current quote of a market.
         past: Candles.
-        book: Allowances.
+        book: Allowances and what is spent of them.
         clock: Time.
         stream_url: ``lightstreamerEndpoint`` of the login reply.
-        seed: Of what is made up on the way, such as sentiment.
+        seed: Seed of generated data such as sentiment.
         encrypted_only: Refuse passwords in plain text, as IG does for some companies.
-        key_enabled: Whether the API key is taken.
+        key_enabled: Whether the API key is accepted.
         encryption: The key that passwords are encrypted with.
-        watchlists: Of every account.
-        costs: Indicative quotes of costs that were given.
-        hedging_modes: The undocumented preference by account, where somebody set it.
-        recall: Called before activity or transactions are read: the accounts remember what was before.
+        watchlists: Watchlists of every account.
+        costs: Indicative quotes of costs, as given so far.
+        hedging_modes: The undocumented preference by account, where it was set.
+        load_history: Called before activity or transactions are read; adds the history from before the start.
 
     Threading:
-        Its parts are safe from any thread; its own attributes are set as a whole.
+        Its parts are safe from any thread; each of its own attributes is replaced as a whole.
     """
 
     sessions: Sessions
-    desk: Desk
+    dealing: DealingService
     quote: Callable[[str], Quote | None]
     past: PastPrices
     book: AllowanceBook
@@ -61,11 +61,25 @@ class Backend:
     watchlists: Watchlists = field(default_factory=Watchlists)
     costs: CostQuotes = field(default_factory=CostQuotes)
     hedging_modes: dict[str, str] = field(default_factory=dict)
-    recall: Callable[[], None] = _nothing_to_recall
+    load_history: Callable[[], None] = _no_history
 
     def shown(self, epic: str) -> tuple[Instrument, Quote | None, str]:
-        """Return a known market, what it shows and its status."""
-        return instruments()[epic], self.quote(epic), self.desk.status(epic)
+        """Return a known market, its quote and its status."""
+        return instruments()[epic], self.quote(epic), self.dealing.status(epic)
+
+    def balance(self, account_id: str) -> dict[str, Any]:
+        """Return the money of an account, as logins and account lists show it."""
+        held = self.dealing.figures(account_id)
+        return {
+            "balance": held.balance,
+            "deposit": held.deposit,
+            "profitLoss": held.profit_loss,
+            "available": held.available,
+        }
+
+    def trailing_stops(self, account_id: str) -> bool:
+        """Return whether an account may use trailing stops."""
+        return self.dealing.account(account_id).trailing_stops
 
 
 Handler: TypeAlias = Callable[[Backend, Call], Reply]

@@ -1,4 +1,4 @@
-"""Times and pages of queries and replies, as the history endpoints share them.
+"""Times and pages in queries and replies, shared by the history endpoints.
 
 Source:
     REST.md section 4 (formats, paging).
@@ -18,15 +18,15 @@ T = TypeVar("T")
 
 ISO = "%Y-%m-%dT%H:%M:%S"
 _DAY = "%Y-%m-%d"
-# Some centuries: more than there is, and no further than the calendar goes.
+# Some centuries: longer than any history, and still within Python's calendar.
 _LONGEST_MS = 10**13
 
 
 def read_time(text: str, *formats: str, code: str) -> datetime:
-    """Return a time (UTC) that is written in one of ``formats``.
+    """Return a time (UTC) written in one of ``formats``.
 
     Raises:
-        RestRefusal: It is not, or such a time is none; with ``code``.
+        RestRefusal: It has another format, or there is no such time; with ``code``.
     """
     for form in formats:
         with suppress(ValueError):
@@ -41,7 +41,7 @@ def read_end(text: str, *, code: str) -> datetime:
         RestRefusal: It is no time; with ``code``.
     """
     time = read_time(text, ISO, _DAY, code=code)
-    # Times are told to the second: what happened within the last one belongs to it.
+    # Times are given to the second: what happened within the last second belongs to the span.
     return time + (timedelta(days=1) if len(text) <= len("yyyy-mm-dd") else timedelta(seconds=1)) - timedelta.resolution
 
 
@@ -55,10 +55,10 @@ def read_start(text: str, *, code: str) -> datetime:
 
 
 def span_before(now: datetime, text: str) -> tuple[datetime, datetime]:
-    """Return the span of so many milliseconds up to now (v1 paths).
+    """Return the span of the given number of milliseconds up to now (v1 paths).
 
     Raises:
-        RestRefusal: It is no such number.
+        RestRefusal: It is no number, or out of range.
     """
     return now - timedelta(milliseconds=whole(text, 0, low=1, high=_LONGEST_MS)), now
 
@@ -67,7 +67,7 @@ def days(first: str, last: str) -> tuple[datetime, datetime]:
     """Return the span of whole days, ``dd-MM-yyyy`` (v1 paths).
 
     Raises:
-        RestRefusal: They are no days in that order.
+        RestRefusal: They are no dates, or not in order.
     """
     code = "error.request.invalid.date-range"
     start, end = (read_time(text, "%d-%m-%Y", code=code) for text in (first, last))
@@ -75,10 +75,10 @@ def days(first: str, last: str) -> tuple[datetime, datetime]:
 
 
 def span_of(query: Mapping[str, str], now: datetime) -> tuple[datetime, datetime]:
-    """Return the span that a query of v2 names: ``from`` and ``to``, or ``maxSpanSeconds`` back.
+    """Return the span of a v2 query: ``from`` and ``to``, or ``maxSpanSeconds`` back.
 
     Raises:
-        RestRefusal: It names none.
+        RestRefusal: A value cannot be read, or the span ends before it begins.
     """
     code = "error.request.invalid.date-range"
     end = read_end(query["to"], code=code) if query.get("to") else now
@@ -101,10 +101,10 @@ def in_order(start: datetime, end: datetime, *, code: str) -> tuple[datetime, da
 def page_of(rows: Sequence[T], query: Mapping[str, str]) -> tuple[Sequence[T], dict[str, Any]]:
     """Return the rows of one numbered page, and the ``metadata`` that goes with it.
 
-    Pages count from 1; a ``pageSize`` of 0 is one page of everything, and is told as the number of rows.
+    Pages count from 1; a ``pageSize`` of 0 is one page of everything, and is reported as the number of rows.
 
     Raises:
-        RestRefusal: The query names no page.
+        RestRefusal: The page size or number cannot be read.
     """
     size = whole(query.get("pageSize"), 20, code="error.request.invalid.page-size")
     number = whole(query.get("pageNumber"), 1, low=1)

@@ -1,4 +1,4 @@
-"""How the REST application's requests are read, answered and, on demand, spoilt: all that happens to bytes.
+"""The HTTP server of the REST application: reads requests, sends replies, and injects faults into both.
 
 Connections stay open between requests, as IG's do.
 """
@@ -23,7 +23,7 @@ from ig_sdk.clock import Clock
 from ig_sdk.simulator.faults.faults import Faults
 from ig_sdk.simulator.faults.rest import RestFault
 from ig_sdk.simulator.http_server import Handler, HttpServer, WsgiApp
-from ig_sdk.simulator.rest.app import PREFIX
+from ig_sdk.simulator.rest.app import PREFIX, version_of
 from ig_sdk.simulator.rest.request import request_id
 
 _LARGEST_BODY = 1_000_000
@@ -34,7 +34,7 @@ Headers = list[tuple[str, str]]
 
 
 class _Unreadable(Exception):
-    """The request cannot be taken.
+    """The request cannot be read.
 
     Attributes:
         status: HTTP status.
@@ -46,7 +46,7 @@ class _Unreadable(Exception):
 
 
 class _Gate:
-    """What the handlers of one server share: the application, and what is to go wrong with its requests."""
+    """What the handlers of one server share: the application and the faults to inject."""
 
     def __init__(self, app: WsgiApp, faults: Faults, clock: Clock, seed: object) -> None:
         self.app = app
@@ -56,11 +56,11 @@ class _Gate:
         self.stop = threading.Event()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        """Hand a request to the application."""
+        """Pass a request to the application."""
         return self.app(environ, start_response)
 
     def wait(self, seconds: float) -> None:
-        """Hold a request up; the end of the server ends the waiting."""
+        """Delay a request; stopping the server ends the wait."""
         self.clock.wait(self.stop, seconds)
 
 
@@ -70,10 +70,10 @@ class RestServer(HttpServer):
     Args:
         host: Address to listen on.
         port: Port, or 0 for any free one.
-        app: What answers.
-        faults: What goes wrong on demand.
-        clock: Time, for what is late.
-        seed: Of the ids that it gives to replies which the application does not make.
+        app: The application.
+        faults: The faults to inject.
+        clock: Time, for delays.
+        seed: Seed of the request ids in replies that do not come from the application.
     """
 
     def __init__(self, host: str, port: int, app: WsgiApp, *, faults: Faults, clock: Clock, seed: object = 7) -> None:
@@ -81,12 +81,12 @@ class RestServer(HttpServer):
         super().__init__(host, port, self._gate, name="ig-sim-rest", handler=RestHandler)
 
     def start(self) -> None:
-        """Listen and serve; after ``close`` on the same port again."""
+        """Listen and serve; after ``close`` again on the same port."""
         self._gate.stop.clear()
         super().start()
 
     def close(self, timeout: float = 5.0) -> None:
-        """Stop listening, let no reply wait any longer, break what is open, and wait for the threads."""
+        """Stop listening, end all delays, close the open connections, and wait for the threads."""
         self._gate.stop.set()
         super().close(timeout)
 
@@ -94,19 +94,19 @@ class RestServer(HttpServer):
 class RestHandler(Handler):
     """Answers the requests of one connection.
 
-    werkzeug's own handler closes the connection after each answer, and drops the header ``_method``, whose name it
-    distrusts; the bodies here are small, so they are read whole and the connection can go on.
+    werkzeug's own handler closes the connection after each reply, and drops the header ``_method`` because of its
+    underscore. The bodies here are small, so they are read whole and the connection can stay open.
     """
 
     timeout = _IDLE_S
     wbufsize = -1
 
     def run_wsgi(self) -> None:
-        """Answer one request, or spoil it."""
+        """Answer one request, or inject a fault."""
         environ = self.environ = self.make_environ()
         environ["HTTP__METHOD"] = self.headers.get("_method", "")
         gate = self._gate
-        fault = gate.faults.take_request(*_meant(environ))
+        fault = gate.faults.take_request(*_intended(environ))
         if fault is not None and fault.cut_request is not None:
             self._cut_request(fault.cut_request)
             return
@@ -121,7 +121,7 @@ class RestHandler(Handler):
         if fault is None:
             self._send(*self._carried_out(environ))
         else:
-            self._spoil(fault, gate, environ)
+            self._fail(fault, gate, environ)
 
     def _carried_out(self, environ: dict[str, Any]) -> tuple[int, str, Headers, bytes]:
         chunks, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
@@ -130,7 +130,7 @@ class RestHandler(Handler):
 
     # ---- faults
 
-    def _spoil(self, fault: RestFault, gate: _Gate, environ: dict[str, Any]) -> None:
+    def _fail(self, fault: RestFault, gate: _Gate, environ: dict[str, Any]) -> None:
         if not fault.taken:
             gate.wait(fault.delay_s)
         reply = self._carried_out(environ) if fault.carried_out else None
@@ -141,14 +141,14 @@ class RestHandler(Handler):
         elif fault.drop and fault.cut_after is None:
             self.close_connection = True
         else:
-            self._send(*self._spoilt(fault, reply), cut_after=fault.cut_after)
+            self._send(*self._faulty_reply(fault, reply), cut_after=fault.cut_after)
             if fault.cut_after is not None:
                 self.close_connection = True
                 if not fault.drop:
                     self._reset()
 
     def _cut_request(self, size: int) -> None:
-        """Read ``size`` bytes of the request in all; its head was read to know which request it is."""
+        """Read ``size`` bytes of the request in total, then reset; its head is already read, to know the request."""
         head = len(self.raw_requestline) + len(self.headers.as_bytes())
         length = self.headers.get("Content-Length", "0")
         if length.isdecimal() and len(length) < 10:
@@ -156,27 +156,27 @@ class RestHandler(Handler):
         self._reset()
 
     def _reset(self) -> None:
-        """End the connection with a TCP reset, not with the orderly end that closing it would be."""
+        """End the connection with a TCP reset (RST) instead of a normal close (FIN)."""
         self.close_connection = True
         sock = cast("socket.socket", self.connection)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        # Files made of the socket keep it open, and the server would shut it down in good order first.
+        # The file objects made of the socket keep it open, and the server would shut it down normally first.
         os.close(sock.detach())
 
     # ---- replies
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse what is no request, in the form of IG's refusals, and end the connection."""
-        # Their texts repeat what was sent.
+        """Refuse a malformed request, in the form of IG's refusals, and end the connection."""
+        # werkzeug's texts repeat what was sent.
         del message, explain
         self.close_connection = True
-        # A request line without a version that can be read passes for HTTP/0.9, whose replies have no status.
+        # A request line without a readable version counts as HTTP/0.9, whose replies have no status line.
         self.request_version = self.protocol_version
         body = json.dumps({"errorCode": "invalid request"}).encode()
         self._send(code, None, [*self._own_headers(_JSON, body), ("Connection", "close")], body)
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """Return what the header ``Date`` says: the simulator's time, not the machine's."""
+        """Return the text of the ``Date`` header: the simulator's time, not the machine's."""
         return formatdate(self._gate.clock.now().timestamp() if timestamp is None else timestamp, usegmt=True)
 
     @property
@@ -190,10 +190,10 @@ class RestHandler(Handler):
             ("Content-Length", str(len(body))),
         ]
 
-    def _spoilt(
+    def _faulty_reply(
         self, fault: RestFault, reply: tuple[int, str, Headers, bytes] | None
     ) -> tuple[int, str | None, Headers, bytes]:
-        """Return the reply that a fault makes of the real one."""
+        """Return the real reply as the fault changes it."""
         if fault.status is None and reply is not None and fault.body is None:
             code, reason, headers, body = reply
             return code, reason, [*headers, *fault.headers.items()], body
@@ -228,12 +228,12 @@ class RestHandler(Handler):
         length = lengths.pop() or "0"
         if lengths or not length.isdecimal():
             raise _Unreadable(400)
-        # Compared as text: a number of a thousand digits is not even read.
+        # The length is compared first: a number of a thousand digits is never converted.
         if len(length) > 9 or int(length) > _LARGEST_BODY:
             raise _Unreadable(413)
         body: bytes = self.rfile.read(int(length))
         if len(body) < int(length):
-            # Half a request must not count as one.
+            # An incomplete request must not be carried out.
             raise _Unreadable(400)
         return body
 
@@ -244,20 +244,19 @@ class RestHandler(Handler):
         except (ConnectionError, TimeoutError):
             raise
         except OSError:
-            # How werkzeug says that they are no chunks, or not whole.
+            # werkzeug raises it for chunks that are malformed or incomplete.
             raise _Unreadable(400) from None
         if len(body) > _LARGEST_BODY:
             raise _Unreadable(413)
         return body
 
 
-def _meant(environ: dict[str, Any]) -> tuple[str, str, int]:
-    """Return method, path and version of a request as the client meant them."""
+def _intended(environ: dict[str, Any]) -> tuple[str, str, int]:
+    """Return method, path and version of a request, with the ``_method`` override applied."""
     override = environ["HTTP__METHOD"].upper()
     path = re.sub("/+", "/", environ["PATH_INFO"]).rstrip("/")
-    version = environ.get("HTTP_VERSION", "1").strip()
     return (
         "DELETE" if override == "DELETE" else environ["REQUEST_METHOD"],
         path.removeprefix(PREFIX) if path.startswith(PREFIX) else path,
-        int(version) if version.isascii() and version.isdecimal() and len(version) < 4 else 0,
+        version_of(environ.get("HTTP_VERSION")),
     )

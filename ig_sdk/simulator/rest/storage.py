@@ -1,4 +1,4 @@
-"""What the REST API keeps for its callers beside deals: watchlists and quotes of costs."""
+"""What the REST API stores for accounts besides deals: watchlists and quotes of costs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from itertools import count
 from ig_sdk.simulator.reference.world import WatchlistSeed, watchlists
 from ig_sdk.simulator.refusals import RestRefusal
 
-# Nobody needs more; a client that makes lists for ever must not fill the memory.
+# More than any client needs; one that makes lists without end must not fill the memory.
 _MOST_LISTS = 200
 _MOST_EPICS = 500
 _MOST_QUOTES = 1_000
 
 
 class Watchlists:
-    """The watchlists of every account, which begin with those of a new client.
+    """The watchlists of every account; an account starts with those of a new client.
 
     Threading:
         Safe from any thread.
@@ -38,7 +38,7 @@ class Watchlists:
         """Return one list.
 
         Raises:
-            RestRefusal: There is none such.
+            RestRefusal: There is no such list.
         """
         with self._lock:
             return self._found(account_id, list_id)
@@ -56,17 +56,17 @@ class Watchlists:
             if len(lists) >= _MOST_LISTS:
                 raise RestRefusal("error.watchlists.management.error")
             list_id = str(next(self._serial))
-            own = tuple(dict.fromkeys(epics))[:_MOST_EPICS]
+            kept = tuple(dict.fromkeys(epics))[:_MOST_EPICS]
             lists[list_id] = WatchlistSeed(
-                list_id, name, editable=True, deleteable=True, default_system=False, epics=own
+                list_id, name, editable=True, deleteable=True, default_system=False, epics=kept
             )
             return list_id
 
     def delete(self, account_id: str, list_id: str) -> None:
-        """Forget a list.
+        """Delete a list.
 
         Raises:
-            RestRefusal: There is none such, or it is one of IG's.
+            RestRefusal: There is no such list, or it is one of IG's own.
         """
         with self._lock:
             found = self._of(account_id).get(list_id)
@@ -77,7 +77,7 @@ class Watchlists:
             del self._of(account_id)[list_id]
 
     def add(self, account_id: str, list_id: str, epic: str) -> None:
-        """Put a market on a list; one that is there already stays once.
+        """Add a market to a list, unless it is on it already.
 
         Raises:
             RestRefusal: There is no such list, or it cannot be edited.
@@ -88,7 +88,7 @@ class Watchlists:
             self._of(account_id)[list_id] = replace(found, epics=epics)
 
     def remove(self, account_id: str, list_id: str, epic: str) -> None:
-        """Take a market off a list; one that is not there is no fault.
+        """Remove a market from a list; one that is not on it is no error.
 
         Raises:
             RestRefusal: There is no such list, or it cannot be edited.
@@ -123,13 +123,13 @@ class CostQuote:
     """One indicative quote of costs.
 
     Attributes:
-        reference: Names it.
-        account_id: For whom.
+        reference: Its unique reference.
+        account_id: Account that it was given to.
         at: When it was given, aware UTC.
         kind: ``"OPEN"``, ``"CLOSE"`` or ``"EDIT"``.
-        direction: Side, if it was said.
+        direction: Side of the deal, if the request named one.
         market: Name of the market.
-        lines: The costs in words, for the document.
+        lines: The costs as text, for the document.
     """
 
     reference: str
@@ -142,7 +142,7 @@ class CostQuote:
 
 
 class CostQuotes:
-    """The quotes that were given, the latest of them.
+    """The latest quotes of costs.
 
     Threading:
         Safe from any thread.
@@ -154,11 +154,11 @@ class CostQuotes:
         self._serial = count(1)
 
     def next_reference(self) -> str:
-        """Return a reference that was not used yet."""
+        """Return a reference that has not been used yet."""
         return f"ICQ{next(self._serial):012d}"
 
     def keep(self, quote: CostQuote) -> None:
-        """Remember a quote; the oldest goes when there are too many."""
+        """Store a quote; the oldest is dropped when there are too many."""
         with self._lock:
             self._quotes[quote.reference] = quote
             while len(self._quotes) > _MOST_QUOTES:
@@ -168,7 +168,7 @@ class CostQuotes:
         """Return one quote.
 
         Raises:
-            RestRefusal: There is none such.
+            RestRefusal: The account has no such quote.
         """
         with self._lock:
             quote = self._quotes.get(reference)

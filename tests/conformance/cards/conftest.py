@@ -115,11 +115,11 @@ def pytest_runtest_makereport(
     card = item.get_closest_marker("card")
     if card is not None and report.failed:
         venue = getattr(item, "funcargs", {}).get("venue")
-        report.sections.append((f"card {card.args[0]}", told(item, card, venue)))
+        report.sections.append((f"card {card.args[0]}", failure_report(item, card, venue)))
     return report
 
 
-def told(item: pytest.Item, card: pytest.Mark, venue: Venue | None) -> str:
+def failure_report(item: pytest.Item, card: pytest.Mark, venue: Venue | None) -> str:
     """Return the report of a card that failed."""
     lines = [
         f"expected:  {getattr(item, 'function').__doc__}",  # noqa: B009 -- not every item is a function

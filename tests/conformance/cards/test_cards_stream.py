@@ -155,14 +155,14 @@ def test_trade_tells_a_deal(venue, book, stream, watch):
     trade = watch(stream, "DISTINCT", f"TRADE:{venue.account}", "CONFIRMS OPU WOU", snapshot=False)
     assert trade.outcome()[0] == "subscribed"
     opened = book.open()
-    told: dict[str, dict] = {}
-    while not {"CONFIRMS", "OPU"} <= set(told):
+    seen: dict[str, dict] = {}
+    while not {"CONFIRMS", "OPU"} <= set(seen):
         row = trade.update()
         for name, text in row.values.items():
             each = json.loads(text) if text else {}
             if each.get("dealId") == opened["dealId"]:
-                told.setdefault(name, each)
-    assert list(told) == ["CONFIRMS", "OPU"]
+                seen.setdefault(name, each)
+    assert list(seen) == ["CONFIRMS", "OPU"]
     names = ("dealId", "dealReference", "epic", "direction", "status", "size", "level")
-    for each in told.values():
+    for each in seen.values():
         assert [each[name] for name in names] == [opened[name] for name in names]

@@ -62,7 +62,7 @@ def test_the_page_lists_the_cards():
 
 
 def test_without_a_login_ig_is_not_asked(choose):
-    """An environment without key, user or password chooses the simulator alone, whatever else it holds."""
+    """An environment without key, user or password chooses the simulator alone, no matter what else it holds."""
     for name in LOGIN:
         left = {key: value for key, value in LOGIN.items() if key != name}
         assert choose({**left, "IG_SOMETHING": "else", "IG_ENVIRONMENT": "live"}).config is None
@@ -97,7 +97,7 @@ def test_live_is_refused(choose, more):
 
 
 def test_this_run_was_not_refused(choice):
-    """A run with a login that may not be used is told so by this one failure, instead of passing quietly."""
+    """A run with a login that may not be used fails by this one test, instead of passing quietly."""
     assert choice.refused is None, choice.refused
 
 

@@ -1,4 +1,4 @@
-"""A simulated IG without sockets, and somebody who calls its REST API."""
+"""A simulated IG without sockets, and a caller of its REST API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from werkzeug.test import Client, TestResponse
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.simulator.accounts.allowances import AllowanceBook, Allowances
-from ig_sdk.simulator.accounts.desk import Desk, broker_of
+from ig_sdk.simulator.accounts.dealing_service import DealingService, broker_of
 from ig_sdk.simulator.accounts.logins import Sessions
 from ig_sdk.simulator.broker import BrokerEvent
 from ig_sdk.simulator.prices.past import PastPrices
@@ -27,11 +27,11 @@ STREAM = "http://127.0.0.1:8888"
 
 
 class House:
-    """A REST API on a manual clock, its desk, and a caller.
+    """A REST API on a manual clock, its dealing service, and a caller.
 
     Args:
         allowances: Limits; none unless given.
-        options: Of the backend.
+        options: Options of the backend.
     """
 
     def __init__(self, allowances: Allowances | None = None, **options: Any) -> None:
@@ -41,14 +41,14 @@ class House:
         self.market, self.past = Market(7, begin), PastPrices(7, begin)
         for tick in self.market.advance(START):
             self.past.on_tick(tick)
-        self.desk = Desk(broker_of(self.sessions.accounts, seed=7, start=START), clock=self.clock)
+        self.dealing = DealingService(broker_of(self.sessions.accounts, seed=7, start=START), clock=self.clock)
         self.events: list[BrokerEvent] = []
-        self.desk.on_event(self.events.append)
+        self.dealing.on_event(self.events.append)
         for epic in instruments():
-            self.desk.on_tick(self.market.quote(epic).tick)
+            self.dealing.on_tick(self.market.quote(epic).tick)
         self.backend = Backend(
             sessions=self.sessions,
-            desk=self.desk,
+            dealing=self.dealing,
             quote=self.market.quote,
             past=self.past,
             book=AllowanceBook(allowances, self.clock),
@@ -89,13 +89,13 @@ class House:
         return self.key | {"Authorization": f"Bearer {token}", "IG-ACCOUNT-ID": reply.json["accountId"]}
 
     def tick(self, epic: str, move: float = 0.0) -> Tick:
-        """Move a market by so much of its level and let the desk see it."""
+        """Move a market by a fraction of its level and pass the tick to the dealing service."""
         before = self.market.quote(epic).tick
         scale = 10 ** instruments()[epic].decimals
         step = round(before.bid * move * scale) / scale
         tick = Tick(epic, before.bid + step, before.offer + step, self.clock.now(), self.clock.now())
         self.past.on_tick(tick)
-        self.desk.on_tick(tick)
+        self.dealing.on_tick(tick)
         return tick
 
     def settle(self) -> None:
@@ -123,7 +123,7 @@ def new_house() -> type[House]:
 
 @pytest.fixture
 def auth(house: House) -> dict[str, str]:
-    """Headers of somebody who is logged in."""
+    """Headers of a caller who is logged in."""
     return house.log_in()
 
 

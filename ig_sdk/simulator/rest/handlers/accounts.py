@@ -1,4 +1,4 @@
-"""Answers about accounts and applications: balances, preferences, the numbers of an API key.
+"""Replies about accounts and applications: balances, preferences, the limits of an API key.
 
 Source:
     REST.md sections 2.5, 3 and 5; wire/ig_api.json.
@@ -10,23 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ig_sdk.simulator.accounts.logins import Account
 from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.request import Call, Reply
 
 _LARGEST_ALLOWANCE = 1_000_000
-
-
-def figures(backend: Backend, account: Account) -> dict[str, Any]:
-    """Return what an account holds, as logins and account lists show it."""
-    held = backend.desk.figures(account.account_id)
-    return {
-        "balance": held.balance,
-        "deposit": held.deposit,
-        "profitLoss": held.profit_loss,
-        "available": held.available,
-    }
 
 
 def _accounts(backend: Backend, call: Call) -> Reply:
@@ -39,7 +27,7 @@ def _accounts(backend: Backend, call: Call) -> Reply:
             "status": "ENABLED",
             "accountType": each.kind,
             "preferred": each == backend.sessions.preferred,
-            "balance": figures(backend, each),
+            "balance": backend.balance(each.account_id),
             "currency": each.currency,
             "canTransferFrom": True,
             "canTransferTo": True,
@@ -49,14 +37,9 @@ def _accounts(backend: Backend, call: Call) -> Reply:
     return Reply(body={"accounts": rows})
 
 
-def trailing_stops(backend: Backend, account_id: str) -> bool:
-    """Return whether an account may use trailing stops."""
-    return backend.desk.account(account_id).trailing_stops
-
-
 def _preferences(backend: Backend, call: Call) -> Reply:
     account_id = call.owner.account_id
-    body: dict[str, Any] = {"trailingStopsEnabled": trailing_stops(backend, account_id)}
+    body: dict[str, Any] = {"trailingStopsEnabled": backend.trailing_stops(account_id)}
     if account_id in backend.hedging_modes:
         body["hedgingMode"] = backend.hedging_modes[account_id]
     return Reply(body=body)
@@ -65,11 +48,11 @@ def _preferences(backend: Backend, call: Call) -> Reply:
 def _set_preferences(backend: Backend, call: Call) -> Reply:
     account_id, wanted = call.owner.account_id, call.body["trailingStopsEnabled"]
     if wanted is not None:
-        backend.desk.act(
+        backend.dealing.act(
             lambda broker, _: broker.set_account(replace(broker.view.account(account_id), trailing_stops=wanted))
         )
     if call.body["hedgingMode"] is not None:
-        # Exists on some accounts, undocumented (REST.md section 6.3): kept and told, nothing more.
+        # Exists on some accounts, undocumented (REST.md section 6.3): stored and reported, without any effect.
         backend.hedging_modes[account_id] = call.body["hedgingMode"]
     return Reply(body={"status": "SUCCESS"})
 

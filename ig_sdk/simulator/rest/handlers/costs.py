@@ -1,4 +1,4 @@
-"""Answers about indicative costs and charges. Known from the reference alone (REST.md section 9): kept plain.
+"""Replies about indicative costs and charges. Known from the reference alone (REST.md section 9), so kept simple.
 
 Source:
     wire/ig_api.json (schemas), REST.md sections 4 and 6.4.
@@ -19,8 +19,8 @@ from ig_sdk.simulator.rest.paging import in_order
 from ig_sdk.simulator.rest.request import Call, Reply, whole
 from ig_sdk.simulator.rest.storage import CostQuote
 
-_FAULT = "public-api.costs-and-charges.client-error"
-# A year's charge on what is held over night, and how many nights a year has.
+_CLIENT_ERROR = "public-api.costs-and-charges.client-error"
+# The yearly rate for positions held over night, and the nights of a year.
 _FUNDING = Decimal("0.06")
 _NIGHTS = 365
 _MONEY = Decimal("0.01")
@@ -35,7 +35,7 @@ def _open(backend: Backend, call: Call) -> Reply:
             *("inducements", "knockoutPremiumDeposit", "knockoutPremiumReturn", "openingIFTT"),
         )
     )
-    return _given(
+    return _quoted(
         backend,
         call,
         "OPEN",
@@ -55,7 +55,7 @@ def _open(backend: Backend, call: Call) -> Reply:
 def _close(backend: Backend, call: Call) -> Reply:
     market, given = _market(call), call.body
     costs = _costs_of_closing(market, given)
-    return _given(backend, call, "CLOSE", {"close": costs, "currencyCodeISO": given["dealCurrencyCode"]}, costs)
+    return _quoted(backend, call, "CLOSE", {"close": costs, "currencyCodeISO": given["dealCurrencyCode"]}, costs)
 
 
 def _edit(backend: Backend, call: Call) -> Reply:
@@ -64,16 +64,16 @@ def _edit(backend: Backend, call: Call) -> Reply:
         name: _costs_of_closing(market, given) if given[f"{name}Level"] is not None else None
         for name in ("limit", "stop")
     }
-    return _given(backend, call, "EDIT", {"currencyCodeISO": given["dealCurrencyCode"], **legs}, *legs.values())
+    return _quoted(backend, call, "EDIT", {"currencyCodeISO": given["dealCurrencyCode"], **legs}, *legs.values())
 
 
-def _given(backend: Backend, call: Call, kind: str, body: dict[str, Any], *places: dict[str, Any] | None) -> Reply:
-    """Return a quote and keep it: its reference stands in the body, or in the parts of it that have costs."""
+def _quoted(backend: Backend, call: Call, kind: str, body: dict[str, Any], *parts: dict[str, Any] | None) -> Reply:
+    """Store a quote and return it; its reference goes into the body, or into those ``parts`` that have costs."""
     reference = backend.costs.next_reference()
-    for place in places or (body,):
-        if place is not None:
-            place["indicativeQuoteReference"] = reference
-    lines = tuple(f"{name}: {value}" for part in (body, *places) for name, value in (part or {}).items() if value)
+    for part in parts or (body,):
+        if part is not None:
+            part["indicativeQuoteReference"] = reference
+    lines = tuple(f"{name}: {value}" for part in (body, *parts) for name, value in (part or {}).items() if value)
     quote = CostQuote(
         reference,
         call.owner.account_id,
@@ -90,7 +90,7 @@ def _given(backend: Backend, call: Call, kind: str, body: dict[str, Any], *place
 def _market(call: Call) -> Instrument:
     market = instruments().get(call.body["epic"] or call.body["instrumentId"] or "")
     if market is None:
-        raise RestRefusal(_FAULT)
+        raise RestRefusal(_CLIENT_ERROR)
     return market
 
 
@@ -132,10 +132,10 @@ def _document(backend: Backend, call: Call) -> Reply:
 
 
 def _history(backend: Backend, call: Call) -> Reply:
-    first, last = in_order(*(_time(text) for text in call.params), code=_FAULT)
+    first, last = in_order(*(_time(text) for text in call.params), code=_CLIENT_ERROR)
     query = call.query
-    size = whole(query.get("pageSize"), 20, low=1, code=_FAULT)
-    number = whole(query.get("pageNumber"), 1, low=1, code=_FAULT)
+    size = whole(query.get("pageSize"), 20, low=1, code=_CLIENT_ERROR)
+    number = whole(query.get("pageNumber"), 1, low=1, code=_CLIENT_ERROR)
     quotes = backend.costs.between(call.owner.account_id, first, last)
     found = [each for each in quotes if query.get("type") in (None, "", each.kind)]
     rows = [
@@ -156,14 +156,14 @@ def _time(text: str) -> datetime:
     """Return a time written as ``yyyy-MM-dd'T'HH:mm:ss.SSSXXX``."""
     try:
         time = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
-        # One at the edge of the calendar has no UTC.
+        # A time at the edge of the calendar may have no equivalent in UTC.
         return time.astimezone(timezone.utc) if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
     except (ValueError, OverflowError):
-        raise RestRefusal(_FAULT) from None
+        raise RestRefusal(_CLIENT_ERROR) from None
 
 
 def pdf(lines: tuple[str, ...]) -> bytes:
-    """Return a document of one page (PDF 1.4) that holds a few lines of text."""
+    """Return a PDF document (1.4) of one page with a few lines of text."""
     shown = [line.encode("ascii", "replace").decode().translate({40: "\\(", 41: "\\)", 92: "\\\\"}) for line in lines]
     text = "BT /F1 10 Tf 50 790 Td 14 TL " + " ".join(f"({line}) Tj T*" for line in shown) + " ET"
     objects = [

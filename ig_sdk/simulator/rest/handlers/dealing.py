@@ -1,6 +1,7 @@
-"""Answers that deal: positions and working orders, opened, amended and closed; confirms.
+"""Replies about dealing: positions and working orders, opened, amended and closed; confirms.
 
-What the engine thinks of a deal is no HTTP error: the answer is a reference, and the confirm tells (REST.md section 4).
+A deal that the broker rejects is no HTTP error: the reply is a reference, and the confirm has the outcome (REST.md
+section 4).
 
 Source:
     REST.md sections 6.1 and 6.2; wire/ig_api.json.
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ig_sdk.simulator.bodies import dealing as replies
+from ig_sdk.simulator.bodies.markets import picked
 from ig_sdk.simulator.broker import AmendDeal, AmendOrder, Broker, CloseDeal, NewOrder, NoMatch, OpenDeal, UnknownDeal
 from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.simulator.refusals import RestRefusal
@@ -20,7 +22,7 @@ from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.request import Call, Reply
 from ig_sdk.types import Direction
 
-# The deal to act on cannot be seen (REST.md section 8); of a deal that is gone the confirm tells.
+# IG knows no such deal of this account (REST.md section 8); that a deal is already closed is reported by the confirm.
 _NO_POSITION = "error.position.notfound"
 _NO_ORDER = "error.service.execution.find"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -30,13 +32,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def _positions(backend: Backend, call: Call) -> Reply:
-    found = backend.desk.act(lambda broker, _: broker.view.positions(call.owner.account_id))
+    found = backend.dealing.act(lambda broker, _: broker.view.positions(call.owner.account_id))
     rows = [replies.position(each, backend.shown(each.epic), call.version) for each in found]
     return Reply(body={"positions": rows})
 
 
 def _position(backend: Backend, call: Call) -> Reply:
-    found = backend.desk.act(lambda broker, _: broker.view.position(call.owner.account_id, call.params[0]))
+    found = backend.dealing.act(lambda broker, _: broker.view.position(call.owner.account_id, call.params[0]))
     if found is None:
         raise RestRefusal(_NO_POSITION)
     return Reply(body=replies.position(found, backend.shown(found.epic), call.version))
@@ -46,7 +48,7 @@ def _open(backend: Backend, call: Call) -> Reply:
     given = call.body
     _check_epic(given["epic"])
     deal = OpenDeal(
-        **_picked(given, "epic", "expiry", "size", "level"),
+        **picked(given, "epic", "expiry", "size", "level"),
         direction=Direction(given["direction"]),
         currency=given["currencyCode"],
         order_type=given["orderType"],
@@ -79,7 +81,7 @@ def _amend(backend: Backend, call: Call) -> Reply:
 def _close(backend: Backend, call: Call) -> Reply:
     given = call.body
     deal = CloseDeal(
-        **_picked(given, "size", "epic", "expiry", "level"),
+        **picked(given, "size", "epic", "expiry", "level"),
         direction=Direction(given["direction"]),
         deal_id=given["dealId"],
         order_type=given["orderType"],
@@ -90,7 +92,7 @@ def _close(backend: Backend, call: Call) -> Reply:
 
 
 def _sprints(backend: Backend, call: Call) -> Reply:
-    # The product is withdrawn in most places (REST.md section 9): nobody holds any.
+    # IG has withdrawn the product in most countries (REST.md section 9): there are no such positions.
     del backend, call
     return Reply(body={"sprintMarketPositions": []})
 
@@ -106,7 +108,7 @@ def _open_sprint(backend: Backend, call: Call) -> Reply:
 
 
 def _orders(backend: Backend, call: Call) -> Reply:
-    found = backend.desk.act(lambda broker, _: broker.view.orders(call.owner.account_id))
+    found = backend.dealing.act(lambda broker, _: broker.view.orders(call.owner.account_id))
     rows = [replies.order(each, backend.shown(each.epic), call.version) for each in found]
     return Reply(body={"workingOrders": rows})
 
@@ -115,12 +117,12 @@ def _create_order(backend: Backend, call: Call) -> Reply:
     given = call.body
     _check_epic(given["epic"])
     order = NewOrder(
-        **_picked(given, "epic", "expiry", "size", "level"),
+        **picked(given, "epic", "expiry", "size", "level"),
         direction=Direction(given["direction"]),
         currency=given["currencyCode"],
         kind=given["type"],
         good_till=_good_till(given),
-        # An order that does not say behaves as if it did (REST.md section 6.3).
+        # An order that leaves it out is treated as if it were true (REST.md section 6.3).
         force_open=given.get("forceOpen") is not False,
         **_legs(given),
         guaranteed_stop=given["guaranteedStop"],
@@ -147,12 +149,12 @@ def _cancel_order(backend: Backend, call: Call) -> Reply:
     return _dealt(backend, lambda broker, now: broker.cancel_order(account_id, deal_id, now))
 
 
-# ---- what became of it
+# ---- confirms and recent deals
 
 
 def _confirm(backend: Backend, call: Call) -> Reply:
     account_id, reference = call.owner.account_id, call.params[0]
-    found = backend.desk.act(lambda broker, now: broker.view.confirm(account_id, reference, now))
+    found = backend.dealing.act(lambda broker, now: broker.view.confirm(account_id, reference, now))
     if found is None:
         raise RestRefusal("error.confirms.deal-not-found")
     return Reply(body=replies.confirm(found))
@@ -161,16 +163,16 @@ def _confirm(backend: Backend, call: Call) -> Reply:
 def _repeat_dealing(backend: Backend, call: Call) -> Reply:
     account_id, epic = call.owner.account_id, call.query.get("epic")
     now = backend.clock.now()
-    recent = backend.desk.act(lambda broker, now: broker.view.recent_deals(account_id, now))
+    recent = backend.dealing.act(lambda broker, now: broker.view.recent_deals(account_id, now))
     deals = [each for each in recent if epic in (None, "", each.epic)]
     return Reply(body=replies.repeat_dealing(account_id, deals, now))
 
 
 def _dealt(backend: Backend, action: Callable[[Broker, datetime], str], *, unknown: str = _NO_ORDER) -> Reply:
     try:
-        return Reply(body={"dealReference": backend.desk.act(action)})
+        return Reply(body={"dealReference": backend.dealing.act(action)})
     except NoMatch:
-        # Text with spaces, exactly so (REST.md section 8).
+        # A text with spaces, exactly like this (REST.md section 8).
         raise RestRefusal("unable to aggregate close positions - no compatible position found") from None
     except UnknownDeal:
         raise RestRefusal(unknown) from None
@@ -179,10 +181,6 @@ def _dealt(backend: Backend, action: Callable[[Broker, datetime], str], *, unkno
 def _check_epic(epic: str) -> None:
     if epic not in instruments():
         raise RestRefusal("error.service.create.otc.position.instrument.invalid")
-
-
-def _picked(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: given[name] for name in names}
 
 
 def _legs(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,7 +193,7 @@ def _legs(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _good_till(given: Mapping[str, Any]) -> datetime | None:
-    """Return when an order lapses: ``yyyy/MM/dd HH:mm:ss`` UTC or Unix milliseconds (REST.md section 4)."""
+    """Return when an order lapses, from ``yyyy/MM/dd HH:mm:ss`` UTC or Unix milliseconds (REST.md section 4)."""
     if given["timeInForce"] != "GOOD_TILL_DATE":
         return None
     text = given["goodTillDate"]

@@ -1,4 +1,4 @@
-"""Answers about what happened: activity and transactions, in three and two versions.
+"""Replies about the account's history: activity in three versions, transactions in two.
 
 Source:
     REST.md sections 4 and 6.5; wire/ig_api.json; wire/samples (activity_v1__range, activity_v3__detailed_subset,
@@ -25,9 +25,9 @@ from ig_sdk.types import Direction
 _RANGE = "error.request.invalid.date-range"
 _CHANNELS = {"PUBLIC_WEB_API": "Public Web API", "SYSTEM": "System", "WEB": "Web", "MOBILE": "Mobile"}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# What the query's word holds of the reply's (REST.md section 9: the reply's words are an open set).
+# From the query's word to the reply's (REST.md section 9: the reply's words are an open set).
 _TYPES = {"ALL": None, "ALL_DEAL": "TRADE", "DEPOSIT": "DEPO", "WITHDRAWAL": "WITH"}
-# The fields that a filter may name, as the reply spells them.
+# The fields that a filter may name, spelled as in the reply.
 _FILTERED = ("epic", "period", "dealId", "channel", "type", "status", "description", "date")
 
 
@@ -67,14 +67,14 @@ def _v1_span(backend: Backend, params: Sequence[str]) -> tuple[datetime, datetim
 
 def _activity(backend: Backend, call: Call, start: datetime | None, end: datetime) -> list[ActivityEntry]:
     account_id = call.owner.account_id
-    backend.recall()
-    return backend.desk.act(lambda broker, _: broker.view.activity(account_id, start, end))
+    backend.load_history()
+    return backend.dealing.act(lambda broker, _: broker.view.activity(account_id, start, end))
 
 
 def _whole_seconds(rows: Sequence[ActivityEntry], size: int) -> Sequence[ActivityEntry]:
     """Return a first page of about ``size`` rows that splits no second.
 
-    The cursor is a time in seconds: rows of one second on two pages would be lost or told twice.
+    The cursor is a time in seconds: rows of one second on two pages would be lost or sent twice.
     """
     if len(rows) <= size:
         return rows
@@ -105,11 +105,11 @@ def _passes(entry: ActivityEntry, query: Mapping[str, str]) -> bool:
     if not text:
         return True
     row = _new_activity(entry, detailed=False)
-    # FIQL: ``;`` is and, ``,`` is or, and binds less.
-    return any(all(_holds(row, term) for term in part.split(";")) for part in text.split(","))
+    # FIQL: ``;`` is "and"; ``,`` is "or" and binds less.
+    return any(all(_matches(row, term) for term in part.split(";")) for part in text.split(","))
 
 
-def _holds(row: Mapping[str, Any], term: str) -> bool:
+def _matches(row: Mapping[str, Any], term: str) -> bool:
     for operator, wanted in (("==", True), ("!=", False)):
         name, found, value = term.partition(operator)
         if found and name in _FILTERED:
@@ -201,8 +201,8 @@ def _transactions(backend: Backend, call: Call, kind: str, start: datetime, end:
     if kind not in _TYPES:
         raise RestRefusal("invalid.input")
     account_id, wanted = call.owner.account_id, _TYPES[kind]
-    backend.recall()
-    rows = backend.desk.act(lambda broker, _: broker.view.transactions(account_id, start, end))
+    backend.load_history()
+    rows = backend.dealing.act(lambda broker, _: broker.view.transactions(account_id, start, end))
     return [each for each in rows if wanted in (None, each.type)]
 
 
@@ -220,7 +220,7 @@ def _transaction(entry: TransactionEntry, *, version: int) -> dict[str, Any]:
         "transactionType": entry.type,
         "reference": entry.reference,
         "openLevel": _text(entry.open_level),
-        # A row that is no deal says "-" and "0" (wire/samples/transactions_v2__trade_and_interest.json).
+        # A row that is no deal has "-" and "0" (wire/samples/transactions_v2__trade_and_interest.json).
         "closeLevel": "0" if entry.close_level is None else _text(entry.close_level),
         "size": "-" if entry.size is None else _signed(entry.size),
         "currency": symbol,

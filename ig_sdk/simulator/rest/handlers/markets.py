@@ -1,4 +1,4 @@
-"""Answers about markets: details, lists and the search.
+"""Replies about markets: details, lists and the search.
 
 Source:
     REST.md sections 5 and 10; wire/ig_api.json.
@@ -77,17 +77,17 @@ def _search(backend: Backend, term: str, query: Mapping[str, str], version: int)
     hits = [
         each.epic
         for each in instruments().values()
-        if words and any(_holds(text, words) for text in (each.epic, each.name))
+        if words and any(_has_all(text, words) for text in (each.epic, each.name))
     ]
     if version == 2:
-        # The reference knows v1 only; v2 is paged (REST.md section 10, seen by one client).
+        # The reference has v1 only; v2 is paged (REST.md section 10, seen by one client).
         size = whole(query.get("pageSize"), 50, low=1)
         first = (whole(query.get("pageNumber"), 1, low=1) - 1) * size
         hits = hits[first : first + size]
     return Reply(body={"markets": [picked(replies.line(*backend.shown(epic)), *_FOUND) for epic in hits]})
 
 
-def _holds(text: str, words: Sequence[str]) -> bool:
+def _has_all(text: str, words: Sequence[str]) -> bool:
     bare = text.replace("/", "").lower()
     return all(word in bare for word in words)
 

@@ -1,4 +1,4 @@
-"""Answers about the order of the markets and what clients do in them: navigation, categories, sentiment.
+"""Replies about navigation, categories and client sentiment.
 
 Source:
     REST.md sections 4 and 5; wire/ig_api.json.
@@ -48,7 +48,7 @@ def _node(backend: Backend, call: Call) -> Reply:
         raise RestRefusal("invalid.url")
     below = [{"id": each, "name": nodes[each].name} for each in node.nodes]
     markets = [picked(line(*backend.shown(epic)), *_IN_A_NODE) for epic in node.epics]
-    # A branch says ``markets: null``, a leaf ``nodes: null`` (REST.md section 5).
+    # A branch has ``markets: null``, a leaf ``nodes: null`` (REST.md section 5).
     return Reply(body={"nodes": below or None, "markets": markets or None})
 
 
@@ -71,7 +71,7 @@ def _category(backend: Backend, call: Call) -> Reply:
 
 
 def _one_sentiment(backend: Backend, market_id: str) -> dict[str, Any]:
-    # An unknown id is no fault: both sides are 0 (REST.md section 5).
+    # An unknown id is no error: both sides are 0 (REST.md section 5).
     long, short = world.sentiment(backend.seed, market_id)
     return {"marketId": market_id, "longPositionPercentage": long, "shortPositionPercentage": short}
 

@@ -1,4 +1,4 @@
-"""Answers about past prices, in three versions: what they cost is counted and told.
+"""Replies about past prices, in three versions; the points they cost are counted and reported.
 
 Source:
     REST.md sections 3 to 5 and 8; wire/ig_api.json; wire/samples (prices_v1__range_day, prices_v2__numpoints_day,
@@ -30,7 +30,7 @@ _V2_SHOWN = "%Y/%m/%d %H:%M:%S"
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Which candles are asked for: a span, or the latest few of it."""
+    """Which candles are requested: a span, or the latest few of it."""
 
     epic: str
     resolution: str
@@ -41,18 +41,18 @@ class _Wanted:
 
 def _points(backend: Backend, call: Call) -> Reply:
     epic, resolution, count = call.params
-    return _whole(backend, call, _Wanted(epic, resolution, count=whole(count, 0, low=1)))
+    return _unpaged(backend, call, _Wanted(epic, resolution, count=whole(count, 0, low=1)))
 
 
 def _range_v1(backend: Backend, call: Call) -> Reply:
     epic, resolution = call.params
     ends = [call.query.get(name) for name in ("startdate", "enddate")]
-    return _whole(backend, call, _Wanted(epic, resolution, *_span(ends, _V1)))
+    return _unpaged(backend, call, _Wanted(epic, resolution, *_span(ends, _V1)))
 
 
 def _range_v2(backend: Backend, call: Call) -> Reply:
     epic, resolution, *ends = call.params
-    return _whole(backend, call, _Wanted(epic, resolution, *_span(ends, _V2)))
+    return _unpaged(backend, call, _Wanted(epic, resolution, *_span(ends, _V2)))
 
 
 def _span(ends: Sequence[str | None], form: str) -> tuple[datetime, datetime]:
@@ -60,7 +60,7 @@ def _span(ends: Sequence[str | None], form: str) -> tuple[datetime, datetime]:
     return in_order(start, end, code="error.invalid.daterange")
 
 
-def _whole(backend: Backend, call: Call, wanted: _Wanted) -> Reply:
+def _unpaged(backend: Backend, call: Call, wanted: _Wanted) -> Reply:
     rows = _rows(backend, wanted)
     points = backend.book.spend_points(call.owner.account_id, len(rows))
     shown = _candle_v1 if call.version == 1 else _candle_v2
@@ -73,7 +73,7 @@ def _prices_v3(backend: Backend, call: Call) -> Reply:
     first, last = ends.get("from"), ends.get("to")
     if first is not None and last is not None:
         in_order(first, last, code="error.invalid.daterange")
-    # A number of candles is ignored beside a beginning.
+    # A number of candles is ignored if the beginning is given.
     count = whole(query.get("max"), 10, low=1) if first is None else None
     wanted = _Wanted(call.params[0], query.get("resolution") or "MINUTE", first, last, count)
     shown, metadata = page_of(_rows(backend, wanted), query)

@@ -1,4 +1,4 @@
-"""Answers about sessions: log in, refresh, switch, log out.
+"""Replies about sessions: log in, refresh, switch, log out.
 
 Source:
     REST.md section 2.
@@ -12,7 +12,6 @@ from typing import Any
 from ig_sdk.simulator.accounts.logins import ACCESS_S, Account, OAuthTokens, Session
 from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
-from ig_sdk.simulator.rest.handlers.accounts import figures, trailing_stops
 from ig_sdk.simulator.rest.request import Call, Reply, flag
 
 CLIENT_ID = "100112233"
@@ -35,7 +34,7 @@ def _log_in(backend: Backend, call: Call) -> Reply:
 def _login(backend: Backend, account: Account) -> dict[str, Any]:
     return {
         "accountType": account.kind,
-        "accountInfo": figures(backend, account),
+        "accountInfo": backend.balance(account.account_id),
         "currencyIsoCode": account.currency,
         "currencySymbol": account.symbol,
         "currentAccountId": account.account_id,
@@ -53,7 +52,7 @@ def _login(backend: Backend, account: Account) -> dict[str, Any]:
         "timezoneOffset": 0,
         "hasActiveDemoAccounts": True,
         "hasActiveLiveAccounts": False,
-        "trailingStopsEnabled": trailing_stops(backend, account.account_id),
+        "trailingStopsEnabled": backend.trailing_stops(account.account_id),
         "reroutingEnvironment": None,
         "dealingEnabled": True,
     }
@@ -109,13 +108,13 @@ def _session(backend: Backend, call: Call) -> Reply:
 def _switch(backend: Backend, call: Call) -> Reply:
     given, headers = call.body, {}
     if call.session is None:
-        # An OAuth caller names the account with each call; there is nothing to switch but the profile.
+        # A request with an OAuth token names its account itself: there is nothing to switch.
         backend.sessions.account(given["accountId"])
     else:
         backend.sessions.switch(call.session, given["accountId"], as_default=bool(given["defaultAccount"]))
         headers = {"X-SECURITY-TOKEN": call.session.xst}
     body = {
-        "trailingStopsEnabled": trailing_stops(backend, given["accountId"]),
+        "trailingStopsEnabled": backend.trailing_stops(given["accountId"]),
         "dealingEnabled": True,
         "hasActiveDemoAccounts": True,
         "hasActiveLiveAccounts": False,
@@ -124,7 +123,7 @@ def _switch(backend: Backend, call: Call) -> Reply:
 
 
 def _log_out(backend: Backend, call: Call) -> Reply:
-    # A bearer token is reported to stay alive (REST.md section 10).
+    # By reports, a bearer token stays valid (REST.md section 10).
     if call.session is not None:
         backend.sessions.close(call.session)
     return Reply(204)

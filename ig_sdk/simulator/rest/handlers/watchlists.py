@@ -1,4 +1,4 @@
-"""Answers about watchlists.
+"""Replies about watchlists.
 
 Source:
     REST.md sections 5 and 8; wire/ig_api.json.

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ig_sdk.simulator.prices.past import PastCandle, PastPrices, candle_of
-from ig_sdk.simulator.prices.seeded import TEMPERS, Market
+from ig_sdk.simulator.prices.seeded import VOLATILITY_PROFILES, Market
 from ig_sdk.simulator.reference.hours import hours_of
 from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import Resolution, Tick, epic_for
@@ -258,7 +258,7 @@ def test_live_candles_do_not_fill_the_memory():
 def test_the_past_moves_like_the_market(past, epic):
     """Days, hours and minutes move about as much as the market's volatility says, and the level stays believable."""
     instrument = instruments()[epic]
-    yearly = TEMPERS[instrument.market_id].yearly
+    yearly = VOLATILITY_PROFILES[instrument.market_id].yearly
     days = [candle.bid[3] for candle in candles_of(past, epic, "DAY", now=START, count=2_000)]
     moves = [math.log(after / before) for before, after in pairwise(days)]
     assert math.sqrt(mean(move**2 for move in moves) * 252) == pytest.approx(yearly, rel=0.35)

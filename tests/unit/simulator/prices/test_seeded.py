@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ig_sdk.simulator.prices.seeded import TEMPERS, Market, Quote
+from ig_sdk.simulator.prices.seeded import VOLATILITY_PROFILES, Market, Quote
 from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import PAIRS, Tick, epic_for
 
@@ -109,15 +109,15 @@ def test_spread_is_realistic(pair, hour):
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_spacing_is_realistic(pair, hour):
-    """Prices come about as often as the pair's temper says, in clusters, never for minutes not at all."""
-    temper, times = TEMPERS[pair], [tick.time for tick in hour[epic_for(pair)]]
+    """Prices come about as often as the pair's profile says, in clusters, never for minutes not at all."""
+    profile, times = VOLATILITY_PROFILES[pair], [tick.time for tick in hour[epic_for(pair)]]
     gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
-    if temper.longest_s is None:
-        assert mean(gaps) == pytest.approx(temper.gap_s, rel=0.1)
+    if profile.longest_s is None:
+        assert mean(gaps) == pytest.approx(profile.gap_s, rel=0.1)
         assert max(gaps) < 60
     else:
-        assert 0.5 * temper.gap_s < mean(gaps) < temper.gap_s
-        assert max(gaps) <= temper.longest_s
+        assert 0.5 * profile.gap_s < mean(gaps) < profile.gap_s
+        assert max(gaps) <= profile.longest_s
     assert median(gaps) < 0.8 * mean(gaps)
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ig_sdk.simulator.reference.hours import Bells, epoch_s, hours_of
+from ig_sdk.simulator.reference.hours import MarketHours, epoch_s, hours_of
 from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import epic_for
 
@@ -97,14 +97,14 @@ def test_a_day_of_spans():
     )
 
 
-def test_bells_tell_each_change_once():
+def test_market_hours_report_each_change_once():
     """At first every status, then only those that changed."""
     markets = [instruments()[epic_for("EURUSD")], instruments()["IX.D.FTSE.CFD.IP"]]
-    bells = Bells(markets)
+    market_hours = MarketHours(markets)
     friday = datetime(2025, 1, 10, 21, 0, tzinfo=UTC)
     first, second = (each.epic for each in markets)
-    assert bells.ring(friday) == [(first, "TRADEABLE"), (second, "TRADEABLE")]
-    assert bells.ring(friday + timedelta(minutes=59)) == []
-    assert bells.ring(friday + timedelta(hours=1)) == [(first, "EDITS_ONLY"), (second, "EDITS_ONLY")]
-    assert bells.ring(friday + timedelta(hours=48)) == [(first, "TRADEABLE")]
-    assert bells.ring(friday + timedelta(hours=50)) == [(second, "TRADEABLE")]
+    assert market_hours.changes(friday) == [(first, "TRADEABLE"), (second, "TRADEABLE")]
+    assert market_hours.changes(friday + timedelta(minutes=59)) == []
+    assert market_hours.changes(friday + timedelta(hours=1)) == [(first, "EDITS_ONLY"), (second, "EDITS_ONLY")]
+    assert market_hours.changes(friday + timedelta(hours=48)) == [(first, "TRADEABLE")]
+    assert market_hours.changes(friday + timedelta(hours=50)) == [(second, "TRADEABLE")]

@@ -82,7 +82,7 @@ OPENINGS = {
 
 def nothing_happened(house) -> bool:
     """Whether the desk holds nothing and told nothing."""
-    return not house.events and house.desk.act(
+    return not house.events and house.dealing.act(
         lambda broker, _: (
             not (broker.view.positions("ABC123") or broker.view.orders("ABC123") or broker.view.activity("ABC123"))
         )

@@ -183,7 +183,7 @@ def test_the_repeat_dealing_window(house, trader):
 def test_a_closed_market_says_so_everywhere(house, trader):
     """The status is in details, lists and positions, and the engine keeps to it."""
     opened = trader.open()
-    house.desk.set_status(EPIC, "EDITS_ONLY")
+    house.dealing.set_status(EPIC, "EDITS_ONLY")
     assert trader.get(f"/markets/{EPIC}", 3)["snapshot"]["marketStatus"] == "EDITS_ONLY"
     assert trader.get(f"/positions/{opened['dealId']}")["market"]["marketStatus"] == "EDITS_ONLY"
     assert trader.open()["reason"] == "MARKET_CLOSED_WITH_EDITS"

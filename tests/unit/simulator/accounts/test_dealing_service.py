@@ -1,4 +1,4 @@
-"""The dealing desk: alone with the broker, and its events in order."""
+"""The dealing service: one caller at a time, and events in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEAL = OpenDeal(epic=EPIC, expiry="-", direction=Direction.BUY, size=Decimal(1),
 
 def buy(house) -> str:
     """Open a position and return its reference."""
-    return house.desk.act(lambda broker, now: broker.open("ABC123", DEAL, now))
+    return house.dealing.act(lambda broker, now: broker.open("ABC123", DEAL, now))
 
 
 def references(house) -> list[str]:
@@ -22,7 +22,7 @@ def references(house) -> list[str]:
 
 
 def test_events_come_as_they_happened(house):
-    """A deal is told by its confirm, then by its position."""
+    """A deal is reported by its confirm, then by its position."""
     reference = buy(house)
     kinds = [type(event) for event in house.events]
     assert kinds.index(ConfirmEvent) < kinds.index(PositionEvent)
@@ -30,7 +30,7 @@ def test_events_come_as_they_happened(house):
 
 
 def test_a_price_makes_events_too(house):
-    """What a tick does is handed on by whoever brought it."""
+    """The thread that brings a tick delivers the events that it causes."""
     deal = OpenDeal(
         epic=EPIC,
         expiry="-",
@@ -39,48 +39,48 @@ def test_a_price_makes_events_too(house):
         currency="USD",
         stop_distance=Decimal(20),
     )
-    house.desk.act(lambda broker, now: broker.open("ABC123", deal, now))
+    house.dealing.act(lambda broker, now: broker.open("ABC123", deal, now))
     house.events.clear()
     house.tick(EPIC, -0.01)
     assert [event.status for event in house.events if isinstance(event, PositionEvent)] == ["DELETED"]
 
 
 def test_a_listener_may_deal(house):
-    """A callback that deals does not deadlock, and what it causes comes behind what it was told."""
-    again = iter(range(2))
+    """A callback that deals does not deadlock, and the events that it causes come after the one it was given."""
+    deals = iter(range(2))
 
     def on_event(event):
-        if isinstance(event, ConfirmEvent) and next(again, None) is not None:
+        if isinstance(event, ConfirmEvent) and next(deals, None) is not None:
             buy(house)
 
-    house.desk.on_event(on_event)
+    house.dealing.on_event(on_event)
     first = buy(house)
-    told = references(house)
-    assert told[0] == first
-    assert len(told) == len(set(told)) == 3
+    reported = references(house)
+    assert reported[0] == first
+    assert len(reported) == len(set(reported)) == 3
 
 
 def test_a_failing_listener_stops_nobody(house, caplog):
-    """Its fault is logged; the others are told, and the dealing goes on."""
+    """Its error is logged; the other callbacks are called, and the dealing goes on."""
 
     def broken(event):
         raise RuntimeError(event)
 
-    house.desk.on_event(broken)
+    house.dealing.on_event(broken)
     after: list[object] = []
-    house.desk.on_event(after.append)
+    house.dealing.on_event(after.append)
     buy(house)
     assert after == house.events
-    assert "a listener of the desk failed" in caplog.text
+    assert "a callback for dealing events failed" in caplog.text
 
 
 def test_many_threads_one_order(house):
-    """From many threads at once: each deal is told once, in the order in which the broker took them."""
+    """From many threads at once: each deal is reported once, in the order in which the broker took them."""
     taken: list[str] = []
 
     def deal() -> None:
         for _ in range(20):
-            house.desk.act(lambda broker, now: taken.append(broker.open("ABC123", DEAL, now)))
+            house.dealing.act(lambda broker, now: taken.append(broker.open("ABC123", DEAL, now)))
 
     threads = [threading.Thread(target=deal, name=f"trader-{number}") for number in range(4)]
     for thread in threads:
@@ -92,7 +92,7 @@ def test_many_threads_one_order(house):
 
 
 def test_time_passes_before_anything_is_done(house):
-    """An order that lapsed meanwhile is gone when somebody looks, without any tick."""
+    """An order that has lapsed is gone at the next request, without any tick."""
     from_now = {"level": 1.0, "type": "LIMIT", "timeInForce": "GOOD_TILL_DATE", "goodTillDate": "2025/01/06 11:00:00"}
     body = {"epic": EPIC, "expiry": "-", "direction": "BUY", "size": 1, "currencyCode": "USD", "guaranteedStop": False}
     auth = house.log_in()

@@ -1,4 +1,4 @@
-"""The dealing desk: the broker's rules behind a lock, on a clock, with its events handed on in order."""
+"""The dealing service: the broker's rules behind a lock, on a clock, with events delivered in order."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from ig_sdk.types import Tick
 
 _log = logging.getLogger("ig_sdk.simulator.desk")
 
-# IG takes tens of milliseconds, and so do requests to it: a client that asks once, right behind its deal, mostly finds
-# the confirm there, and must on loopback as well.
+# IG takes tens of milliseconds, and so does a request to it: a client that asks once, right after its deal, usually
+# finds the confirm. On loopback it must find it too.
 CONFIRM_DELAY_S = 0.001
 
 T = TypeVar("T")
 
 
-class Desk:
-    """A broker that many threads deal with.
+class DealingService:
+    """A broker that many threads can use.
 
     Args:
         broker: The rules.
         clock: Time.
 
     Threading:
-        Safe from any thread. Whoever makes something happen hands the events on, outside of the lock and one at a time:
-        every callback gets them in the order in which they happened.
+        Safe from any thread. The thread that causes an event delivers it, outside the lock and one at a time: every
+        callback gets the events in the order in which they happened.
     """
 
     def __init__(self, broker: Broker, *, clock: Clock) -> None:
@@ -43,17 +43,17 @@ class Desk:
         self._lock = threading.Lock()
         self._callbacks: tuple[Callable[[BrokerEvent], None], ...] = ()
         self._events: deque[BrokerEvent] = deque()
-        self._handing_on = False
+        self._delivering = False
 
     def on_event(self, callback: Callable[[BrokerEvent], None]) -> None:
-        """Call ``callback`` with every event from now on; it may deal with the desk itself."""
+        """Call ``callback`` with every event from now on; it may use this service itself."""
         with self._lock:
             self._callbacks += (callback,)
 
     def act(self, action: Callable[[Broker, datetime], T]) -> T:
-        """Return what ``action`` returns, called with the broker and the time, alone.
+        """Call ``action`` with the broker and the time, under the lock, and return its result.
 
-        What is due by now has happened before.
+        What is due by now happens first.
         """
         with self._lock:
             now = self._clock.now()
@@ -62,13 +62,14 @@ class Desk:
                 result = action(self._broker, now)
             finally:
                 self._events.extend(self._broker.take_events())
-        self._hand_on()
+        self._deliver()
         return result
 
     def on_tick(self, tick: Tick) -> None:
-        """Take a price: what it reaches is filled.
+        """Take a price: stops, limits and orders that it reaches are filled.
 
-        A made-up price comes when it is due, even if a clock that jumped lets it be made late; a recorded one now.
+        A generated price counts at its own time, even if the clock jumped and it was generated late; a recorded one
+        counts now.
         """
         with self._lock:
             now = self._clock.now()
@@ -77,9 +78,9 @@ class Desk:
             self._advance(now)
             self._broker.on_tick(tick, now)
             self._events.extend(self._broker.take_events())
-            quiet = not self._events
-        if not quiet:
-            self._hand_on()
+            pending = bool(self._events)
+        if pending:
+            self._deliver()
 
     def set_status(self, epic: str, status: str) -> None:
         """Open, close or suspend a market."""
@@ -104,33 +105,34 @@ class Desk:
         if now >= self._broker.next_at:
             self._broker.advance(now)
 
-    def _hand_on(self) -> None:
+    def _deliver(self) -> None:
         while True:
             with self._lock:
-                if self._handing_on or not self._events:
-                    # Another thread, or a callback's caller, is at it and sees what was put behind.
+                if self._delivering or not self._events:
+                    # Another thread, or a caller further up this stack, is draining the queue and will deliver this
+                    # event too.
                     return
-                self._handing_on = True
+                self._delivering = True
                 event, callbacks = self._events.popleft(), self._callbacks
             try:
                 for callback in callbacks:
                     self._call(callback, event)
             finally:
                 with self._lock:
-                    self._handing_on = False
+                    self._delivering = False
 
     @staticmethod
     def _call(callback: Callable[[BrokerEvent], None], event: BrokerEvent) -> None:
         try:
             callback(event)
-        except Exception:  # noqa: BLE001 -- one listener's fault must not stop the dealing
-            _log.exception("a listener of the desk failed")
+        except Exception:  # noqa: BLE001 -- an error in one callback must not stop the dealing
+            _log.exception("a callback for dealing events failed")
 
 
 def broker_of(
     accounts: Iterable[Account], *, seed: object, start: datetime, confirm_delay_s: float = CONFIRM_DELAY_S
 ) -> Broker:
-    """Return the dealing engine of these accounts."""
+    """Return a broker for these accounts, with every market of ``instruments.json``."""
     terms = [
         AccountTerms(
             account_id=each.account_id,
