@@ -321,6 +321,8 @@ class Auth:
             self._finish(attempt, failure)
             raise
         self._finish(attempt, None)
+        # Here, where a login is expected to take its time: never inside a deal that comes later.
+        self._requestor.learn_limits(self, deadline)
         return session
 
     def _renewed(self, deadline: Deadline) -> _Session | None:

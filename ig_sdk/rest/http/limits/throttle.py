@@ -26,10 +26,8 @@ _log = logs.get_logger("rest")
 
 # Longest stay in line of a call without a time limit of its own.
 _PATIENCE_S = 600.0
-# A script of a call or two is not made to ask for numbers that it will not reach.
-_FREE_CALLS = 3
-# Longest time that asking IG for its numbers may take, and longest wait for who does.
-ASK_S = 5.0
+# Longest time that asking IG for its numbers may take, and longest wait for another thread that asks.
+_ASK_S = 5.0
 # Longer than this looks like a call that hangs: it is said where it is seen without settings.
 _LONG_S = 5.0
 # Who may do what in which words (the names of RateLimited.allowance).
@@ -221,20 +219,20 @@ class Throttle:
                     points.refuse(now, pause)
             self._lines[permit.endpoint.allowance].wake()
 
-    def must_ask(self, endpoint: Endpoint, deadline: Deadline) -> bool:
-        """Return whether the caller is to ask IG for its numbers before it goes on, and ``tell`` them.
-
-        One caller is, once some calls were made; the others that are in no hurry wait for what it learns.
-        """
-        if self._told.is_set() or endpoint.urgent or endpoint.allowance in ("trading", None):
-            return False
+    def begin_asking(self) -> bool:
+        """Return whether the caller is to ask IG for its numbers now, and ``tell`` them: true for one caller only."""
         with self._lock:
-            if self._number < _FREE_CALLS:
-                return False
             mine, self._asking = not self._asking, True
-        if not mine:
-            self._clock.wait(self._told, min(deadline.left_s, ASK_S))
         return mine
+
+    def await_limits(self, endpoint: Endpoint, deadline: Deadline) -> None:
+        """Wait while another thread asks IG for its numbers; urgent calls and deals do not."""
+        if endpoint.urgent or endpoint.allowance in ("trading", None) or self._told.is_set():
+            return
+        with self._lock:
+            asking = self._asking
+        if asking:
+            self._clock.wait(self._told, asking_s(deadline))
 
     def tell(self, limits: Limits) -> None:
         """Take IG's numbers; what the user set stays."""
@@ -358,6 +356,11 @@ def _verdict(name: str, failure: IGError | None, *, last: bool) -> Verdict:
     # A dead token or a failing server may have been noticed before the counting.
     early = isinstance(failure, APIError) and (failure.status == 401 or failure.status >= 500)
     return "unknown" if early else "accepted"
+
+
+def asking_s(deadline: Deadline) -> float:
+    """Return how long a call may wait for IG's numbers: they must not cost it the time that it needs itself."""
+    return min(_ASK_S, deadline.left_s / 4)
 
 
 def _words(name: str, limit: int | None) -> str:
