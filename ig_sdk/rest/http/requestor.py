@@ -144,7 +144,7 @@ class Requestor:
             body: JSON object to send; a ``Decimal`` in it is a number with exactly its digits.
             headers: Further headers of this call.
             authorizer: Gives the tokens.
-            last: The client's own farewell, sent although it is closing.
+            last: The logout of a closing client, sent although it is closing.
 
         Raises:
             IGError: The call failed; which class says how.
@@ -159,7 +159,7 @@ class Requestor:
             self._config.reconnect.max_retries,
             last,
         )
-        # Who prints the variables beside a traceback finds neither password nor token here.
+        # A traceback printed with its variables shows neither password nor token here.
         del body, headers
         with logs.correlation():
             return self._attempts(call)

@@ -1,7 +1,7 @@
 """The limiter: before a request leaves it waits its turn, so that IG need not refuse it.
 
-The decisions are pure and stand in ``throttle_window`` and ``throttle_points``; this is the thin shell that threads
-meet at. It has no thread of its own: whoever is first in line waits for the next place, and wakes whoever is next.
+The decisions are pure and are made in ``window`` and ``points``; this is the thin shell that threads meet at. It has no
+thread of its own: the first call in line waits for the next place, and wakes the call behind it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class AllowanceState:
-    """How an allowance stands.
+    """The state of an allowance.
 
     Attributes:
         limit: Requests a minute, or price points a week; ``None`` while nobody has said.
@@ -190,13 +190,13 @@ class Throttle:
             self._clock.wait(ticket.turn, min(wait_s, ends - now))
 
     def _look(self, ticket: _Ticket, line: _Line, now: float) -> float:
-        """Return how long ``ticket`` has to wait as things stand."""
+        """Return how long ``ticket`` has to wait at present."""
         if self._closed:
             raise UsageError("this client is closed", hint="make a new IGClient")
         ticket.turn.clear()
         if line.tickets[0] is not ticket:
             return math.inf
-        # Of equal waits the narrower allowance's counts, which stands last.
+        # Of equal waits the narrower allowance's counts, which is last.
         waits = [(window.wait_s(now, urgent=ticket.urgent), name) for name, window in reversed(ticket.windows)]
         wait_s, line.held_by = max(waits, key=lambda each: each[0])
         return wait_s
@@ -247,7 +247,7 @@ class Throttle:
         self._told.set()
 
     def close(self) -> None:
-        """Wake everybody in line: their calls end."""
+        """Wake every call in line: they all end."""
         with self._lock:
             self._closed = True
             tickets = [ticket for line in self._lines.values() for ticket in line.tickets]
@@ -256,7 +256,7 @@ class Throttle:
         self._told.set()
 
     def view(self, account_id: str | None) -> Allowances:
-        """Return how the allowances of an account stand."""
+        """Return the state of an account's allowances."""
         account = account_id or ""
         with self._lock:
             now = self._clock.monotonic()
@@ -305,7 +305,7 @@ class Throttle:
 
 
 class Permit:
-    """Places taken for one request; whoever holds it gives it back.
+    """Places taken for one request; its holder gives it back.
 
     Args:
         throttle: Where it goes back to.
