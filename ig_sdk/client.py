@@ -124,7 +124,7 @@ class IGClient:
         return self._throttle.view(self._auth.account_id)
 
     def login(self, *, timeout: float | None = None) -> rest.Login:
-        """Log in now, unless that has happened, and return what IG told.
+        """Log in now, unless that has happened, and return what IG said.
 
         Args:
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
@@ -190,7 +190,7 @@ class IGClient:
 
         Args:
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
-            fresh: Log in anew, since the stream refused the tokens in force.
+            fresh: Log in again, since the stream refused the tokens in force.
 
         Raises:
             IGError: The login failed.
@@ -217,7 +217,7 @@ class IGClient:
         for stream in streams:
             stream.close(max(ends - self._clock.monotonic(), 0.1))
         self._transport.abort()
-        self._say_goodbye(max(ends - self._clock.monotonic(), 0.1))
+        self._log_out(max(ends - self._clock.monotonic(), 0.1))
         self._auth.close()
         self._transport.close()
         self._prices.close()
@@ -225,7 +225,7 @@ class IGClient:
             simulator.close()
         self._stop_logging()
 
-    def _say_goodbye(self, seconds: float) -> None:
+    def _log_out(self, seconds: float) -> None:
         try:
             self._auth.logout(self._auth.deadline(seconds), last=True)
         except IGError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ig_sdk import _json
 from ig_sdk.errors import NotFound
-from ig_sdk.rest.arguments import said, text_of
+from ig_sdk.rest.arguments import text_of, without_none
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.login.session_info import ACCOUNTS, AccountFigures
@@ -56,8 +56,8 @@ class AccountPreferences(_json.Model):
 
     Attributes:
         trailing_stops_enabled: Whether stops may trail.
-        hedging_mode: Whether opposite positions may stand side by side, as text; some accounts have it, IG's reference
-            does not.
+        hedging_mode: Whether opposite positions may be open side by side, as text; some accounts have it, IG's
+            reference does not.
         extra: What IG sent and this class does not know.
     """
 
@@ -142,7 +142,7 @@ class AccountsResource:
             ``PUT /accounts/preferences`` version 1 (REST.md section 5).
         """
         wanted: dict[str, object] = {"trailingStopsEnabled": trailing_stops_enabled, "hedgingMode": hedging_mode}
-        body = said(wanted)
+        body = without_none(wanted)
         if not body:
             raise ValueError("update_preferences needs trailing_stops_enabled= or hedging_mode=")
         self._auth.call(UPDATE_PREFERENCES, self._auth.deadline(timeout), body=body)

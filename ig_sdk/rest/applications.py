@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from ig_sdk import _json
-from ig_sdk.rest.arguments import said
+from ig_sdk.rest.arguments import without_none
 from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.http.limits.numbers import APPLICATION
 from ig_sdk.rest.login.auth import Auth
 
-LIST = Endpoint("GET", "/operations/application", version=1)
+LIST = replace(APPLICATION, urgent=False)
 UPDATE = Endpoint("PUT", "/operations/application", version=1, mutating=True)
 DISABLE = Endpoint("PUT", "/operations/application/disable", version=1, mutating=True)
 
@@ -97,7 +98,7 @@ class ApplicationsResource:
             "allowanceAccountOverall": allowance_account_overall,
             "allowanceAccountTrading": allowance_account_trading,
         }
-        body = said(wanted)
+        body = without_none(wanted)
         if not body:
             raise ValueError("update needs status=, allowance_account_overall= or allowance_account_trading=")
         deadline = self._auth.deadline(timeout)

@@ -117,6 +117,6 @@ def good_till_of(moment: object) -> datetime | None:
     raise ValueError(f"good_till must be a datetime with a time zone, not {moment!r}")
 
 
-def said(values: Mapping[str, ValueT | None]) -> dict[str, ValueT]:
+def without_none(values: Mapping[str, ValueT | None]) -> dict[str, ValueT]:
     """Return the values without those that are absent: IG takes no null for them."""
     return {name: value for name, value in values.items() if value is not None}

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ig_sdk import _json
 from ig_sdk.errors import DecodeError
-from ig_sdk.rest.arguments import epic_of, reference_of, said
+from ig_sdk.rest.arguments import epic_of, reference_of, without_none
 from ig_sdk.rest.deals.cost_quotes import CostQuote, CostQuotesPage, CostsToClose, CostsToEdit, OpeningCosts
 from ig_sdk.rest.deals.new import currency_for
 from ig_sdk.rest.http.deadline import Deadline
@@ -204,7 +204,7 @@ class CostsResource:
             ``GET /indicativecostsandcharges/history/from/{from}/to/{to}`` version 1 (REST.md section 4).
         """
         parts = {"from": _path_time(start, "start"), "to": _path_time(end, "end")}
-        query = {name: str(value) for name, value in said({"type": quote_type, "pageSize": page_size}).items()}
+        query = {name: str(value) for name, value in without_none({"type": quote_type, "pageSize": page_size}).items()}
         return [*self._quotes(parts, query, self._auth.deadline(timeout))]
 
     def document(self, indicative_quote_reference: str, *, timeout: float | None = None) -> bytes:
@@ -241,7 +241,7 @@ class CostsResource:
         deadline = self._auth.deadline(timeout)
         given = {
             name: decimal_of(value, name) if name in _NUMBERS else value
-            for name, value in said({**deal, **prices}).items()
+            for name, value in without_none({**deal, **prices}).items()
         }
         looked_up = self._prices(epic, deadline) if None in prices.values() else {}
         body = {"epic": epic_of(epic), **looked_up, **given}

@@ -11,7 +11,7 @@ from ig_sdk.clock import Clock
 from ig_sdk.rest.account_history import pages
 from ig_sdk.rest.account_history.activity import Activities, Activity
 from ig_sdk.rest.account_history.transactions import KINDS, Transaction, Transactions
-from ig_sdk.rest.arguments import deal_id_of, epic_of, one_of, said
+from ig_sdk.rest.arguments import deal_id_of, epic_of, one_of, without_none
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.prices.candle_times import Span, next_opening, parse_resolution
 from ig_sdk.rest.prices.decode import PointsAllowance
@@ -30,7 +30,7 @@ class HistoryResource:
     Args:
         auth: Sends calls.
         prices: Gets candles from the cache and from IG.
-        clock: Tells which candles are closed.
+        clock: Says which candles are closed.
 
     Threading:
         Safe from any thread.
@@ -43,7 +43,7 @@ class HistoryResource:
 
     @property
     def allowance(self) -> PointsAllowance | None:
-        """What is left of the week's price points, as IG told last; ``None`` before it told anything. Sends nothing."""
+        """What is left of the week's price points, as IG last reported; ``None`` before that. Sends nothing."""
         return self._reader.allowance
 
     def prices(
@@ -95,8 +95,8 @@ class HistoryResource:
 
         Source:
             ``GET /prices/{epic}`` version 3 (REST.md sections 3 to 5); samples ``prices_v3``. A row's time is its
-            ``snapshotTimeUTC``; without it, ``snapshotTime`` less the offset that the login told. The query's times are
-            assumed to be UTC.
+            ``snapshotTimeUTC``; without it, ``snapshotTime`` less the offset that the login reported. The query's
+            times are assumed to be UTC.
         """
         plan = self.plan(epic, resolution, points=points, start=start, end=end, price=price)
         return plan.fetch(progress=progress, force=force, timeout=timeout)
@@ -264,7 +264,7 @@ class HistoryResource:
             "pageSize": str(pages.PAGE_SIZE),
             "dealId": None if deal_id is None else deal_id_of(deal_id),
         }
-        return self._times(start, end) | said(asked)
+        return self._times(start, end) | without_none(asked)
 
     def _transactions_query(self, start: Moment | None, end: Moment | None, kind: str) -> dict[str, str]:
         wanted = one_of(kind, KINDS, "kind")

@@ -183,7 +183,7 @@ class MarketsResource:
     def _pages(self, category_id: str, page_size: int, deadline: Callable[[], Deadline]) -> Iterator[MarketSummary]:
         """Yield the markets of all pages.
 
-        IG tells no total (REST.md section 4): the last page is the one that is not full, or that holds nothing new.
+        IG sends no total (REST.md section 4): the last page is the one that is not full, or that holds nothing new.
         """
         parts, seen = {"categoryId": category_id}, set[str | None]()
         for page in itertools.count():

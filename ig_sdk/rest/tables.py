@@ -1,4 +1,4 @@
-"""Rows as lists that turn into data frames: the same columns always, whatever the rows hold, and none of them too.
+"""Rows as lists that turn into data frames, with the same columns whatever the rows hold, and without any rows.
 
 pandas and polars are extras; nothing here needs them before a frame is asked for.
 """

@@ -30,7 +30,7 @@ def test_a_server_that_says_its_numbers_never_has_to_refuse() -> None:
             outcomes = Counter(pool.map(read, range(30)))
         state = ig.allowances.account
         assert (state.limit, state.refusals) == (10, 0)
-        # Two places are kept for confirms; the question for the numbers took one of the eight, or of those two.
+        # Two places are kept for confirms; the question for the numbers, at the login, took one of them.
         assert outcomes["read"] in (7, 8)
         assert set(outcomes) == {"read", "account 0"}
         assert [seen.path for seen in sim.requests(path="/operations/application")] == ["/operations/application"]
@@ -47,6 +47,28 @@ def test_a_server_with_lower_limits_is_learnt() -> None:
             assert excinfo.value.allowance == "account"
         assert len(sim.requests(path="/markets")) == 1
         assert ig.allowances.account.refusals == 1
+
+
+def test_an_order_sends_no_question_for_the_numbers() -> None:
+    """The login asks for the account's limits, before the first order; orders and closes send their own requests only."""
+    with Simulator() as sim, sim.client() as ig:
+        confirm = ig.positions.open(EPIC, "BUY", 1)
+        paths = [seen.path for seen in sim.requests()]
+        assert paths.count("/operations/application") == 1
+        assert paths.index("/session") < paths.index("/operations/application") < paths.index("/positions/otc")
+        assert confirm.deal_id
+        ig.positions.close(confirm.deal_id)
+        ig.history.activity()
+        assert len(sim.requests(path="/operations/application")) == 1
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_an_order_does_not_need_the_numbers(status: int) -> None:
+    """When IG does not tell its limits, login and order go on as if nothing had been asked."""
+    with Simulator() as sim, sim.client() as ig:
+        sim.faults.rest(status=status, times=None, path="/operations/application")
+        assert ig.positions.open(EPIC, "BUY", 1).deal_id
+        assert len(sim.requests(path="/operations/application")) == 1
 
 
 def test_own_limits_are_kept_without_asking() -> None:

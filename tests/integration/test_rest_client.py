@@ -200,7 +200,11 @@ def test_a_slow_service_and_a_timeout(ig: IGClient, sim: Simulator) -> None:
 
 def test_rate_limits_say_which(requests_sent: Requests) -> None:
     """IG's 403 for a spent allowance is RateLimited, not a lost permission, when there is no time to wait it out."""
-    with Simulator(allowances=Allowances(per_key=1000, per_account=2)) as sim, sim.client(reconnect=QUICK) as ig:
+    own = {"non_trading_per_minute": 100, "trading_per_minute": 100}  # more than IG allows, which is then not asked
+    with (
+        Simulator(allowances=Allowances(per_key=1000, per_account=2)) as sim,
+        sim.client(reconnect=QUICK, limits=own) as ig,
+    ):
         ig.login()
         ig.session.get()
         ig.session.get()

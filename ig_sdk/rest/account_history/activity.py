@@ -35,13 +35,13 @@ class ActivityAction(_json.Model):
 @_json.model
 @dataclass(frozen=True)
 class ActivityDetails(_json.Model):
-    """What only ``detailed=True`` tells.
+    """What only ``detailed=True`` adds.
 
     Attributes:
         deal_reference: Name of the request; ``None`` for what IG did by itself.
         actions: What was done to which deal.
         market_name: IG's name of the market.
-        good_till_date: Until when an order stands.
+        good_till_date: Until when an order is valid.
         currency: ISO code of the deal's currency.
         size: Size of the deal.
         direction: ``BUY`` or ``SELL``; a close has the direction of the closing deal.
@@ -128,7 +128,7 @@ class Activities(Rows[Activity]):
 def decode_activities(data: object) -> list[Activity]:
     """Return the activities of a reply of any version.
 
-    Version 1 tells all in texts; they go into the same fields where they mean the same, the originals into ``extra``.
+    Version 1 sends only texts; they go into the same fields where they mean the same, the originals into ``extra``.
 
     Raises:
         DecodeError: It is no reply of ``/history/activity``.

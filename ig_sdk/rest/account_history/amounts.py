@@ -18,8 +18,8 @@ def read_amount(text: object) -> Decimal | None:
     """Return the amount that a text of IG's means, or ``None`` when it means none.
 
     Source:
-        ig_api.json, ``TransactionV2``: ``profitAndLoss`` is a currency symbol and a signed amount; ``"-"`` stands where
-        there is none.
+        ig_api.json, ``TransactionV2``: ``profitAndLoss`` is a currency symbol and a signed amount; ``"-"`` is sent
+        where there is none.
     """
     if not isinstance(text, str) or len(text) > _LONGEST:
         return None

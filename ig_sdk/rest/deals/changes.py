@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ig_sdk.errors import DecodeError
-from ig_sdk.rest.arguments import said
+from ig_sdk.rest.arguments import without_none
 from ig_sdk.rest.deals.new import good_till_text
 from ig_sdk.rest.deals.open_deals import Order, Position
 from ig_sdk.types import Direction, Keep, Limit, Number, Stop, decimal_of
@@ -67,7 +67,7 @@ class PositionChange:
 
     def body(self) -> dict[str, object]:
         """Return IG's body; IG removes a leg that is absent from it."""
-        return said(
+        return without_none(
             {
                 "guaranteedStop": self.guaranteed,
                 "limitLevel": self.limit_level,
@@ -176,7 +176,7 @@ class PositionClose:
             "size": self.size,
             "timeInForce": self.time_in_force,
         }
-        return said(values)
+        return without_none(values)
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ class OrderChange:
         if stop is not None and stop.guaranteed and stop.distance is not None and scaling:
             values["stopDistance"] = None
             values["stopLevel"] = self.level - _sign(self.before.direction) * stop.distance / scaling
-        return said(values)
+        return without_none(values)
 
     def applied_to(self, order: Order) -> bool:
         """Whether an order has this state; its end is compared to the minute, since IG's list shows no seconds."""

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from typing import TypeVar
 
-from ig_sdk.rest.arguments import said
+from ig_sdk.rest.arguments import without_none
 from ig_sdk.rest.market_data.details import Instrument, MarketDetails, Snapshot
 from ig_sdk.types import Direction, Limit, Stop
 
@@ -74,7 +74,7 @@ class NewDeal:
     def body(self) -> dict[str, object]:
         """Return the part of IG's body that both kinds share."""
         stop, limit = self.stop, self.limit
-        return said(
+        return without_none(
             {
                 "currencyCode": self.currency,
                 "dealReference": self.deal_reference,
@@ -113,7 +113,7 @@ class NewPosition(NewDeal):
     def body(self) -> dict[str, object]:
         """Return IG's body."""
         step = self.stop.trailing_step if self.stop else None
-        return super().body() | said(
+        return super().body() | without_none(
             {
                 "orderType": self.order_type,
                 "quoteId": self.quote_id,
@@ -153,7 +153,7 @@ class NewOrder(NewDeal):
 
     def body(self) -> dict[str, object]:
         """Return IG's body."""
-        return super().body() | said(
+        return super().body() | without_none(
             {
                 "goodTillDate": self.good_till and good_till_text(self.good_till),
                 "timeInForce": "GOOD_TILL_DATE" if self.good_till else "GOOD_TILL_CANCELLED",

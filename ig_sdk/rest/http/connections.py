@@ -216,7 +216,7 @@ class Answer:
 class WatchedAdapter(HTTPAdapter):
     """The adapter of ``requests`` on these connections; it never retries by itself.
 
-    One client talks to one server, so what the adapter works out anew for each request is kept: the pool of a server.
+    One client talks to one server, so what the adapter works out again for each request is kept: the pool of a server.
     That, and an answer without cookies, is a third of the time that a request takes here.
     """
 
@@ -237,10 +237,10 @@ class WatchedAdapter(HTTPAdapter):
         return pool
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leave the pool as it is: it was told which certificates to trust when it was made."""
+        """Leave the pool as it is: it was given the certificates to trust when it was made."""
 
     def request_url(self, request: PreparedRequest, proxies: Any) -> str:
-        """Return what stands in the request line."""
+        """Return the target in the request line."""
         if proxies:
             return super().request_url(request, proxies)
         return "/" + "".join((request.url or "").split("/", 3)[3:])

@@ -90,7 +90,7 @@ _CLASS_OF: Mapping[str, type[APIError]] = {code: kind for kind, codes in _CODES.
 
 
 def _known(code: str) -> str | None:
-    """Return the key of ``code`` in the table: itself, or the beginning that stands for all fields."""
+    """Return the key of ``code`` in the table: itself, or the beginning that means all fields."""
     if code in MEANINGS:
         return code
     return next((key for key in MEANINGS if key.endswith(".") and code.startswith(key)), None)
@@ -106,7 +106,7 @@ def _by_status(status: int) -> type[APIError]:
 def error_for(
     status: int, code: str, *, method: str = "", path: str = "", retry_after: str | None = None, request_id: str = ""
 ) -> APIError:
-    """Return the error that stands for IG's refusal.
+    """Return the error for IG's refusal.
 
     Args:
         status: HTTP status.

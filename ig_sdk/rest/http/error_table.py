@@ -1,6 +1,6 @@
 """IG's error codes, as data: what each means, and what to do about it in one line.
 
-A key that ends in a dot stands for all codes that begin with it; the rest names the field.
+A key that ends in a dot means all codes that begin with it; the rest names the field.
 
 Source:
     wire/ig_api.json, errors (IG's reference and codes observed from the service; read 2026-08).

@@ -19,7 +19,7 @@ from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import error_for
 from ig_sdk.rest.http.limits.numbers import APPLICATION, Limits, of_application
-from ig_sdk.rest.http.limits.throttle import ASK_S, Permit, Throttle
+from ig_sdk.rest.http.limits.throttle import Permit, Throttle, asking_s
 from ig_sdk.rest.http.retry import Remedy, decide
 from ig_sdk.rest.http.transport import Response, Transport
 from ig_sdk.schedule import delays
@@ -144,7 +144,7 @@ class Requestor:
             body: JSON object to send; a ``Decimal`` in it is a number with exactly its digits.
             headers: Further headers of this call.
             authorizer: Gives the tokens.
-            last: The client's own farewell, sent although it is closing.
+            last: The logout of a closing client, sent although it is closing.
 
         Raises:
             IGError: The call failed; which class says how.
@@ -159,19 +159,23 @@ class Requestor:
             self._config.reconnect.max_retries,
             last,
         )
-        # Who prints the variables beside a traceback finds neither password nor token here.
+        # A traceback printed with its variables shows neither password nor token here.
         del body, headers
         with logs.correlation():
-            if authorizer is not None and self._throttle.must_ask(endpoint, deadline):
-                self._ask_for_limits(authorizer, deadline)
             return self._attempts(call)
 
-    def _ask_for_limits(self, authorizer: Authorizer, deadline: Deadline) -> None:
-        """Ask IG for the allowances of this key; without an answer the published ones count."""
+    def learn_limits(self, authorizer: Authorizer, deadline: Deadline) -> None:
+        """Ask IG for the allowances of this key, once for each client; without an answer the published ones count.
+
+        Never raises an ``IGError``, and leaves the caller most of its time.
+        """
+        if not self._throttle.begin_asking():
+            return
         limits = Limits()
         try:
-            brief = deadline.part(ASK_S)
-            reply = self._attempts(_Call(APPLICATION, APPLICATION.path, None, {}, brief, authorizer, 0))
+            with logs.correlation():
+                brief = deadline.part(asking_s(deadline))
+                reply = self._attempts(_Call(APPLICATION, APPLICATION.path, None, {}, brief, authorizer, 0))
             limits = of_application(reply.data, self._target())
         except IGError as error:
             _log.info("the allowances of this key are not known: %s", error)
@@ -209,6 +213,7 @@ class Requestor:
         if authorizer is None:
             return Stamp(call.headers, 0), self._enter(call, None, failure)
         stamp = authorizer.stamp(call.deadline)
+        self._throttle.await_limits(call.endpoint, call.deadline)
         permit = self._enter(call, authorizer.account_id, failure)
         if permit.waited_s > 0:
             try:

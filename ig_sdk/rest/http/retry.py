@@ -28,8 +28,8 @@ class Remedy(Enum):
     Attributes:
         RETRY: Send the request again as soon as the allowance, or the server, lets it.
         BACKOFF: Send it again after a pause that grows.
-        REAUTHENTICATE: Log in anew, then send it again.
-        RECONNECT: Open the stream anew.
+        REAUTHENTICATE: Log in again, then send it again.
+        RECONNECT: Open the stream again.
         FALL_BACK: Go on another way: prices by polling.
         STOP: Report it; trying again would fail again, or might do a deal twice.
     """
@@ -71,12 +71,12 @@ def decide(
     """Return what to do after ``failure``.
 
     What may change something at IG is sent again only when it provably was not taken: no byte left, or it was refused
-    for a dead token (401). Whatever else failed may have been taken. Reads are sent again after lost connections,
+    for a dead token (401). Any other failed request may have been taken. Reads are sent again after lost connections,
     timeouts, failures of the service, and when an allowance is spent that comes back by the minute.
 
     Of a stream nothing in the REST half asks. Its connection decides for itself, by the codes of its protocol and
-    without knowing IG (``ig_sdk.lightstreamer.tlcp.policy``). What is decided here is for whoever stands above it, with
-    the error that the stream gave up with: an application, or what carries prices on by polling meanwhile.
+    without knowing IG (``ig_sdk.lightstreamer.tlcp.policy``). What is decided here is for the code above it, with the
+    error that the stream gave up with: an application, or what polls prices meanwhile.
 
     Args:
         endpoint: Where the request went; ``None`` for a stream.

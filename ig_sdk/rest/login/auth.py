@@ -22,7 +22,7 @@ from ig_sdk.errors import (
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.requestor import Reply, Requestor, Stamp
-from ig_sdk.rest.login.calls import LoginCalls, account_id_of, again, is_verdict, read_accounts
+from ig_sdk.rest.login.calls import LoginCalls, account_id_of, copy_of, is_verdict, read_accounts
 from ig_sdk.rest.login.session_info import (
     ACCOUNTS,
     DETAILS,
@@ -43,8 +43,8 @@ class _Session:
     """A login that is in force.
 
     Attributes:
-        generation: Number of the tokens, by which their refusal is told from that of older ones.
-        login: What IG told.
+        generation: Number of the tokens, which tells their refusal from that of older ones.
+        login: What IG answered.
         account_id: The account in use.
         opened_at: Monotonic time of the login.
         tokens: What proves it.
@@ -114,7 +114,7 @@ class Auth:
 
     @property
     def generation(self) -> int:
-        """Number of the last tokens; another one tells that they were renewed meanwhile."""
+        """Number of the last tokens; another number means that they were renewed meanwhile."""
         with self._lock:
             return self._generation
 
@@ -123,7 +123,7 @@ class Auth:
         return self._requestor.deadline(timeout)
 
     def login(self, deadline: Deadline) -> Login:
-        """Log in unless there is a login in force, and return what it told."""
+        """Log in unless there is a login in force, and return what it reported."""
         return self._ensure(deadline).login
 
     def call(
@@ -293,7 +293,7 @@ class Auth:
                 if session is not None:
                     return session
                 if self._verdict is not None:
-                    raise again(self._verdict)
+                    raise copy_of(self._verdict)
                 attempt, mine = self._attempt, False
                 if attempt is None:
                     attempt, mine = _Attempt(), True
@@ -321,6 +321,8 @@ class Auth:
             self._finish(attempt, failure)
             raise
         self._finish(attempt, None)
+        # Here, where a login is expected to take its time: never inside a deal that comes later.
+        self._requestor.learn_limits(self, deadline)
         return session
 
     def _renewed(self, deadline: Deadline) -> _Session | None:

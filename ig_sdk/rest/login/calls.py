@@ -53,7 +53,7 @@ class LoginCalls:
     Args:
         requestor: Sends the calls.
         target: Returns the configuration with the credentials and the address to use.
-        clock: Tells when tokens were asked for.
+        clock: Says when tokens were asked for.
 
     Threading:
         ``open`` and ``renew`` are for one thread at a time; ``Auth`` sees to it.
@@ -123,7 +123,7 @@ class LoginCalls:
         """Go from the preferred account, where every login lands, to the one that was asked for (REST.md 2.1).
 
         Args:
-            login: What the login told.
+            login: What the login reported.
             tokens: Its tokens.
             wanted: Id, name or type of an account; ``None`` stays.
             deadline: By when the calls must end.
@@ -171,12 +171,12 @@ class LoginCalls:
 
 
 def _opened(reply: Reply, asked_at: float) -> tuple[Login, Tokens]:
-    """Return what a login told, and its tokens."""
+    """Return what a login reported, and its tokens."""
     data = reply.data
     if not isinstance(data, Mapping) or "oauthToken" not in data:
         return _json.decode(Login, data, path="login"), SessionTokens.of(reply.headers)
     tokens = OAuthTokens.of(data["oauthToken"], asked_at=asked_at)
-    # Version 3 has another name for the account; and its tokens must not stay in what the login told.
+    # Version 3 has another name for the account; and its tokens must not stay in what the login reported.
     told: dict[str, Any] = {name: value for name, value in data.items() if name not in ("oauthToken", "accountId")}
     return _json.decode(Login, {"currentAccountId": data.get("accountId"), **told}, path="login"), tokens
 
@@ -194,7 +194,7 @@ def is_verdict(refusal: APIError) -> bool:
     return refusal.status == 401 or bool(refusal.code)
 
 
-def again(verdict: APIError) -> APIError:
+def copy_of(verdict: APIError) -> APIError:
     """Return an earlier refusal as a new error: one that is raised twice would collect both tracebacks."""
     return type(verdict)(
         verdict.message,

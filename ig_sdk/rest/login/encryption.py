@@ -14,7 +14,7 @@ from ig_sdk.errors import ConfigError, DecodeError
 
 
 def encrypted(password: str, key: str, stamp: int) -> str:
-    """Return the text that stands for ``password`` in a login.
+    """Return the encrypted ``password`` for a login.
 
     Args:
         password: In plain text.

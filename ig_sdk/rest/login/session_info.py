@@ -67,7 +67,7 @@ class AccountFigures(_json.Model):
 @_json.model
 @dataclass(frozen=True)
 class Login(_json.Model):
-    """What a login tells. The tokens are not in here.
+    """The answer to a login. The tokens are not in here.
 
     Attributes:
         account_type: Kind of the account that the login landed on.
@@ -149,7 +149,7 @@ class AccountSwitch(_json.Model):
 
     @classmethod
     def of(cls, login: Login) -> AccountSwitch:
-        """Return what the login told about the account that it landed on."""
+        """Return what the login reported about the account that it landed on."""
         return cls(
             login.trailing_stops_enabled,
             login.dealing_enabled,

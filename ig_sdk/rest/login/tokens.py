@@ -38,7 +38,7 @@ class SessionTokens:
         return cls(headers["cst"], headers[XST])
 
     def headers(self, account_id: str | None) -> dict[str, str]:
-        """Return the header fields that prove the login; the account token stands for the account."""
+        """Return the header fields that prove the login; the account token names the account."""
         del account_id
         return Hidden({"CST": self.cst, "X-SECURITY-TOKEN": self.xst})
 
@@ -60,7 +60,7 @@ class OAuthTokens:
     Attributes:
         access: Sent with each request.
         refresh: Exchanged, once, for new ones.
-        kind: What stands before the access token.
+        kind: The word before the access token.
         expires_at: Monotonic time of the access token's end.
         refused: IG would not take the access token any more.
 

@@ -75,7 +75,7 @@ class Currency(_json.Model):
         symbol: How IG writes it.
         base_exchange_rate: Units of it for one of the account's currency; this one converts money.
         exchange_rate: IG's other rate; not for converting.
-        is_default: Whether deals use it unless told otherwise.
+        is_default: Whether deals use it unless another is named.
         extra: What IG sent and this class does not know.
     """
 
@@ -191,7 +191,7 @@ class Instrument(_json.Model):
         margin_deposit_bands: Margin by size.
         slippage_factor: What a stop adds to the margin.
         limited_risk_premium: What a guaranteed stop costs.
-        force_open_allowed: Whether opposite positions may stand side by side.
+        force_open_allowed: Whether opposite positions may be open side by side.
         stops_limits_allowed: Whether stops and limits may be attached.
         controlled_risk_allowed: Whether stops may be guaranteed.
         streaming_prices_available: Whether prices are streamed.
@@ -295,12 +295,12 @@ class MarketDetails(_json.Model):
     def tick(self, received_at: datetime, *, timezone_offset: float | None = None) -> Tick | None:
         """Return the snapshot as a tick, or ``None`` when it has no price.
 
-        Prices stand as IG sent them, crossed or not. IG sends the time of day only: the tick's time is the latest
+        Prices are as IG sent them, crossed or not. IG sends the time of day only: the tick's time is the latest
         moment with that time of day, and ``received_at`` where the text is none or cannot be right.
 
         Args:
             received_at: When the snapshot arrived, aware UTC.
-            timezone_offset: Hours by which the account's local time is ahead of UTC; the login tells.
+            timezone_offset: Hours by which the account's local time is ahead of UTC, from the login.
         """
         shot = self.snapshot
         if shot.bid is None or shot.offer is None:

@@ -83,7 +83,7 @@ class LadderSnapshot(_json.Model):
 @_json.model
 @dataclass(frozen=True)
 class LadderInstrument(_json.Model):
-    """What is traded, as far as this version tells: no margins, opening hours or expiry.
+    """What is traded, as far as this version says: no margins, opening hours or expiry.
 
     Attributes:
         epic: IG's market id.

@@ -1,10 +1,11 @@
 """Candles that were paid for, kept on disk: one SQLite file for any number of threads, clients and processes.
 
 It holds closed candles only, and which instants are known: a gap inside of those is a market that was closed, and is
-not asked for again. Whatever goes wrong with the file costs the cache, never the call: it is logged and done without.
+not asked for again. A failure of the file costs the cache, never the call: it is logged, and the call
+goes on without it.
 
 Levels stay in the notation in which IG sent them. One market was seen ten thousand times larger on one account than on
-another (REST.md section 7), so a series whose notation changes begins anew.
+another (REST.md section 7), so a series whose notation changes starts over.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class PriceCache:
         path: Its file, made when needed; ``None`` keeps everything in memory, for this client alone.
 
     Threading:
-        Safe from any thread, and for several processes on one file: each operation opens it anew, is one transaction,
+        Safe from any thread, and for several processes on one file: each operation opens it again, is one transaction,
         and waits five seconds at most for other processes, and as long for other threads.
     """
 
@@ -129,7 +130,7 @@ class PriceCache:
         return [Known(_moment(begins), _moment(ends), begun) for begins, ends, begun in rows]
 
     def candles(self, series: Series, span: Span, *, latest: int | None = None) -> list[Candle]:
-        """Return the candles of a span that are here, oldest first; ``known`` tells whether they are all.
+        """Return the candles of a span that are here, oldest first; ``known`` says whether they are all.
 
         Args:
             series: Which.
@@ -159,14 +160,14 @@ class PriceCache:
         return self._do(lambda database: _put(database, series, candles, known), otherwise=False)
 
     def allowance(self, source: str, account: str) -> PointsAllowance | None:
-        """Return what was last told of an account's points, by whichever client."""
+        """Return what IG last reported of an account's points, to any client."""
         query = "SELECT remaining, total, resets_at FROM allowances WHERE source = ? AND account = ?"
         for remaining, total, ends in self._rows(query, (source, account)):
             return PointsAllowance(remaining, total, None if ends is None else _moment(ends))
         return None
 
     def keep_allowance(self, source: str, account: str, told: PointsAllowance) -> None:
-        """Keep what was told of an account's points."""
+        """Keep what IG reported of an account's points."""
         ends = None if told.resets_at is None else _seconds(told.resets_at)
         row = (source, account, told.remaining, told.total, ends)
         query = "INSERT OR REPLACE INTO allowances VALUES (?, ?, ?, ?, ?)"

@@ -67,7 +67,7 @@ def count_between(resolution: Resolution, span: Span) -> int:
 
 
 def settled_until(resolution: Resolution, candles: Sequence[Candle], now: datetime) -> datetime:
-    """Return the end of what is settled: whatever opens before it is in ``candles``, unchangeable, or does not exist.
+    """Return the end of what is settled: a candle that opens before it is in ``candles``, for good, or does not exist.
 
     Args:
         resolution: Their length.

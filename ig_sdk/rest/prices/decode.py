@@ -59,7 +59,7 @@ class PricePage:
         allowance: What IG says is left, if it says so.
         number: Which page this is, from 1; 0 when the reply does not say.
         pages: How many there are.
-        as_of: When it was asked for, by IG's clock where it tells.
+        as_of: When it was asked for, by IG's clock where it sends one.
     """
 
     candles: list[Candle]
@@ -179,7 +179,7 @@ def _candles(rows: list[Any], reader: _Reader, *, quick: bool) -> tuple[list[Can
     parse, unread = datetime.fromisoformat, 0
     for row in rows:
         try:
-            # The shape that IG sends, both sides there, straight through; whatever differs is read with care below.
+            # The shape that IG sends, both sides there, straight through; any other is read with care below.
             opening, high, low, closing = row["openPrice"], row["highPrice"], row["lowPrice"], row["closePrice"]
             bid_o, bid_h, bid_l, bid_c = opening["bid"], high["bid"], low["bid"], closing["bid"]
             offer_o, offer_h, offer_l, offer_c = opening["ask"], high["ask"], low["ask"], closing["ask"]

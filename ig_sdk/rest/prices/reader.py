@@ -97,7 +97,7 @@ class PriceReader:
     Args:
         auth: Sends calls.
         config: The environment, where the cache is, the user's own limit.
-        clock: Tells which candles are closed.
+        clock: Says which candles are closed.
 
     Threading:
         Safe from any thread. The lock guards the allowances only.
@@ -122,7 +122,7 @@ class PriceReader:
 
     @property
     def allowance(self) -> PointsAllowance | None:
-        """What is left of the account's points, as IG last told this client or another one with this cache."""
+        """What is left of the account's points, as IG last reported to this client or another one with this cache."""
         account = self._auth.account_id or self._config.account_id
         with self._lock:
             told = self._told.get(account or "")
@@ -172,7 +172,7 @@ class PriceReader:
         Args:
             wanted: What is asked for.
             deadline: By when the call must end.
-            tell: Told after each page.
+            tell: Called after each page.
             force: Send requests whose points are not left as far as is known.
 
         Raises:
@@ -221,7 +221,7 @@ class PriceReader:
 
     def _pages(self, series: Series, query: Mapping[str, str], deadline: Deadline) -> Iterator[PricePage]:
         def local_offset() -> timedelta:
-            # What the login tells is the offset of today: local times of the other half of the year are an hour off.
+            # The login reports the offset of today: local times of the other half of the year are an hour off.
             return timedelta(hours=self._auth.login(deadline).timezone_offset or 0)
 
         number, pages = 0, 1

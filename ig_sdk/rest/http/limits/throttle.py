@@ -1,7 +1,7 @@
 """The limiter: before a request leaves it waits its turn, so that IG need not refuse it.
 
-The decisions are pure and stand in ``throttle_window`` and ``throttle_points``; this is the thin shell that threads
-meet at. It has no thread of its own: whoever is first in line waits for the next place, and wakes whoever is next.
+The decisions are pure and are made in ``window`` and ``points``; this is the thin shell that threads meet at. It has no
+thread of its own: the first call in line waits for the next place, and wakes the call behind it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,8 @@ _log = logs.get_logger("rest")
 
 # Longest stay in line of a call without a time limit of its own.
 _PATIENCE_S = 600.0
-# A script of a call or two is not made to ask for numbers that it will not reach.
-_FREE_CALLS = 3
-# Longest time that asking IG for its numbers may take, and longest wait for who does.
-ASK_S = 5.0
+# Longest time that asking IG for its numbers may take, and longest wait for another thread that asks.
+_ASK_S = 5.0
 # Longer than this looks like a call that hangs: it is said where it is seen without settings.
 _LONG_S = 5.0
 # Who may do what in which words (the names of RateLimited.allowance).
@@ -43,7 +41,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class AllowanceState:
-    """How an allowance stands.
+    """The state of an allowance.
 
     Attributes:
         limit: Requests a minute, or price points a week; ``None`` while nobody has said.
@@ -192,13 +190,13 @@ class Throttle:
             self._clock.wait(ticket.turn, min(wait_s, ends - now))
 
     def _look(self, ticket: _Ticket, line: _Line, now: float) -> float:
-        """Return how long ``ticket`` has to wait as things stand."""
+        """Return how long ``ticket`` has to wait at present."""
         if self._closed:
             raise UsageError("this client is closed", hint="make a new IGClient")
         ticket.turn.clear()
         if line.tickets[0] is not ticket:
             return math.inf
-        # Of equal waits the narrower allowance's counts, which stands last.
+        # Of equal waits the narrower allowance's counts, which is last.
         waits = [(window.wait_s(now, urgent=ticket.urgent), name) for name, window in reversed(ticket.windows)]
         wait_s, line.held_by = max(waits, key=lambda each: each[0])
         return wait_s
@@ -221,20 +219,20 @@ class Throttle:
                     points.refuse(now, pause)
             self._lines[permit.endpoint.allowance].wake()
 
-    def must_ask(self, endpoint: Endpoint, deadline: Deadline) -> bool:
-        """Return whether the caller is to ask IG for its numbers before it goes on, and ``tell`` them.
-
-        One caller is, once some calls were made; the others that are in no hurry wait for what it learns.
-        """
-        if self._told.is_set() or endpoint.urgent or endpoint.allowance in ("trading", None):
-            return False
+    def begin_asking(self) -> bool:
+        """Return whether the caller is to ask IG for its numbers now, and ``tell`` them: true for one caller only."""
         with self._lock:
-            if self._number < _FREE_CALLS:
-                return False
             mine, self._asking = not self._asking, True
-        if not mine:
-            self._clock.wait(self._told, min(deadline.left_s, ASK_S))
         return mine
+
+    def await_limits(self, endpoint: Endpoint, deadline: Deadline) -> None:
+        """Wait while another thread asks IG for its numbers; urgent calls and deals do not."""
+        if endpoint.urgent or endpoint.allowance in ("trading", None) or self._told.is_set():
+            return
+        with self._lock:
+            asking = self._asking
+        if asking:
+            self._clock.wait(self._told, asking_s(deadline))
 
     def tell(self, limits: Limits) -> None:
         """Take IG's numbers; what the user set stays."""
@@ -249,7 +247,7 @@ class Throttle:
         self._told.set()
 
     def close(self) -> None:
-        """Wake everybody in line: their calls end."""
+        """Wake every call in line: they all end."""
         with self._lock:
             self._closed = True
             tickets = [ticket for line in self._lines.values() for ticket in line.tickets]
@@ -258,7 +256,7 @@ class Throttle:
         self._told.set()
 
     def view(self, account_id: str | None) -> Allowances:
-        """Return how the allowances of an account stand."""
+        """Return the state of an account's allowances."""
         account = account_id or ""
         with self._lock:
             now = self._clock.monotonic()
@@ -307,7 +305,7 @@ class Throttle:
 
 
 class Permit:
-    """Places taken for one request; whoever holds it gives it back.
+    """Places taken for one request; its holder gives it back.
 
     Args:
         throttle: Where it goes back to.
@@ -358,6 +356,11 @@ def _verdict(name: str, failure: IGError | None, *, last: bool) -> Verdict:
     # A dead token or a failing server may have been noticed before the counting.
     early = isinstance(failure, APIError) and (failure.status == 401 or failure.status >= 500)
     return "unknown" if early else "accepted"
+
+
+def asking_s(deadline: Deadline) -> float:
+    """Return how long a call may wait for IG's numbers: they must not cost it the time that it needs itself."""
+    return min(_ASK_S, deadline.left_s / 4)
 
 
 def _words(name: str, limit: int | None) -> str:

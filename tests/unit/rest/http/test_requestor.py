@@ -369,21 +369,37 @@ def paths(bench: Bench) -> list[str]:
     return [request.url.rpartition("/")[2] for request in bench.transport.requests]
 
 
-def test_the_allowances_are_asked_for_when_it_begins_to_matter() -> None:
-    """The first calls ask for nothing more; then IG's own numbers are asked for, once."""
-    bench = Bench(OK, OK, OK, APPLICATION, OK, OK)
+def learn(bench: Bench, timeout: float | None = None) -> None:
+    bench.requestor.learn_limits(bench.tokens, bench.requestor.deadline(timeout))
+
+
+def test_the_allowances_are_asked_for_once() -> None:
+    """IG's own numbers are asked for when the login says so, and no call asks by itself."""
+    bench = Bench(APPLICATION, *[OK] * 5)
+    learn(bench)
+    learn(bench)
     for _ in range(5):
         bench.call(Endpoint("GET", "/positions"))
-    assert paths(bench) == ["positions"] * 3 + ["application"] + ["positions"] * 2
+    assert paths(bench) == ["application"] + ["positions"] * 5
     view = bench.throttle.view("ABC12")
     assert (view.account.limit, view.key.limit, view.trading.limit) == (7, 9, 33)
 
 
-@pytest.mark.parametrize("answer", [DOWN, EXPIRED, ConnectionLost("x"), Response(200, {}, b"<html>"), Response(404)])
+def test_asking_for_the_allowances_leaves_time_for_the_call() -> None:
+    """A call of few seconds gives the question a quarter of them."""
+    bench = Bench(RequestTimeout("slow"), OK)
+    learn(bench, timeout=2)
+    assert bench.transport.timeouts[0].whole_s == 0.5
+    bench.call(Endpoint("GET", "/positions"))
+
+
+@pytest.mark.parametrize("answer", [DOWN, EXPIRED, ConnectionLost("x"), Response(200, {}, b"<html>"), Response(403)])
 def test_without_an_answer_the_published_numbers_count(answer: Any) -> None:
     """That IG does not say harms nothing, and it is not asked again."""
     more = [answer] if answer is EXPIRED else []
-    bench = Bench(OK, OK, OK, answer, *more, OK, OK)
+    bench = Bench(answer, *more, *[OK] * 5)
+    learn(bench)
+    learn(bench)
     for _ in range(5):
         bench.call(Endpoint("GET", "/positions"))
     assert paths(bench).count("positions") == 5

@@ -34,7 +34,7 @@ CONFIG = IGConfig(
     identifier="me",
     password="canarypass",
     reconnect={"max_retries": 0},
-    limits={"non_trading_per_minute": 100_000},
+    limits={"non_trading_per_minute": 100_000, "trading_per_minute": 100_000},  # all set: IG is not asked for its own
 )
 READ = Endpoint("GET", "/anything")
 ACCOUNTS = [
@@ -148,6 +148,31 @@ def test_login_is_lazy_and_once() -> None:
     assert bench.auth.account_id == "AAA"
     headers = bench.broker.logged_in[-1].headers
     assert (headers["CST"], headers["X-SECURITY-TOKEN"]) == ("cst1", "xst1")
+
+
+ASKED = ("GET", "/operations/application")
+
+
+def test_a_login_asks_for_the_allowances_once() -> None:
+    """IG's numbers are asked for right after the first login and before any call, never again by a call or a login."""
+    bench = Bench(dataclasses.replace(CONFIG, limits=IGConfig().limits))
+    deal = Endpoint("POST", "/positions/otc", mutating=True, allowance="trading")
+    bench.auth.call(deal, bench.auth.deadline(None), body={})
+    bench.broker.dead = 1
+    bench.call()
+    assert bench.broker.logins == 2
+    assert bench.broker.seen[:3] == [("POST", "/session"), ASKED, ("POST", "/positions/otc")]
+    assert bench.broker.seen.count(ASKED) == 1
+
+
+def test_many_threads_ask_for_the_allowances_once() -> None:
+    """Threads whose first calls come together share the login and the question."""
+    bench = Bench(dataclasses.replace(CONFIG, limits=IGConfig(base_url="http://127.0.0.1:1").limits))
+    deal = Endpoint("POST", "/positions/otc", mutating=True, allowance="trading")
+    with ThreadPoolExecutor(8, "test-caller") as pool:
+        list(pool.map(lambda _: bench.auth.call(deal, bench.auth.deadline(None), body={}), range(8)))
+    assert bench.broker.logins == 1
+    assert bench.broker.seen.count(ASKED) == 1
 
 
 def test_missing_credentials_are_refused_before_any_request() -> None:

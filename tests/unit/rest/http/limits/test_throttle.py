@@ -16,7 +16,7 @@ from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import error_for
 from ig_sdk.rest.http.limits.numbers import Limits, of_application
-from ig_sdk.rest.http.limits.throttle import Permit, Throttle
+from ig_sdk.rest.http.limits.throttle import Permit, Throttle, asking_s
 from ig_sdk.rest.http.limits.window import PERIOD_S
 
 READ = Endpoint("GET", "/positions")
@@ -281,25 +281,31 @@ def test_own_numbers_come_before_all() -> None:
     throttle.tell(Limits(100, 30, 60, 10_000))
     view = throttle.view(None)
     assert (view.trading.limit, view.account.limit, view.key.limit, view.historical.limit) == (6, 5, 5, 10_000)
-    for _ in range(5):
-        assert not throttle.must_ask(READ, Deadline(ManualClock(), None))
+    assert not throttle.begin_asking()
 
 
 def test_one_caller_asks(pool: Callers) -> None:
-    """After some calls one thread is to ask for the numbers; others that are in no hurry wait for what it learns."""
+    """One thread asks for the numbers; reads of others wait for what it learns, deals and urgent calls do not."""
     bench = Bench(pool)
     deadline = Deadline(bench.clock, None)
-    assert not bench.throttle.must_ask(READ, deadline)
-    for _ in range(3):
-        bench.spend()
-    assert not bench.throttle.must_ask(CONFIRM, deadline)
-    assert not bench.throttle.must_ask(DEAL, deadline)
-    assert bench.throttle.must_ask(READ, deadline)
-    other = bench.pool.submit(bench.throttle.must_ask, READ, deadline)
+    bench.throttle.await_limits(READ, deadline)  # nobody asks yet
+    assert bench.throttle.begin_asking()
+    assert not bench.throttle.begin_asking()
+    bench.throttle.await_limits(CONFIRM, deadline)
+    bench.throttle.await_limits(DEAL, deadline)
+    other = bench.pool.submit(bench.throttle.await_limits, READ, deadline)
     bench.until(lambda: bench.clock.waiting == 1)
     bench.throttle.tell(Limits())
-    assert other.result(5) is False
-    assert not bench.throttle.must_ask(READ, deadline)
+    other.result(5)
+    bench.throttle.await_limits(READ, deadline)
+    assert not bench.throttle.begin_asking()
+
+
+def test_asking_leaves_a_call_most_of_its_time() -> None:
+    """The question, and the wait for it, take five seconds at most, and a quarter of the call's own time."""
+    clock = ManualClock()
+    assert asking_s(Deadline(clock, None)) == 5
+    assert asking_s(Deadline(clock, 2)) == 0.5
 
 
 def test_the_numbers_are_those_of_the_key_in_use() -> None:
