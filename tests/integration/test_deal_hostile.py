@@ -28,13 +28,6 @@ class Hasty(ManualClock):
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """A running simulator."""
-    with Simulator(allowances=None) as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def ig(sim: Simulator) -> Iterator[IGClient]:
     """A client of it that does not wait."""
     with IGClient(sim.config(reconnect={"max_retries": 1}), clock=Hasty()) as client:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -18,20 +18,6 @@ from ig_sdk.simulator import Simulator
 from ig_sdk.types import Confirm, Limit, Stop
 
 EPIC = "CS.D.EURUSD.MINI.IP"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """A running simulator."""
-    with Simulator(allowances=None) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def ig(sim: Simulator) -> Iterator[IGClient]:
-    """A client of it."""
-    with sim.client() as client:
-        yield client
 
 
 def sent(sim: Simulator) -> int:
