@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -72,6 +73,23 @@ def test_quick_measures_nothing(root):
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=20, check=True)
     assert done.stdout.split()[-2:] == ["tests/unit", "tests/property"]
     assert "--cov" not in done.stdout
+
+
+def test_tests_without_recorded_data_are_not_collected(root):
+    """Where there are no recorded data the tests that read them are left out, and one line says how many."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-n", "0"]
+    done = subprocess.run(
+        [*command, "tests/unit/test_candles_vendor.py"],
+        cwd=root,
+        env={**os.environ, "IG_SDK_SHARED": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert re.search(r"^recorded data are not here: \d+ tests not collected", done.stdout, re.MULTILINE)
+    assert "skipped" not in done.stdout
 
 
 def test_quick_start_is_two_commands(root):

@@ -90,7 +90,7 @@ def command_in(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list
     """Return what makes the command that runs a script in an environment.
 
     Each is built when a test first asks for it, once a run: parallel workers share it. Without a package index, or
-    without node, the test is skipped.
+    without node, the test fails, as a skipped one would look like success.
     """
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -107,7 +107,7 @@ def command_in(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list
                 outcome.write_text(json.dumps(built), encoding="utf-8")
         found = json.loads(outcome.read_text(encoding="utf-8"))
         if isinstance(found, str):
-            pytest.skip(found)
+            pytest.fail(found)
         return found
 
     return command
