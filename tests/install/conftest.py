@@ -54,6 +54,24 @@ def clean_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def round_trip() -> str:
+    """A program that logs in to the simulator, deals, streams and prints ``OPEN CLOSED`` and the epic of a tick."""
+    return """
+from ig_sdk import IGClient, IGConfig
+
+with IGClient(IGConfig.simulator()) as ig:
+    ig.login()
+    market = ig.market("EURUSD")
+    opened = market.buy(1)
+    with ig.stream() as stream, stream.prices([market.epic]) as prices:
+        tick = next(iter(prices))
+    closed = ig.positions.close(opened.deal_id)
+    candles = ig.history.prices("EURUSD", "1h", points=24)
+print(opened.status, closed.status, tick.epic)
+"""
+
+
 # A stranger's library and the Lightstreamer library below it are in one environment.
 PYTHON_ENVIRONMENTS = {
     # Most people use it with data frames, and those are strict: every column has to be there.

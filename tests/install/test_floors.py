@@ -17,20 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What a user's program needs; the rest is for those who work on the package.
 USED = ("simulator", "encryption", "json-patch", "pandas", "polars", "cli")
 LONGEST_S = 300
-# A login with each kind of password, a deal, a stream, candles as data frames; a warning is an error.
-PROGRAM = """
-from ig_sdk import IGClient, IGConfig
-
-with IGClient(IGConfig.simulator()) as ig:
-    ig.login()
-    market = ig.market("EURUSD")
-    opened = market.buy(1)
-    with ig.stream() as stream, stream.prices([market.epic]) as prices:
-        tick = next(iter(prices))
-    closed = ig.positions.close(opened.deal_id)
-    candles = ig.history.prices("EURUSD", "1h", points=24)
-    print(opened.status, closed.status, tick.epic, len(candles.to_pandas()), len(candles.to_polars()))
-"""
+FRAMES = "print(len(candles.to_pandas()), len(candles.to_polars()))"
 
 
 def floors() -> Iterator[str]:
@@ -76,9 +63,9 @@ def run(python: str, *arguments: str, cwd: Path) -> str:
     return done.stdout
 
 
-def test_a_program_runs(python: str, tmp_path: Path) -> None:
+def test_a_program_runs(python: str, round_trip: str, tmp_path: Path) -> None:
     """Log in to the simulator, deal, stream, and read candles as data frames: all at the floors."""
-    printed = run(python, "-W", "error", "-c", PROGRAM, cwd=tmp_path)
+    printed = run(python, "-W", "error", "-c", round_trip + FRAMES, cwd=tmp_path)
     assert printed.split() == ["OPEN", "CLOSED", "CS.D.EURUSD.MINI.IP", "24", "24"]
 
 

@@ -12,18 +12,6 @@ pytestmark = [pytest.mark.install, pytest.mark.timeout(420)]
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = ["3.10", "3.11", "3.12", "3.13"]
 LONGEST_S = 300
-PROGRAM = """
-from ig_sdk import IGClient, IGConfig
-
-with IGClient(IGConfig.simulator()) as ig:
-    ig.login()
-    market = ig.market("EURUSD")
-    opened = market.buy(1)
-    with ig.stream() as stream, stream.prices([market.epic]) as prices:
-        tick = next(iter(prices))
-    closed = ig.positions.close(opened.deal_id)
-    print(opened.status, closed.status, tick.epic)
-"""
 
 
 def run(*command: str, cwd: Path) -> str:
@@ -33,7 +21,7 @@ def run(*command: str, cwd: Path) -> str:
 
 
 @pytest.mark.parametrize("version", [each for each in VERSIONS if each != "{}.{}".format(*sys.version_info)])
-def test_a_program_runs(version: str, clean_checkout: Path, tmp_path: Path) -> None:
+def test_a_program_runs(version: str, clean_checkout: Path, round_trip: str, tmp_path: Path) -> None:
     """Installed with the simulator's extra: log in, deal and stream; a warning is an error."""
     found = subprocess.run(
         ["sh", str(ROOT / ".ci" / "environment"), "version", version], capture_output=True, text=True, check=False
@@ -43,5 +31,5 @@ def test_a_program_runs(version: str, clean_checkout: Path, tmp_path: Path) -> N
     run(found.stdout.strip(), "-m", "venv", "venv", cwd=tmp_path)
     python = str(tmp_path / "venv" / "bin" / "python")
     run(python, "-m", "pip", "install", "--quiet", f"ig-sdk[simulator] @ {clean_checkout.as_uri()}", cwd=tmp_path)
-    printed = run(python, "-I", "-W", "error", "-c", PROGRAM, cwd=tmp_path)
+    printed = run(python, "-I", "-W", "error", "-c", round_trip, cwd=tmp_path)
     assert printed.split() == ["OPEN", "CLOSED", "CS.D.EURUSD.MINI.IP"]
