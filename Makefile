@@ -8,11 +8,12 @@ TESTS ?=
 
 # Always by module: a script's first line breaks in folders with long names or spaces.
 python = $(VENV)/bin/python
-pytest = $(python) -m pytest -n 2 --dist loadgroup --cov
+# A third of the tests waits for sockets: more workers than two cores keep both busy.
+pytest = $(python) -m pytest -n 4
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-all cards check format lint types layers docs clean FORCE
+.PHONY: help demo quick test strangers test-all cards check format lint types layers docs clean FORCE
 
 help:
 	@echo "ig_sdk: unofficial Python SDK for the IG broker. The verbs:"
@@ -24,8 +25,14 @@ help:
 demo: $(VENV)/has-demo ## watch simulated prices become candles and EMA signals, half a minute
 	@$(python) examples/live_ema.py $(DEMO)
 
-test: $(VENV)/has-test ## run every test, with the coverage gate (TESTS=... runs only some, ungated)
-	@$(if $(TESTS),$(python) -m pytest $(TESTS),$(pytest))
+quick: $(VENV)/has-test ## run the unit and property tests, under a minute
+	@$(pytest) tests/unit tests/property
+
+test: $(VENV)/has-test ## run every test but the strangers', with the coverage gate (TESTS=... runs only some, ungated)
+	@$(if $(TESTS),$(python) -m pytest $(TESTS),$(pytest) --dist loadgroup --cov --ignore=tests/install)
+
+strangers: $(VENV)/has-test ## run what installs: other people's clients, other Pythons, the oldest dependencies, the built wheel
+	@$(python) -m pytest -n 4 --dist loadgroup tests/install
 
 test-all: ## run every test on each Python from 3.10 to 3.13 that is here
 	@for version in $(VERSIONS); do \

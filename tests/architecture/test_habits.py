@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -38,11 +39,57 @@ def test_check_is_everything(root):
     assert " -n -W " in done.stdout
 
 
-def test_ci_runs_make_test(root):
-    """CI's script ends in exactly ``make test`` and may be executed."""
+def test_ci_runs_both_verbs(root):
+    """CI's script stops at the first failure, ends in exactly ``make test`` and ``make strangers``, and may be executed."""
     script = root / ".ci" / "run"
-    assert script.read_text(encoding="utf-8").rstrip().endswith("\nexec make test")
+    lines = script.read_text(encoding="utf-8").splitlines()
+    assert "set -euo pipefail" in lines
+    assert lines[-2:] == ["make test", "make strangers"]
     assert script.stat().st_mode & 0o111
+
+
+def test_each_test_has_a_verb(root):
+    """``make test`` and ``make strangers`` together run every folder of tests, none of them twice."""
+    commands = [
+        subprocess.run(
+            ["make", "-n", verb, "VENV=no-such-environment"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        ).stdout
+        for verb in ("test", "strangers")
+    ]
+    assert "--ignore=tests/install" in commands[0]
+    assert "--cov" in commands[0]
+    assert commands[1].split()[-1] == "tests/install"
+    assert not any(" -m " in command.split("pytest", 1)[1] for command in commands)
+
+
+def test_quick_measures_nothing(root):
+    """``make quick`` runs the unit and property tests without coverage."""
+    command = ["make", "-n", "quick", "VENV=no-such-environment"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout.split()[-2:] == ["tests/unit", "tests/property"]
+    assert "--cov" not in done.stdout
+
+
+def test_tests_without_recorded_data_are_not_collected(root):
+    """Where there are no recorded data the tests that read them are left out, and one line says how many."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-n", "0"]
+    done = subprocess.run(
+        [*command, "tests/unit/test_candles_vendor.py"],
+        cwd=root,
+        env={**os.environ, "IG_SDK_SHARED": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert re.search(r"^recorded data are not here: \d+ tests not collected", done.stdout, re.MULTILINE)
+    assert "skipped" not in done.stdout
 
 
 def test_quick_start_is_two_commands(root):

@@ -54,6 +54,24 @@ def clean_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def round_trip() -> str:
+    """A program that logs in to the simulator, deals, streams and prints ``OPEN CLOSED`` and the epic of a tick."""
+    return """
+from ig_sdk import IGClient, IGConfig
+
+with IGClient(IGConfig.simulator()) as ig:
+    ig.login()
+    market = ig.market("EURUSD")
+    opened = market.buy(1)
+    with ig.stream() as stream, stream.prices([market.epic]) as prices:
+        tick = next(iter(prices))
+    closed = ig.positions.close(opened.deal_id)
+    candles = ig.history.prices("EURUSD", "1h", points=24)
+print(opened.status, closed.status, tick.epic)
+"""
+
+
 # A stranger's library and the Lightstreamer library below it are in one environment.
 PYTHON_ENVIRONMENTS = {
     # Most people use it with data frames, and those are strict: every column has to be there.
@@ -90,7 +108,7 @@ def command_in(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list
     """Return what makes the command that runs a script in an environment.
 
     Each is built when a test first asks for it, once a run: parallel workers share it. Without a package index, or
-    without node, the test is skipped.
+    without node, the test fails, as a skipped one would look like success.
     """
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -107,7 +125,7 @@ def command_in(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list
                 outcome.write_text(json.dumps(built), encoding="utf-8")
         found = json.loads(outcome.read_text(encoding="utf-8"))
         if isinstance(found, str):
-            pytest.skip(found)
+            pytest.fail(found)
         return found
 
     return command

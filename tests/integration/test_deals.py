@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -21,13 +21,6 @@ from ig_sdk.simulator import Simulator
 from ig_sdk.types import Confirm, Limit, Stop
 
 EPIC = "CS.D.EURUSD.MINI.IP"
-
-
-@pytest.fixture
-def ig(sim: Simulator) -> Iterator[IGClient]:
-    """A client of it."""
-    with sim.client() as client:
-        yield client
 
 
 def sent(sim: Simulator) -> int:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import queue
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ig_sdk.clock import SystemClock
 from ig_sdk.lightstreamer import (
@@ -349,37 +344,11 @@ def test_a_proxy_that_refuses(serve: Serve, make: Make) -> None:
         proxy.close()
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of our own for 127.0.0.1, with its key in the same file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now = CLOCK.now()
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "loopback.pem"
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(built.public_bytes(serialization.Encoding.PEM) + secret)
-    return path
-
-
 @pytest.fixture
-def tls(serve: Serve, certificate: Path) -> Iterator[tuple[StreamServer, Relay]]:
+def tls(serve: Serve, authority: Any) -> Iterator[tuple[StreamServer, Relay]]:
     """A stream server behind TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(authority.server)
     server = serve()
     relay = Relay(server.port, context)
     yield server, relay
@@ -388,11 +357,11 @@ def tls(serve: Serve, certificate: Path) -> Iterator[tuple[StreamServer, Relay]]
 
 @pytest.mark.parametrize("transport", ["ws", "http-streaming", "http-polling"])
 def test_tls_with_a_certificate_of_ones_own(
-    tls: tuple[StreamServer, Relay], make: Make, certificate: Path, transport: str
+    tls: tuple[StreamServer, Relay], make: Make, authority: Any, transport: str
 ) -> None:
     """TLS works with a custom CA, for the stream and the control requests."""
     server, relay = tls
-    client = make(f"https://127.0.0.1:{relay.port}", transport, ca_bundle=str(certificate))
+    client = make(f"https://127.0.0.1:{relay.port}", transport, ca_bundle=str(authority.bundle))
     _, updates = prices(client)
     client.connect()
     assert client.wait_connected(WAIT_S)
@@ -403,10 +372,10 @@ def test_tls_with_a_certificate_of_ones_own(
 
 
 def test_tls_trusts_what_the_machine_trusts(
-    tls: tuple[StreamServer, Relay], make: Make, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    tls: tuple[StreamServer, Relay], make: Make, authority: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A CA that is installed on the machine, as a company's is, needs no ca_bundle."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     client = make(f"wss://127.0.0.1:{tls[1].port}", "ws")
     client.connect()
     assert client.wait_connected(WAIT_S)
@@ -414,10 +383,10 @@ def test_tls_trusts_what_the_machine_trusts(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_tls_verification_is_on(tls: tuple[StreamServer, Relay], make: Make, certificate: Path, host: str) -> None:
+def test_tls_verification_is_on(tls: tuple[StreamServer, Relay], make: Make, authority: Any, host: str) -> None:
     """An unknown issuer and a wrong host name are refused before anything secret is sent."""
     server, relay = tls
-    bundle = {} if host == "127.0.0.1" else {"ca_bundle": str(certificate)}
+    bundle = {} if host == "127.0.0.1" else {"ca_bundle": str(authority.bundle)}
     client = make(f"wss://{host}:{relay.port}", "ws", **bundle)
     statuses = Statuses()
     client.add_listener(statuses)

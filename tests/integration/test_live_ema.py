@@ -1,16 +1,18 @@
-"""The example from end to end, as a user starts it: a program, its output, its exit code."""
+"""The example from end to end: its output and exit code; where signals or pipes matter, in a process of its own."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import runpy
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
@@ -50,12 +52,26 @@ def started(folder: Path, *arguments: str, **env: str) -> Iterator[subprocess.Po
 
 
 def run(folder: Path, *arguments: str, code: int = 0, **env: str) -> tuple[str, str]:
-    """Output and errors of a run that ends by itself with ``code``."""
-    with started(folder, *arguments, **env) as process:
-        out, err = process.communicate(timeout=100)
-    assert "Traceback" not in err, err
-    assert process.returncode == code, out + err
-    return out, err
+    """Output and errors of a run that ends by itself with ``code``: the program in this process, loaded afresh."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.chdir(folder)
+        patch.setattr(os, "environ", {"PATH": os.environ["PATH"], **env})
+        patch.setattr(sys, "argv", [str(EXAMPLE), *arguments])
+        try:
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_path(str(EXAMPLE), run_name="__main__")
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    assert ended.value.code == code, out.getvalue() + err.getvalue()
+    assert "Traceback" not in err.getvalue(), err.getvalue()
+    return out.getvalue(), err.getvalue()
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:

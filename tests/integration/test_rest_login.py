@@ -34,13 +34,6 @@ CFD, BETS = "ABC123", "XYZ987"
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """A running simulator without allowances."""
-    with Simulator(allowances=None) as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def make(sim: Simulator) -> Iterator[Any]:
     """Makes clients of it and closes them."""
     made: list[IGClient] = []

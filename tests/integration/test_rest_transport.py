@@ -12,15 +12,10 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
-from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ig_sdk.errors import (
     ConfigError,
@@ -227,31 +222,6 @@ def test_a_proxy_that_refuses_saw_nothing_of_the_request() -> None:
     assert b"CST" not in heads[0]
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 with its key, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    made = datetime(2020, 1, 1, tzinfo=timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(made)
-        .not_valid_after(made + timedelta(days=36_500))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    return file
-
-
 def over_tls(certificate: Path, script: Script) -> Script:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -263,32 +233,34 @@ def over_tls(certificate: Path, script: Script) -> Script:
     return wrapped
 
 
-def test_certificates_are_checked(certificate: Path) -> None:
-    """An unknown certificate ends before anything is sent; ca_bundle makes it known."""
+def test_certificates_are_checked(authority: Any, other_authority: Any) -> None:
+    """A certificate is accepted with the bundle of its own authority; with another's or none, nothing is sent."""
     heads: list[bytes] = []
 
     def script(connection: socket.socket, _done: threading.Event) -> None:
         heads.append(read_request(connection))
         connection.sendall(OK)
 
-    server = Server(over_tls(certificate, script))
+    server = Server(over_tls(authority.server, script))
     url = server.url.replace("http:", "https:")
-    strict, trusting = RequestsTransport(), RequestsTransport(ca_bundle=str(certificate))
+    usual = RequestsTransport()
+    other, trusting = (RequestsTransport(ca_bundle=str(each.bundle)) for each in (other_authority, authority))
     try:
-        with pytest.raises(ConnectFailed, match="certificate is not accepted") as excinfo:
-            get(strict, url)
-        assert (excinfo.value.sent, heads) == ("no", [])
-        assert "ca_bundle" in (excinfo.value.hint or "")
+        for strict in (usual, other):
+            with pytest.raises(ConnectFailed, match="certificate is not accepted") as excinfo:
+                get(strict, url)
+            assert (excinfo.value.sent, heads) == ("no", [])
+            assert "ca_bundle" in (excinfo.value.hint or "")
         assert get(trusting, url) == b"ok"
         with pytest.raises(ConnectFailed):  # the name counts too
             get(trusting, url.replace("127.0.0.1", "localhost"))
     finally:
-        strict.close()
-        trusting.close()
+        for transport in (usual, other, trusting):
+            transport.close()
         server.close()
 
 
-def test_a_request_over_tls_is_cut_off_too(certificate: Path) -> None:
+def test_a_request_over_tls_is_cut_off_too(authority: Any) -> None:
     """abort() wakes a blocked read of an encrypted connection."""
     waiting = threading.Event()
 
@@ -297,7 +269,7 @@ def test_a_request_over_tls_is_cut_off_too(certificate: Path) -> None:
         waiting.set()
         connection.recv(1)
 
-    server, transport = Server(over_tls(certificate, script)), RequestsTransport(ca_bundle=str(certificate))
+    server, transport = Server(over_tls(authority.server, script)), RequestsTransport(ca_bundle=str(authority.bundle))
     try:
         with ThreadPoolExecutor(1, "test-caller") as pool:
             call = pool.submit(get, transport, server.url.replace("http:", "https:"), 30.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -19,11 +19,7 @@ EPIC = "CS.D.EURUSD.MINI.IP"
 OWN = Credentials(api_key="canary-key", identifier="canary-user", password="canary-password")
 
 
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """A simulator with credentials that are easy to find, and quick prices."""
-    with Simulator(speed=20, credentials=OWN, allowances=None) as simulator:
-        yield simulator
+pytestmark = pytest.mark.ig_simulator(speed=20, credentials=OWN)
 
 
 def tokens_of(ig: IGClient) -> set[str]:

@@ -27,11 +27,7 @@ QUICK: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """A simulator with quick prices."""
-    with Simulator(speed=20, allowances=None) as simulator:
-        yield simulator
+pytestmark = pytest.mark.ig_simulator(speed=20)
 
 
 def login_request(sim: Simulator) -> bytes:

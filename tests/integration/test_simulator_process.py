@@ -1,16 +1,18 @@
-"""``python -m ig_sdk.simulator`` as a process of its own."""
+"""``python -m ig_sdk.simulator``: in this process, and where signals, exit status and ports matter in one of its own."""
 
 from __future__ import annotations
 
 import io
 import json
+import queue
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stdout
 
 import pytest
 import requests
@@ -30,33 +32,69 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, 
             process.kill()
 
 
-def refused(*arguments: str) -> tuple[int, str]:
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stderr
+def served(arguments: Sequence[str], check: Callable[[dict[str, str]], None]) -> int:
+    """The command in this process: ``check`` gets what it printed when ready, then it is stopped; its exit status."""
+    stop, printed = threading.Event(), io.StringIO()
+    ready: queue.Queue[str] = queue.Queue(1)
+    printed.flush = lambda: ready.put(printed.getvalue())  # type: ignore[method-assign]
+
+    def use() -> None:
+        try:
+            check(json.loads(ready.get(timeout=TIMEOUT_S)))
+        finally:
+            stop.set()
+
+    # The main thread is the command's, which sets signal handlers.
+    with ThreadPoolExecutor(1, "test-caller") as pool, redirect_stdout(printed):
+        used = pool.submit(use)
+        status = main(arguments, stop=stop)
+        used.result(TIMEOUT_S)
+    return status
+
+
+Refused = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Runs the command in this process with arguments that it refuses; returns its exit status and its error."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        try:
+            status = main(arguments)
+        except SystemExit as ended:
+            status = int(str(ended.code))
+        out, err = capsys.readouterr()
+        assert out == ""
+        return status, err
+
+    return run
 
 
 @pytest.mark.parametrize(("arguments", "refused_at"), [((), 30), (("--no-allowances",), None)])
 def test_igs_allowances_apply_unless_told_otherwise(arguments, refused_at):
     """An account's 31st request that is no deal is refused with 403, as a live key's is; the flag lets all pass."""
-    with running(*arguments) as (_, ready), requests.Session() as session:
-        session.headers.update({"X-IG-API-KEY": ready["api_key"], "VERSION": "2"})
-        login = {"identifier": ready["identifier"], "password": ready["password"]}
-        reply = session.post(f"{ready['rest_url']}/session", json=login, timeout=TIMEOUT_S)
-        session.headers.update({name: reply.headers[name] for name in ("CST", "X-SECURITY-TOKEN")})
-        replies = [session.get(f"{ready['rest_url']}/positions", timeout=TIMEOUT_S) for _ in range(40)]
-        refusals = [number for number, each in enumerate(replies) if each.status_code == 403]
-        assert refusals == ([] if refused_at is None else list(range(refused_at, 40)))
-        for number in refusals:
-            assert replies[number].json() == {"errorCode": "error.public-api.exceeded-account-allowance"}
+
+    def check(ready: dict[str, str]) -> None:
+        with requests.Session() as session:
+            session.headers.update({"X-IG-API-KEY": ready["api_key"], "VERSION": "2"})
+            login = {"identifier": ready["identifier"], "password": ready["password"]}
+            reply = session.post(f"{ready['rest_url']}/session", json=login, timeout=TIMEOUT_S)
+            session.headers.update({name: reply.headers[name] for name in ("CST", "X-SECURITY-TOKEN")})
+            replies = [session.get(f"{ready['rest_url']}/positions", timeout=TIMEOUT_S) for _ in range(40)]
+            refusals = [number for number, each in enumerate(replies) if each.status_code == 403]
+            assert refusals == ([] if refused_at is None else list(range(refused_at, 40)))
+            for number in refusals:
+                assert replies[number].json() == {"errorCode": "error.public-api.exceeded-account-allowance"}
+
+    assert served(arguments, check) == 0
 
 
-def test_a_host_that_is_not_here_asks_for_another_address():
+def test_a_host_that_is_not_here_asks_for_another_address(refused):
     """A name without an address is not mended by another port, so that is not what the message says."""
-    status, said = refused("--host", "nowhere.invalid")
+    status, error = refused("--host", "nowhere.invalid")
     assert status == 2
-    assert "choose an address of this machine" in said
+    assert "choose an address of this machine" in error
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -81,23 +119,28 @@ def test_it_serves_until_interrupted(number):
         assert process.stderr.read() == ""
 
 
-def test_the_ports_asked_for():
-    """Named ports are used; one that is taken is told in one line, with exit status 2."""
+def test_the_ports_asked_for(refused):
+    """Named ports are used; one that is taken is reported in one line, with exit status 2."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        status, told = refused("--stream-port", port)
+        status, error = refused("--stream-port", port)
         assert status == 2
-        assert told.count("\n") == 1
-        assert port in told
-    with running("--rest-port", port) as (_, ready):
+        assert error.count("\n") == 1
+        assert port in error
+
+    def check(ready: dict[str, str]) -> None:
         assert f":{port}/" in ready["rest_url"]
-        status, told = refused("--rest-port", port)
-        assert (status, told.count("\n")) == (2, 1)
-        assert "in use" in told
+        done = subprocess.run(
+            [*COMMAND, "--rest-port", port], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert "in use" in done.stderr
+
+    assert served(["--rest-port", port], check) == 0
 
 
-def test_bad_arguments(tmp_path):
-    """What cannot be used is told before anything is served, with exit status 2."""
+def test_bad_arguments(tmp_path, refused):
+    """What cannot be used is reported before anything is served, with exit status 2."""
     unordered = tmp_path / "unordered.csv"
     unordered.write_text("1735768814647,1.1,1.2\n1735768814646,1.1,1.2\n")
     for arguments, reason in (
@@ -108,9 +151,9 @@ def test_bad_arguments(tmp_path):
         (["--rest-port", "70000"], "must be a port"),
         (["--market", "NOPE"], "market must be one of"),
     ):
-        status, told = refused(*arguments)
+        status, error = refused(*arguments)
         assert status == 2
-        assert reason in told
+        assert reason in error
 
 
 def test_main_leaves_the_signals_as_they_were(capsys):
@@ -143,25 +186,29 @@ def test_a_signal_before_the_start_ends_it_quietly(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_faults_and_hours_from_the_command_line():
+def test_faults_and_hours_from_the_command_line(refused):
     """A fault named on the command line happens; closed markets are closed."""
-    with running("--opening-hours", "--fault", "rest status=503 times=1 path=/session") as (process, ready):
+
+    def check(ready: dict[str, str]) -> None:
         with requests.Session() as session:
             body = {"identifier": ready["identifier"], "password": ready["password"]}
             headers = {"X-IG-API-KEY": ready["api_key"], "VERSION": "2"}
             url = f"{ready['rest_url']}/session"
             statuses = [session.post(url, json=body, headers=headers, timeout=TIMEOUT_S).status_code for _ in range(2)]
         assert statuses == [503, 200]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(TIMEOUT_S) == 0
-    status, told = refused("--fault", "no-such-fault")
+
+    assert served(["--opening-hours", "--fault", "rest status=503 times=1 path=/session"], check) == 0
+    status, error = refused("--fault", "no-such-fault")
     assert status == 2
-    assert "no-such-fault" in told
+    assert "no-such-fault" in error
 
 
-def test_help_names_every_option():
+def test_help_names_every_option(capsys):
     """The options of the contract are there."""
-    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
     for option in [
         "--host",
         "--rest-port",
@@ -174,4 +221,4 @@ def test_help_names_every_option():
         "--opening-hours",
         "--fault",
     ]:
-        assert option in done.stdout
+        assert option in printed

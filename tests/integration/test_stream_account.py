@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from ig_sdk.simulator import Simulator
@@ -14,11 +12,7 @@ CFD, BETS = "ABC123", "XYZ987"
 EURUSD = "CS.D.EURUSD.MINI.IP"
 
 
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """A simulator with quick prices."""
-    with Simulator(speed=20, allowances=None) as simulator:
-        yield simulator
+pytestmark = pytest.mark.ig_simulator(speed=20)
 
 
 def groups(sim: Simulator) -> tuple[list[str | None], list[str]]:
