@@ -6,6 +6,7 @@ from ig_sdk.lightstreamer.subscription import SecondLevel, Subscription
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     ConnectionStatus,
+    ItemUpdatesLost,
     MessageOutcome,
     Reconfigured,
     SnapshotEnd,
@@ -13,7 +14,6 @@ from ig_sdk.lightstreamer.tlcp.events import (
     Subscribed,
     SubscriptionError,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 from ig_sdk.lightstreamer.update_iterator import UpdateIterator
@@ -23,6 +23,7 @@ __all__ = [
     "ClientListener",
     "ConnectionStatus",
     "ItemUpdate",
+    "ItemUpdatesLost",
     "LightstreamerClient",
     "MessageOutcome",
     "Reconfigured",
@@ -35,5 +36,4 @@ __all__ = [
     "SubscriptionListener",
     "Unsubscribed",
     "UpdateIterator",
-    "UpdatesLost",
 ]

@@ -17,10 +17,10 @@ from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     ErrorOccurred,
     Event,
+    ItemUpdatesLost,
     Subscribed,
     SubscriptionError,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
 from ig_sdk.lightstreamer.tlcp.updates import ItemInfo, ItemUpdate
@@ -180,7 +180,7 @@ class SecondLevels:
             return []
         if isinstance(event, ItemUpdate):
             return [_second_level(parent, row, event)]
-        if isinstance(event, UpdatesLost):
+        if isinstance(event, ItemUpdatesLost):
             return [replace(event, subscription_id=parent_id, item=row.info.name, position=place[0])]
         if isinstance(event, SubscriptionError) and refused:
             text = f"the second level of key {excerpt(place[1])!r} was refused: {excerpt(event.message)}"

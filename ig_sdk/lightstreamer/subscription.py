@@ -14,12 +14,12 @@ from ig_sdk.lightstreamer.tlcp.codec.text import excerpt
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     Event,
+    ItemUpdatesLost,
     Reconfigured,
     SnapshotEnd,
     Subscribed,
     SubscriptionError,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.spec import Mode, SubscriptionSpec, check_frequency
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
@@ -29,7 +29,7 @@ _OVERFLOWS: Final[tuple[str, ...]] = get_args(Overflow)
 
 _CALLBACKS: Final[dict[type, str]] = {
     Subscribed: "on_subscribed",
-    UpdatesLost: "on_updates_lost",
+    ItemUpdatesLost: "on_updates_lost",
     SnapshotEnd: "on_snapshot_end",
     Cleared: "on_cleared",
     Reconfigured: "on_reconfigured",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ig_sdk.lightstreamer import (
     ItemUpdate,
+    ItemUpdatesLost,
     Subscribed,
     SubscriptionError,
     SubscriptionListener,
-    UpdatesLost,
 )
 from ig_sdk.streaming.prices.intake import PriceIntake
 
@@ -28,7 +28,7 @@ class PriceListener(SubscriptionListener):
         """A row came."""
         self._intake.row(self._epic, update)
 
-    def on_updates_lost(self, event: UpdatesLost) -> None:
+    def on_updates_lost(self, event: ItemUpdatesLost) -> None:
         """Rows are missing; without a position it was our own queue that dropped them."""
         self._intake.lost(self._epic, event.count, where="server" if event.position else "client")
 

@@ -144,7 +144,7 @@ class Reconfigured:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdatesLost:
+class ItemUpdatesLost:
     """Updates are missing: the server dropped them (``OV``), or this client did because its queue was full.
 
     Attributes:
@@ -242,7 +242,7 @@ Event = (
     | Unsubscribed
     | SubscriptionError
     | Reconfigured
-    | UpdatesLost
+    | ItemUpdatesLost
     | SnapshotEnd
     | Cleared
     | MessageOutcome
