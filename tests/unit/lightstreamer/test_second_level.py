@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ig_sdk.lightstreamer.second_level import SecondLevels
-from ig_sdk.lightstreamer.subscription import SecondLevel
+from ig_sdk.lightstreamer.second_level import SecondLevel, SecondLevels
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     ErrorOccurred,
