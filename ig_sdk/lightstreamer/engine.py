@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from ig_sdk.clock import Clock
 from ig_sdk.errors import StreamError, UsageError
@@ -17,18 +16,11 @@ from ig_sdk.lightstreamer.net.opener import Credentials, OpenerOptions
 from ig_sdk.lightstreamer.net.sockets import SocketOptions, Waker
 from ig_sdk.lightstreamer.router import Router
 from ig_sdk.lightstreamer.second_level import SecondLevels
+from ig_sdk.lightstreamer.tlcp.codec.values import JsonPatch
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 from ig_sdk.lightstreamer.tlcp.session import Session
 from ig_sdk.logs import get_logger
-
-_apply_json_patch: Callable[[Any, Any], Any] | None
-try:
-    import jsonpatch
-
-    _apply_json_patch = jsonpatch.apply_patch
-except ImportError:  # the extra json-patch: without it that format is not offered to the server
-    _apply_json_patch = None
 
 _LOG = get_logger("stream")
 # Part of the time given to close() in which the server may confirm the end.
@@ -124,7 +116,7 @@ class Engine:
 
     def __init__(self, session: SessionOptions, options: EngineOptions) -> None:
         self.lock = threading.Lock()
-        self.session = Session(session, random=random.random, json_patch=_apply_json_patch, may_connect=may_connect)
+        self.session = Session(session, random=random.random, json_patch=_json_patch(), may_connect=may_connect)
         self.levels = SecondLevels()
         self.router = Router(self._give_up)
         self.board = StatusBoard(options.clock)
@@ -210,3 +202,13 @@ class Engine:
         for name, join in (("ig-stream-io", self.runner.join), ("ig-stream-dispatch", self.dispatcher.join)):
             if not join(deadline - self._clock.monotonic()):
                 _LOG.warning("thread %s did not end within %.1f s; it will end by itself", name, timeout)
+
+
+def _json_patch() -> JsonPatch | None:
+    """Return what applies a JSON patch; ``None`` without the extra, so that the format is not offered to the server."""
+    try:
+        import jsonpatch  # noqa: PLC0415 -- an extra, and slow to import
+    except ImportError:
+        return None
+    apply_patch: JsonPatch = jsonpatch.apply_patch
+    return apply_patch

@@ -16,8 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from requests.certs import where as requests_bundle  # type: ignore[attr-defined]  # the stubs lack it
-
 from ig_sdk.errors import ConfigError
 from ig_sdk.hosts import is_loopback
 from ig_sdk.lightstreamer.net.address import Address, Proxy
@@ -132,6 +130,9 @@ class SocketOptions:
         alone.
         """
         if self.ca_bundle is None:
+            # Here, because all of requests comes with it and a plain connection needs none of it.
+            from requests.certs import where as requests_bundle  # type: ignore[attr-defined]  # noqa: PLC0415 -- the stubs lack it
+
             context = ssl.create_default_context()
             context.load_verify_locations(requests_bundle())
             return context

@@ -10,8 +10,6 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
-import websocket
-
 from ig_sdk.lightstreamer.net import websocket_frames as frames
 from ig_sdk.lightstreamer.net.address import Address
 from ig_sdk.lightstreamer.net.sockets import Channel, Interest, SocketOptions, drive, open_channel
@@ -247,6 +245,8 @@ def connect(address: Address, options: SocketOptions, wait: Callable[[Interest],
 def _shake_hands(
     channel: Channel, address: Address, subprotocol: str, wait: Callable[[Interest], None]
 ) -> dict[str, Any]:
+    import websocket  # noqa: PLC0415 -- here, because only a handshake needs it
+
     client: Any = websocket.WebSocket()  # its annotations are partial
     scheme = "wss" if address.secure else "ws"
     try:
