@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 from ig_sdk.errors import ConfigError
 from ig_sdk.hosts import is_loopback
 from ig_sdk.lightstreamer.net.address import Address, Proxy
+from ig_sdk.lightstreamer.net.websocket_frames import DEFAULT_MAX_MESSAGE_BYTES
 
 _READ_BYTES: Final = 64 * 1024  # more at once leaves the processor's cache before it is dispatched (measured)
 _MAX_UNSENT_BYTES: Final = 4 * 1024 * 1024
@@ -109,17 +110,19 @@ class Waker:
 
 @dataclass(frozen=True)
 class SocketOptions:
-    """How connections are opened.
+    """How connections are opened, and what is accepted on them.
 
     Attributes:
         proxy: Tunnel through this one.
         ca_bundle: File or folder of certificates to trust instead of the usual ones.
         connect_timeout_s: For the whole opening: connect, tunnel, TLS, handshake.
+        max_message_bytes: Longest message or line to accept.
     """
 
     proxy: Proxy | None = None
     ca_bundle: str | None = None
     connect_timeout_s: float = 10.0
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
 
     @cached_property
     def tls(self) -> ssl.SSLContext:

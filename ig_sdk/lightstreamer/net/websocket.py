@@ -205,17 +205,14 @@ def open_websocket(
     subprotocol: str,
     options: SocketOptions,
     wait: Callable[[Interest], None],
-    *,
-    max_message_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES,
 ) -> WebSocketTransport:
     """Open a WebSocket that speaks ``subprotocol``.
 
     Args:
         address: Where to.
         subprotocol: The one value to offer (C-002).
-        options: Proxy and TLS.
+        options: How the connection is opened, and the longest message to accept.
         wait: Waits for a socket; what it raises when time is over or the client closes is passed on.
-        max_message_bytes: Longest message to accept.
 
     Raises:
         OpenFailed: There is no such WebSocket, or it chose another subprotocol.
@@ -227,7 +224,7 @@ def open_websocket(
     except BaseException:
         channel.close()
         raise
-    return WebSocketTransport(channel, max_message_bytes=max_message_bytes)
+    return WebSocketTransport(channel, max_message_bytes=options.max_message_bytes)
 
 
 def connect(address: Address, options: SocketOptions, wait: Callable[[Interest], None]) -> Channel:

@@ -243,7 +243,6 @@ class Connection:
                 version=self.route.version,
                 new_session=new,
                 refused=self._attempts.credentials_refused and new,
-                timeout_s=self._options.connect_timeout_s,
             )
         )
 
