@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.errors import ConfigError, RequestTimeout
-from ig_sdk.lightstreamer.engine import Engine, EngineOptions
+from ig_sdk.lightstreamer.engine import Engine
 from ig_sdk.lightstreamer.listeners import ClientListener
 from ig_sdk.lightstreamer.net import websocket_frames as frames
 from ig_sdk.lightstreamer.net.address import parse_address, parse_proxy
@@ -15,7 +15,7 @@ from ig_sdk.lightstreamer.net.sockets import SocketOptions
 from ig_sdk.lightstreamer.router import MessageWaiter
 from ig_sdk.lightstreamer.subscription import Subscription
 from ig_sdk.lightstreamer.tlcp.actions import Transport
-from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, MessageOutcome
+from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, MessageOutcome, StatusChanged
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 
 
@@ -108,7 +108,6 @@ class LightstreamerClient:
                 inactivity_ms=_milliseconds(inactivity_s),
                 stall_tolerance_s=stall_s,
                 drop_after_s=drop_s,
-                connect_timeout_s=connect_timeout_s,
                 initial_delay_s=reconnect_initial_s,
                 max_delay_s=reconnect_max_s,
                 multiplier=reconnect_multiplier,
@@ -118,14 +117,10 @@ class LightstreamerClient:
             raise ConfigError([str(error)]) from error
         self._endpoint = endpoint
         self._clock = clock or SystemClock()
-        options = EngineOptions(
-            sockets=_sockets(proxy, ca_bundle, connect_timeout_s),
-            credentials=credentials,
-            queue_size=queue_size,
-            max_message_bytes=max_message_bytes,
-            clock=self._clock,
-        )
-        self._engine = Engine(session, options)
+        sockets = SocketOptions(parse_proxy(proxy), ca_bundle, connect_timeout_s, max_message_bytes)
+        if ca_bundle is not None:
+            _ = sockets.tls  # an unreadable bundle is an error now, not at the first connection
+        self._engine = Engine(session, sockets, credentials=credentials, queue_size=queue_size, clock=self._clock)
 
     # --- what it is
 
@@ -133,6 +128,11 @@ class LightstreamerClient:
     def status(self) -> ConnectionStatus:
         """Where the connection stands now; callbacks may still be told of an earlier change."""
         return self._engine.session.status
+
+    @property
+    def status_change(self) -> StatusChanged:
+        """The latest change of ``status``: why, and since when; callbacks may still be told of an earlier one."""
+        return self._engine.session.latest
 
     @property
     def protocol_version(self) -> str:
@@ -213,7 +213,7 @@ class LightstreamerClient:
             UsageError: Called inside a callback, or the client was closed.
         """
         self._engine.check_may_wait("the connection")
-        return self._engine.board.wait_connected(timeout)
+        return self._engine.status.wait_connected(timeout)
 
     def close(self, timeout: float = 5.0) -> None:
         """End the session at the server, close the connection, end both threads.
@@ -338,13 +338,6 @@ class LightstreamerClient:
         if not done:
             raise RequestTimeout("the outcome of the message did not come in time", method="msg")
         return waiter.outcome or MessageOutcome(message_id, "unknown")
-
-
-def _sockets(proxy: str | None, ca_bundle: str | None, connect_timeout_s: float) -> SocketOptions:
-    options = SocketOptions(parse_proxy(proxy), ca_bundle, connect_timeout_s)
-    if ca_bundle is not None:
-        _ = options.tls  # an unreadable bundle is told now, not at the first connection
-    return options
 
 
 def _fixed(user: str | None, password: str | None) -> Credentials:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from ig_sdk.lightstreamer.net.sockets import LONGEST_WAIT_S, Waker
-from ig_sdk.lightstreamer.tlcp.events import Event, SubscriptionError, UpdatesLost
+from ig_sdk.lightstreamer.tlcp.events import Event, ItemUpdatesLost, SubscriptionError
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 
 _SLICE: Final = 64
@@ -26,7 +26,7 @@ class Dispatcher:
 
     Args:
         deliver: Called with a few events at a time; must not raise.
-        limit: Events that may wait. Above it the oldest updates that may be dropped give way to an ``UpdatesLost``;
+        limit: Events that may wait. Above it the oldest updates that may be dropped give way to an ``ItemUpdatesLost``;
             when none may, ``put`` says that it is full.
         may_drop: Whether the updates of this subscription id may be dropped. Called under the lock: a mere look-up.
         on_room: Called, without any lock, when there is room again after ``put`` said that there is none.
@@ -234,7 +234,7 @@ class _Shedding:
 
     def keep(self, event: Event) -> int:
         """Keep what may not be dropped; an earlier loss of ours becomes part of the new one."""
-        if isinstance(event, UpdatesLost) and not event.position:
+        if isinstance(event, ItemUpdatesLost) and not event.position:
             return self._lose(event.subscription_id, event.count)
         self._places.pop(getattr(event, "subscription_id", 0), None)
         self.kept.append(event)
@@ -244,7 +244,7 @@ class _Shedding:
         """Return the remaining events in order."""
         for place, count in self._counts.items():
             loss = self.kept[place]
-            assert isinstance(loss, UpdatesLost)
+            assert isinstance(loss, ItemUpdatesLost)
             self.kept[place] = replace(loss, count=count)
         return self.kept
 
@@ -255,5 +255,5 @@ class _Shedding:
             return 1
         self._places[subscription_id] = place = len(self.kept)
         self._counts[place] = count
-        self.kept.append(UpdatesLost(subscription_id, None, 0, count))
+        self.kept.append(ItemUpdatesLost(subscription_id, None, 0, count))
         return 0

@@ -4,63 +4,54 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from ig_sdk.clock import Clock
 from ig_sdk.errors import StreamError, UsageError
 from ig_sdk.lightstreamer.dispatcher import Dispatcher
 from ig_sdk.lightstreamer.io_thread import Runner
 from ig_sdk.lightstreamer.net.address import may_connect
-from ig_sdk.lightstreamer.net.opener import Credentials, OpenerOptions
+from ig_sdk.lightstreamer.net.opener import Credentials
 from ig_sdk.lightstreamer.net.sockets import SocketOptions, Waker
 from ig_sdk.lightstreamer.router import Router
 from ig_sdk.lightstreamer.second_level import SecondLevels
+from ig_sdk.lightstreamer.tlcp.codec.values import JsonPatch
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 from ig_sdk.lightstreamer.tlcp.session import Session
 from ig_sdk.logs import get_logger
-
-_apply_json_patch: Callable[[Any, Any], Any] | None
-try:
-    import jsonpatch
-
-    _apply_json_patch = jsonpatch.apply_patch
-except ImportError:  # the extra json-patch: without it that format is not offered to the server
-    _apply_json_patch = None
 
 _LOG = get_logger("stream")
 # Part of the time given to close() in which the server may confirm the end.
 _GOODBYE_SHARE: Final = 0.6
 
 
-class StatusBoard:
-    """The latest status, for threads that wait for it.
+class StatusSignal:
+    """Wakes the threads that wait for the session's status; the session itself has the only record of it.
 
     Threading:
-        ``post`` and ``close`` under the session's lock, so that no change is overtaken by an older one;
-        ``wait_connected`` from any thread, without it.
+        ``announce`` and ``close`` under the session's lock, after the change; ``wait_connected`` from any thread,
+        without it.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, session: Session, clock: Clock) -> None:
+        self._session = session
         self._clock = clock
-        self._latest: tuple[ConnectionStatus, StreamError | None] = (ConnectionStatus.DISCONNECTED, None)
         self._changed = threading.Event()  # set once, and replaced, at each change
         self._closed = False
 
-    def post(self, status: ConnectionStatus, error: StreamError | None = None) -> None:
-        """Take note of a new status and wake who waits."""
-        self._latest = (status, error)
-        self._announce()
+    def announce(self) -> None:
+        """Wake the threads that wait: the status has changed."""
+        changed, self._changed = self._changed, threading.Event()
+        changed.set()
 
     def close(self) -> None:
-        """Let everybody who waits go: nothing more will come."""
+        """End every wait: nothing more will come."""
         self._closed = True
-        self._announce()
+        self.announce()
 
     def wait_connected(self, timeout: float) -> bool:
-        """Wait until the session stands; return False when ``timeout`` was over first.
+        """Wait until the session is connected; return False when ``timeout`` was over first.
 
         Raises:
             StreamError: It failed for good.
@@ -69,51 +60,35 @@ class StatusBoard:
         deadline = self._clock.monotonic() + timeout
         while True:
             changed = self._changed  # before the look, so that no change falls between the two
-            status, error = self._latest
+            latest = self._session.latest
             if self._closed:
                 raise UsageError("the client is closed")
-            if status is ConnectionStatus.CONNECTED:
+            if latest.status is ConnectionStatus.CONNECTED:
                 return True
-            if status is ConnectionStatus.FAILED:
-                raise error or StreamError("the stream failed")
+            if latest.status is ConnectionStatus.FAILED:
+                raise latest.error or StreamError("the stream failed")
             left = deadline - self._clock.monotonic()
             if left <= 0:
                 return False
             self._clock.wait(changed, left)
 
-    def _announce(self) -> None:
-        changed, self._changed = self._changed, threading.Event()
-        changed.set()
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineOptions:
-    """What a client is made of besides the settings of its session.
-
-    Attributes:
-        sockets: Proxy, TLS and time-out of connections.
-        credentials: Asked at each new session.
-        queue_size: Events that may wait for the callbacks.
-        max_message_bytes: Longest message to accept from the server.
-        clock: Time.
-    """
-
-    sockets: SocketOptions
-    credentials: Credentials
-    queue_size: int
-    max_message_bytes: int
-    clock: Clock
-
 
 class Engine:
     """A session with its two threads.
+
+    Args:
+        session: The settings of the session.
+        sockets: How connections are opened.
+        credentials: Called at each new session.
+        queue_size: Events that may wait for the callbacks.
+        clock: Time.
 
     Attributes:
         lock: Guards ``session`` and ``levels``. A leaf, held for no I/O, no callback and no other lock.
         session: The protocol.
         levels: Two-level subscriptions.
         router: Listeners.
-        board: The latest status.
+        status: Wakes the threads that wait for another status.
         dispatcher: Makes the callbacks.
         runner: Owns the sockets.
         closed: Whether ``close`` was ever called.
@@ -122,16 +97,24 @@ class Engine:
         Safe from any thread.
     """
 
-    def __init__(self, session: SessionOptions, options: EngineOptions) -> None:
+    def __init__(
+        self,
+        session: SessionOptions,
+        sockets: SocketOptions,
+        *,
+        credentials: Credentials,
+        queue_size: int,
+        clock: Clock,
+    ) -> None:
         self.lock = threading.Lock()
-        self.session = Session(session, random=random.random, json_patch=_apply_json_patch, may_connect=may_connect)
+        self.session = Session(session, random=random.random, json_patch=_json_patch(), may_connect=may_connect)
         self.levels = SecondLevels()
         self.router = Router(self._give_up)
-        self.board = StatusBoard(options.clock)
+        self.status = StatusSignal(self.session, clock)
         waker = Waker()
         self.dispatcher = Dispatcher(
             self.router.deliver,
-            limit=options.queue_size,
+            limit=queue_size,
             may_drop=self.router.may_drop,
             on_room=waker.wake,
             fails=self.router.fails,
@@ -141,18 +124,15 @@ class Engine:
             self.lock,
             self.dispatcher,
             self.levels,
-            OpenerOptions(
-                sockets=options.sockets,
-                credentials=options.credentials,
-                clock=options.clock,
-                waker=waker,
-                max_message_bytes=options.max_message_bytes,
-            ),
-            on_status=self.board.post,
+            sockets,
+            credentials=credentials,
+            clock=clock,
+            waker=waker,
+            on_status=self.status.announce,
         )
         self.closed = False
         self._started = False
-        self._clock = options.clock
+        self._clock = clock
 
     def connect(self) -> None:
         """Start the session, and the threads at the first time.
@@ -167,11 +147,7 @@ class Engine:
                 self.runner.start()  # the one that may fail, for want of a socket
                 self.dispatcher.start()
                 self._started = True
-            before = self.session.status
             self.session.connect(self._clock.monotonic())
-            status = self.session.status
-            if status is not before:
-                self.board.post(status)  # a FAILED of before must not be taken for the outcome of this attempt
         self.runner.wake()
 
     def check_open(self) -> None:
@@ -197,7 +173,7 @@ class Engine:
             first, self.closed = not self.closed, True
             if first:
                 self.session.close(now)
-            self.board.close()
+            self.status.close()
         self.router.release_iterators()  # a dispatch thread that waits for an iterator goes on
         if self._started:
             self.runner.close_by(now + timeout * _GOODBYE_SHARE)
@@ -210,3 +186,13 @@ class Engine:
         for name, join in (("ig-stream-io", self.runner.join), ("ig-stream-dispatch", self.dispatcher.join)):
             if not join(deadline - self._clock.monotonic()):
                 _LOG.warning("thread %s did not end within %.1f s; it will end by itself", name, timeout)
+
+
+def _json_patch() -> JsonPatch | None:
+    """Return what applies a JSON patch; ``None`` without the extra, so that the format is not offered to the server."""
+    try:
+        import jsonpatch  # noqa: PLC0415 -- an extra, and slow to import
+    except ImportError:
+        return None
+    apply_patch: JsonPatch = jsonpatch.apply_patch
+    return apply_patch

@@ -11,17 +11,18 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from ig_sdk.clock import Clock
 from ig_sdk.errors import StreamError, StreamProtocolError
 from ig_sdk.lightstreamer.dispatcher import Dispatcher
 from ig_sdk.lightstreamer.net.control import ControlRequests, post
 from ig_sdk.lightstreamer.net.http import Cookies, HttpExchange
-from ig_sdk.lightstreamer.net.opener import Opener, OpenerOptions, Stream
-from ig_sdk.lightstreamer.net.sockets import LONGEST_WAIT_S, Interrupted, wait_ready
+from ig_sdk.lightstreamer.net.opener import Credentials, Opener, Stream
+from ig_sdk.lightstreamer.net.sockets import LONGEST_WAIT_S, Interrupted, SocketOptions, Waker, wait_ready
 from ig_sdk.lightstreamer.net.websocket import OpenFailed, WebSocketTransport
 from ig_sdk.lightstreamer.second_level import SecondLevels
 from ig_sdk.lightstreamer.tlcp.actions import Action, Connect, Disconnect, Send
 from ig_sdk.lightstreamer.tlcp.codec.requests import encode_ws
-from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, Event, StatusChanged
+from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus
 from ig_sdk.lightstreamer.tlcp.session import Session
 from ig_sdk.logs import get_logger
 
@@ -41,8 +42,11 @@ class Runner:
         lock: Guards ``session`` and ``levels``.
         dispatcher: Takes the events.
         levels: Two-level subscriptions.
-        options: How connections are opened.
-        on_status: Told of every change of the status, before any listener, under ``lock``.
+        sockets: How connections are opened.
+        credentials: Called at each new session, on the I/O thread and outside every lock.
+        clock: Time.
+        waker: Ends the thread's waits.
+        on_status: Called after changes of the status, before any listener is, under ``lock``.
 
     Attributes:
         opener: Opens the connections.
@@ -57,25 +61,28 @@ class Runner:
         lock: threading.Lock,
         dispatcher: Dispatcher,
         levels: SecondLevels,
-        options: OpenerOptions,
+        sockets: SocketOptions,
         *,
-        on_status: Callable[[ConnectionStatus, StreamError | None], None],
+        credentials: Credentials,
+        clock: Clock,
+        waker: Waker,
+        on_status: Callable[[], None],
     ) -> None:
         cookies = Cookies()
-        self.opener = Opener(options, cookies)
+        self.opener = Opener(sockets, cookies, credentials=credentials, clock=clock, waker=waker)
         self._session = session
         self._lock = lock
         self._dispatcher = dispatcher
         self._levels = levels
         self._on_status = on_status
-        self._now = options.clock.monotonic
-        self._waker = options.waker
-        self._control = ControlRequests(cookies, options.sockets, options.max_message_bytes, self._now)
+        self._now = clock.monotonic
+        self._waker = waker
+        self._control = ControlRequests(cookies, sockets, self._now)
         self._stream: Stream | None = None
-        self._status = ConnectionStatus.DISCONNECTED
+        self._announced = session.latest
         self._paused = False
         self._close_by: float | None = None
-        self._send_timeout_s = options.sockets.connect_timeout_s
+        self._send_timeout_s = sockets.connect_timeout_s
         self._send_by: float | None = None  # what is unsent then will never be sent
         # In the context of whoever opens the stream, so that log records carry the same correlation id.
         context = contextvars.copy_context()
@@ -151,7 +158,7 @@ class Runner:
                 self._session.lost(self._now(), "closed")
             self._session.take_actions()
             events = self._session.take_events()
-            self._note_status(events)
+            self._on_status()
         self._dispatcher.stop(events)
         self._waker.close()
 
@@ -164,8 +171,9 @@ class Runner:
                 events = self._session.take_events()
                 if self._levels.any:
                     events = self._levels.expand(events, self._session, self._now())
-                if self._session.status is not self._status:
-                    self._note_status(events)
+                if self._session.latest is not self._announced:
+                    self._announced = self._session.latest
+                    self._on_status()
                 actions = self._session.take_actions()
             if events:
                 self._paused = not self._dispatcher.put(events) or self._paused
@@ -173,12 +181,6 @@ class Runner:
                 return
             for action in actions:
                 self._perform(action)
-
-    def _note_status(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, StatusChanged):
-                self._status = event.status
-                self._on_status(event.status, event.error)
 
     def _perform(self, action: Action) -> None:
         if isinstance(action, Connect):
@@ -228,7 +230,7 @@ class Runner:
         """Wait for bytes, a deadline or a wake-up, and feed the session with it."""
         self._resume()
         # A session that is being created or bound is read in any case: it would be given up without an answer.
-        paused = self._stream if self._paused and self._status in _STREAMING else None
+        paused = self._stream if self._paused and self._session.status in _STREAMING else None
         stream = self._stream if paused is None else None
         wake = self._waker.interest
         waiting = [wake, *self._control.interests]

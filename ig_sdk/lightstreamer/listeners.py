@@ -10,13 +10,13 @@ from __future__ import annotations
 from ig_sdk.errors import StreamError
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
+    ItemUpdatesLost,
     Reconfigured,
     SnapshotEnd,
     StatusChanged,
     Subscribed,
     SubscriptionError,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 
@@ -51,7 +51,7 @@ class SubscriptionListener:
     def on_update(self, update: ItemUpdate) -> None:
         """An item has new values."""
 
-    def on_updates_lost(self, event: UpdatesLost) -> None:
+    def on_updates_lost(self, event: ItemUpdatesLost) -> None:
         """Updates are missing here.
 
         Either the server dropped them (``position`` names the item), or this client did because its queue was full and

@@ -1,31 +1,72 @@
 """Two-level COMMAND subscriptions: each key is an item of its own, subscribed to while the key exists.
 
-Pure: events of the session in, events of the application out. The second-level subscriptions belong to the same session
-and are never seen by the application.
+Pure, like the protocol: events of the session in, events of the application out; no thread, socket, clock or log. The
+second-level subscriptions belong to the same session, and the application never sees them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ig_sdk.errors import StreamError
-from ig_sdk.lightstreamer.subscription import SecondLevel
 from ig_sdk.lightstreamer.tlcp.codec.text import excerpt
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     ErrorOccurred,
     Event,
+    ItemUpdatesLost,
     Subscribed,
     SubscriptionError,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
 from ig_sdk.lightstreamer.tlcp.updates import ItemInfo, ItemUpdate
 
 _Values = tuple[str | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondLevel:
+    """What to subscribe to for each key of a COMMAND subscription: the item of that name, in MERGE mode.
+
+    Attributes:
+        fields: Names of the fields, which follow those of the first level in every update.
+        data_adapter: The server's adapter, or ``None`` for its default.
+        snapshot: Whether to ask for the state so far.
+        max_frequency: Updates a second for each key, ``"unlimited"``, ``"unfiltered"``, or ``None`` for the server's.
+
+    Raises:
+        ValueError: An argument cannot be what the protocol allows.
+    """
+
+    fields: tuple[str, ...]
+    data_adapter: str | None = None
+    snapshot: bool = True
+    max_frequency: float | str | None = None
+
+    def __post_init__(self) -> None:
+        names: object = self.fields
+        if isinstance(names, str):  # would be taken for a sequence of letters
+            raise ValueError("fields of the second level must be a sequence of names")  # noqa: TRY004 -- as for the first
+        object.__setattr__(self, "fields", tuple(self.fields))
+        self.spec_for("any")  # refuses here what could never be subscribed to
+
+    def spec_for(self, key: str) -> SubscriptionSpec:
+        """Return what to subscribe to for one key.
+
+        Raises:
+            ValueError: No item can have that name, or a setting cannot be.
+        """
+        return SubscriptionSpec(
+            mode="MERGE",
+            items=(key,),
+            fields=self.fields,
+            data_adapter=self.data_adapter,
+            snapshot=self.snapshot,
+            max_frequency=self.max_frequency,
+        )
 
 
 class Subscriber(Protocol):
@@ -180,7 +221,7 @@ class SecondLevels:
             return []
         if isinstance(event, ItemUpdate):
             return [_second_level(parent, row, event)]
-        if isinstance(event, UpdatesLost):
+        if isinstance(event, ItemUpdatesLost):
             return [replace(event, subscription_id=parent_id, item=row.info.name, position=place[0])]
         if isinstance(event, SubscriptionError) and refused:
             text = f"the second level of key {excerpt(place[1])!r} was refused: {excerpt(event.message)}"

@@ -5,21 +5,21 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast, get_args
 
 from ig_sdk.errors import StreamError, StreamOverflow, SubscriptionRefused, UsageError
 from ig_sdk.lightstreamer.listeners import SubscriptionListener
+from ig_sdk.lightstreamer.second_level import SecondLevel
 from ig_sdk.lightstreamer.tlcp.codec.text import excerpt
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     Event,
+    ItemUpdatesLost,
     Reconfigured,
     SnapshotEnd,
     Subscribed,
     SubscriptionError,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.spec import Mode, SubscriptionSpec, check_frequency
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
@@ -29,55 +29,13 @@ _OVERFLOWS: Final[tuple[str, ...]] = get_args(Overflow)
 
 _CALLBACKS: Final[dict[type, str]] = {
     Subscribed: "on_subscribed",
-    UpdatesLost: "on_updates_lost",
+    ItemUpdatesLost: "on_updates_lost",
     SnapshotEnd: "on_snapshot_end",
     Cleared: "on_cleared",
     Reconfigured: "on_reconfigured",
     SubscriptionError: "on_error",
     Unsubscribed: "on_unsubscribed",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class SecondLevel:
-    """What to subscribe to for each key of a COMMAND subscription: the item of that name, in MERGE mode.
-
-    Attributes:
-        fields: Names of the fields, which follow those of the first level in every update.
-        data_adapter: The server's adapter, or ``None`` for its default.
-        snapshot: Whether to ask for the state so far.
-        max_frequency: Updates a second for each key, ``"unlimited"``, ``"unfiltered"``, or ``None`` for the server's.
-
-    Raises:
-        ValueError: An argument cannot be what the protocol allows.
-    """
-
-    fields: tuple[str, ...]
-    data_adapter: str | None = None
-    snapshot: bool = True
-    max_frequency: float | str | None = None
-
-    def __post_init__(self) -> None:
-        names: object = self.fields
-        if isinstance(names, str):  # would be taken for a sequence of letters
-            raise ValueError("fields of the second level must be a sequence of names")  # noqa: TRY004 -- as for the first
-        object.__setattr__(self, "fields", tuple(self.fields))
-        self.spec_for("any")  # refuses here what could never be subscribed to
-
-    def spec_for(self, key: str) -> SubscriptionSpec:
-        """Return what to subscribe to for one key.
-
-        Raises:
-            ValueError: No item can have that name, or a setting cannot be.
-        """
-        return SubscriptionSpec(
-            mode="MERGE",
-            items=(key,),
-            fields=self.fields,
-            data_adapter=self.data_adapter,
-            snapshot=self.snapshot,
-            max_frequency=self.max_frequency,
-        )
 
 
 class Owner(Protocol):

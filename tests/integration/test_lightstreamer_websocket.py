@@ -29,6 +29,7 @@ from ig_sdk.lightstreamer import (
     ClientListener,
     ConnectionStatus,
     ItemUpdate,
+    ItemUpdatesLost,
     LightstreamerClient,
     MessageOutcome,
     SecondLevel,
@@ -38,7 +39,6 @@ from ig_sdk.lightstreamer import (
     SubscriptionError,
     SubscriptionListener,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.codec.requests import Request, decode
 
@@ -254,7 +254,7 @@ class Recorder(SubscriptionListener, ClientListener):
     def on_update(self, update: ItemUpdate) -> None:
         self.told.put(update)
 
-    def on_updates_lost(self, event: UpdatesLost) -> None:
+    def on_updates_lost(self, event: ItemUpdatesLost) -> None:
         self.told.put(event)
 
     def on_error(self, error: object) -> None:
@@ -759,7 +759,7 @@ def test_a_slow_listener_loses_the_oldest_and_is_told(server: Server, make: Make
     seen = lost = 0
     while seen + lost < 1000:
         event = recorder.told.get(timeout=WAIT_S)
-        if isinstance(event, UpdatesLost):
+        if isinstance(event, ItemUpdatesLost):
             lost += event.count
         elif isinstance(event, ItemUpdate):
             assert event["a"] == str(seen + lost)

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from ig_sdk.lightstreamer.tlcp.actions import Connect, Disconnect, Send
 from ig_sdk.lightstreamer.tlcp.codec.requests import encode_http, encode_ws
-from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, StatusChanged, UpdatesLost
+from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, ItemUpdatesLost, StatusChanged
 from ig_sdk.lightstreamer.tlcp.session import Session, SessionOptions, SubscriptionSpec
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 from ig_sdk.simulator.stream.core.connection import StreamConnection
@@ -125,7 +125,7 @@ class Machine(RuleBasedStateMachine):
                 self.statuses.append(event)
                 if event.continuity in ("new", "replaced"):
                     self.forgiven = set(ITEMS)
-            elif isinstance(event, UpdatesLost):
+            elif isinstance(event, ItemUpdatesLost):
                 self.forgiven.add(self.items[event.subscription_id])
             elif isinstance(event, ItemUpdate):
                 self.check(event)

@@ -317,7 +317,7 @@ def _reconnect(session: Session, server: _Server, now: float, back: int) -> floa
                 session.opened(now)
                 request = next(one.request for one in session.take_actions() if isinstance(one, Send) and one.stream)
                 session.receive("\r\n".join(server.bind(request.parameters(), back)), now)
-        if session._life.bound:
+        if session._connection.bound:
             return now
         now = max(now, session.deadline or now)
         session.wake(now)

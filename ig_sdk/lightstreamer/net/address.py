@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ig_sdk.errors import ConfigError
 from ig_sdk.hosts import is_loopback
-
-_PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443}
-_SECURE: Final = ("wss", "https")
+from ig_sdk.lightstreamer.tlcp.address import PORTS, SECURE, split_address
 
 
 @dataclass(frozen=True)
@@ -65,8 +62,11 @@ def parse_address(url: str) -> Address:
         ConfigError: ``url`` is no ws, wss, http or https address, carries a user or password, or speaks plain text to
             another machine.
     """
-    parts = _split(url, "endpoint")
-    secure = parts.scheme in _SECURE
+    try:
+        parts = split_address(url)
+    except ValueError as error:
+        raise ConfigError([f"endpoint: {error}"]) from None
+    secure = parts.scheme in SECURE
     host = parts.hostname or ""
     if not secure and not is_loopback(host):
         raise ConfigError(
@@ -74,7 +74,7 @@ def parse_address(url: str) -> Address:
             hint=f"use {'wss' if parts.scheme == 'ws' else 'https'}://",
         )
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Address(host, parts.port or _PORTS[parts.scheme], secure, target, url)
+    return Address(host, parts.port or PORTS[parts.scheme], secure, target, url)
 
 
 def may_connect(url: str) -> bool:
@@ -106,18 +106,3 @@ def parse_proxy(url: str | None) -> Proxy | None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = f"Basic {b64encode(pair.encode()).decode()}"
     return Proxy(parts.hostname, port, authorization)
-
-
-def _split(url: str, name: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ConfigError([f"{name}: not an address (the port must be a number up to 65535)"]) from None
-    if parts.scheme not in _PORTS or not parts.hostname or port == 0:
-        raise ConfigError([f"{name}: must be an address such as https://host[:port], of scheme {', '.join(_PORTS)}"])
-    if parts.username is not None or parts.password is not None:
-        raise ConfigError([f"{name}: must not carry a user or a password"], hint="pass user= and password=")
-    if not url.isprintable() or " " in url:
-        raise ConfigError([f"{name}: holds a space or a control character"])
-    return parts

@@ -31,10 +31,9 @@ class ControlRequests:
         The I/O thread's own.
     """
 
-    def __init__(self, cookies: Cookies, sockets: SocketOptions, max_line_bytes: int, now: Callable[[], float]) -> None:
+    def __init__(self, cookies: Cookies, sockets: SocketOptions, now: Callable[[], float]) -> None:
         self._cookies = cookies
         self._sockets = sockets
-        self._max_line_bytes = max_line_bytes
         self._now = now
         self._running: list[HttpExchange] = []
         self._queued: deque[tuple[Send, str]] = deque()
@@ -85,7 +84,7 @@ class ControlRequests:
             except IGError as error:
                 _LOG.warning("a request cannot be sent: %s", error)
                 continue
-            exchange = HttpExchange(address, self._cookies, options=self._sockets, max_line_bytes=self._max_line_bytes)
+            exchange = HttpExchange(address, self._cookies, self._sockets)
             exchange.deadline = self._now() + self._sockets.connect_timeout_s
             post(exchange, action, version)
             if exchange.ended:

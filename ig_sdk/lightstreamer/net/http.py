@@ -62,19 +62,17 @@ class HttpExchange:
     Args:
         address: Server.
         cookies: Shared by the exchanges of one client.
+        options: How the connection is opened, and the longest line to accept.
         channel: An open connection, or ``None`` to open one on the way.
-        options: Proxy and TLS, for opening.
-        max_line_bytes: Longest line to accept.
     """
 
     def __init__(
         self,
         address: Address,
         cookies: Cookies,
+        options: SocketOptions,
         *,
         channel: Channel | None = None,
-        options: SocketOptions | None = None,
-        max_line_bytes: int,
     ) -> None:
         self.ended: str | None = None
         self.unavailable = self.violation = False
@@ -82,10 +80,10 @@ class HttpExchange:
         self.address = address
         self._cookies = cookies
         self._channel = channel
-        self._opening: Opening | None = None if channel else open_channel(address, options or SocketOptions())
+        self._opening: Opening | None = None if channel else open_channel(address, options)
         self._awaited: Interest | None = None
         self._answer = HttpAnswer()
-        self._lines = LineAssembler(max_line_bytes=max_line_bytes)
+        self._lines = LineAssembler(max_line_bytes=options.max_message_bytes)
         self._request = b""
 
     @property

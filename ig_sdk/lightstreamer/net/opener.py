@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from ig_sdk.clock import Clock
@@ -21,27 +20,15 @@ Credentials = Callable[[], tuple[str | None, str | None]]
 Stream = WebSocketTransport | HttpExchange
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenerOptions:
-    """What opening needs.
-
-    Attributes:
-        sockets: Proxy, TLS and time-out of connections.
-        credentials: Asked at each new session, outside every lock.
-        clock: Time.
-        waker: Ends the waits.
-        max_message_bytes: Longest message or line to accept.
-    """
-
-    sockets: SocketOptions
-    credentials: Credentials
-    clock: Clock
-    waker: Waker
-    max_message_bytes: int
-
-
 class Opener:
     """Opens stream connections for the I/O thread.
+
+    Args:
+        sockets: How connections are opened.
+        cookies: Shared with the control requests.
+        credentials: Called at each new session, outside every lock.
+        clock: Time.
+        waker: Ends the waits.
 
     Attributes:
         credentials_refused: Whether the credentials asked for last are to replace refused ones.
@@ -51,12 +38,16 @@ class Opener:
         The I/O thread's own, but for ``closing``.
     """
 
-    def __init__(self, options: OpenerOptions, cookies: Cookies) -> None:
+    def __init__(
+        self, sockets: SocketOptions, cookies: Cookies, *, credentials: Credentials, clock: Clock, waker: Waker
+    ) -> None:
         self.credentials_refused = False
         self.closing = False
-        self._options = options
+        self._sockets = sockets
         self._cookies = cookies
-        self._now = options.clock.monotonic
+        self._credentials = credentials
+        self._now = clock.monotonic
+        self._waker = waker
 
     def ask_credentials(self, action: Connect) -> tuple[str | None, str | None]:
         """Return user and password for a new session; nothing for an old one.
@@ -69,7 +60,7 @@ class Opener:
             return None, None
         self.credentials_refused = action.refused
         try:
-            user, password = self._options.credentials()
+            user, password = self._credentials()
         except _PASSING as error:
             raise OpenFailed(f"no credentials: {_safe(error)}") from error
         except Exception as error:
@@ -87,19 +78,19 @@ class Opener:
             address = parse_address(action.url)
         except IGError as error:  # a control link that the server named
             raise OpenFailed(str(error)) from error
-        sockets, limit = self._options.sockets, self._options.max_message_bytes
-        deadline = self._now() + min(action.timeout_s, sockets.connect_timeout_s)
+        sockets = self._sockets
+        deadline = self._now() + sockets.connect_timeout_s
 
         def wait(interest: Interest) -> None:
             self._wait(interest, deadline, address)
 
         if action.transport == "ws":
-            return open_websocket(address, action.subprotocol, sockets, wait, max_message_bytes=limit)
+            return open_websocket(address, action.subprotocol, sockets, wait)
         channel = connect(address, sockets, wait)
-        return HttpExchange(address, self._cookies, channel=channel, max_line_bytes=limit)
+        return HttpExchange(address, self._cookies, sockets, channel=channel)
 
     def _wait(self, interest: Interest, deadline: float, address: Address) -> None:
-        waker = self._options.waker
+        waker = self._waker
         while not self.closing:
             left = deadline - self._now()
             if left <= 0:

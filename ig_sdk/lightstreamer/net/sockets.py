@@ -16,11 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from requests.certs import where as requests_bundle  # type: ignore[attr-defined]  # the stubs lack it
-
 from ig_sdk.errors import ConfigError
 from ig_sdk.hosts import is_loopback
 from ig_sdk.lightstreamer.net.address import Address, Proxy
+from ig_sdk.lightstreamer.net.websocket_frames import DEFAULT_MAX_MESSAGE_BYTES
 
 _READ_BYTES: Final = 64 * 1024  # more at once leaves the processor's cache before it is dispatched (measured)
 _MAX_UNSENT_BYTES: Final = 4 * 1024 * 1024
@@ -111,17 +110,19 @@ class Waker:
 
 @dataclass(frozen=True)
 class SocketOptions:
-    """How connections are opened.
+    """How connections are opened, and what is accepted on them.
 
     Attributes:
         proxy: Tunnel through this one.
         ca_bundle: File or folder of certificates to trust instead of the usual ones.
         connect_timeout_s: For the whole opening: connect, tunnel, TLS, handshake.
+        max_message_bytes: Longest message or line to accept.
     """
 
     proxy: Proxy | None = None
     ca_bundle: str | None = None
     connect_timeout_s: float = 10.0
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
@@ -132,6 +133,9 @@ class SocketOptions:
         alone.
         """
         if self.ca_bundle is None:
+            # Here, because all of requests comes with it and a plain connection needs none of it.
+            from requests.certs import where as requests_bundle  # type: ignore[attr-defined]  # noqa: PLC0415 -- the stubs lack it
+
             context = ssl.create_default_context()
             context.load_verify_locations(requests_bundle())
             return context

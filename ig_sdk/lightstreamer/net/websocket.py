@@ -10,8 +10,6 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
-import websocket
-
 from ig_sdk.lightstreamer.net import websocket_frames as frames
 from ig_sdk.lightstreamer.net.address import Address
 from ig_sdk.lightstreamer.net.sockets import Channel, Interest, SocketOptions, drive, open_channel
@@ -207,17 +205,14 @@ def open_websocket(
     subprotocol: str,
     options: SocketOptions,
     wait: Callable[[Interest], None],
-    *,
-    max_message_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES,
 ) -> WebSocketTransport:
     """Open a WebSocket that speaks ``subprotocol``.
 
     Args:
         address: Where to.
         subprotocol: The one value to offer (C-002).
-        options: Proxy and TLS.
+        options: How the connection is opened, and the longest message to accept.
         wait: Waits for a socket; what it raises when time is over or the client closes is passed on.
-        max_message_bytes: Longest message to accept.
 
     Raises:
         OpenFailed: There is no such WebSocket, or it chose another subprotocol.
@@ -229,7 +224,7 @@ def open_websocket(
     except BaseException:
         channel.close()
         raise
-    return WebSocketTransport(channel, max_message_bytes=max_message_bytes)
+    return WebSocketTransport(channel, max_message_bytes=options.max_message_bytes)
 
 
 def connect(address: Address, options: SocketOptions, wait: Callable[[Interest], None]) -> Channel:
@@ -247,6 +242,8 @@ def connect(address: Address, options: SocketOptions, wait: Callable[[Interest],
 def _shake_hands(
     channel: Channel, address: Address, subprotocol: str, wait: Callable[[Interest], None]
 ) -> dict[str, Any]:
+    import websocket  # noqa: PLC0415 -- here, because only a handshake needs it
+
     client: Any = websocket.WebSocket()  # its annotations are partial
     scheme = "wss" if address.secure else "ws"
     try:

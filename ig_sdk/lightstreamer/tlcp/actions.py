@@ -22,7 +22,6 @@ class Connect:
         version: TLCP version, such as ``"2.4.0"``.
         new_session: Whether credentials are needed: a session will be created. Ask for them outside any lock.
         refused: The server refused the last credentials (``CONERR`` 1): get fresh ones, not a stored copy.
-        timeout_s: How long the opening may take.
     """
 
     url: str
@@ -30,7 +29,6 @@ class Connect:
     version: str
     new_session: bool
     refused: bool = False
-    timeout_s: float = 10.0
 
     @property
     def subprotocol(self) -> str:

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from ig_sdk.lightstreamer.tlcp.actions import Transport
 
-_SECURE = frozenset({"https", "wss"})
-_PLAIN = frozenset({"http", "ws"})
+# Schemes and their own ports.
+PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443}
+SECURE: Final = frozenset({"https", "wss"})
+
+
+def split_address(address: str) -> SplitResult:
+    """Return the parts of a server's address: scheme, host, optional port, optional path.
+
+    Raises:
+        ValueError: It is no such address; the text says what it should be, and never repeats the address.
+    """
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        raise ValueError("not an address (the port must be a number up to 65535)") from None
+    if parts.scheme not in PORTS or not parts.hostname or port == 0:
+        raise ValueError(f"must be an address such as https://host[:port], of scheme {', '.join(PORTS)}")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user or a password; pass user= and password=")
+    if not address.isprintable() or " " in address or "\\" in address:
+        raise ValueError("holds a space, a backslash or a control character")
+    return parts
 
 
 def stream_url(address: str, transport: Transport) -> str:
@@ -21,11 +43,11 @@ def stream_url(address: str, transport: Transport) -> str:
     Raises:
         ValueError: It is no such address.
     """
-    parts = _split(address)
+    parts = split_address(address)
     prefix = parts.path.rstrip("/").removesuffix("/lightstreamer")
     if transport == "ws":
-        return f"{'wss' if parts.scheme in _SECURE else 'ws'}://{parts.netloc}{prefix}/lightstreamer"
-    return f"{'https' if parts.scheme in _SECURE else 'http'}://{parts.netloc}{prefix}"
+        return f"{'wss' if parts.scheme in SECURE else 'ws'}://{parts.netloc}{prefix}/lightstreamer"
+    return f"{'https' if parts.scheme in SECURE else 'http'}://{parts.netloc}{prefix}"
 
 
 def complete_link(link: str, address: str) -> str:
@@ -36,8 +58,8 @@ def complete_link(link: str, address: str) -> str:
     Raises:
         ValueError: The link is no host, host with port, or address.
     """
-    original = _split(address)
-    parts = _split(link if "://" in link else f"{original.scheme}://{link}")
+    original = split_address(address)
+    parts = split_address(link if "://" in link else f"{original.scheme}://{link}")
     netloc = parts.netloc.rstrip(":")
     if parts.port is None and original.port is not None and parts.scheme == original.scheme:
         netloc = f"{netloc}:{original.port}"
@@ -46,14 +68,4 @@ def complete_link(link: str, address: str) -> str:
 
 def is_downgrade(address: str, original: str) -> bool:
     """Whether ``address`` is in the clear although ``original`` is not."""
-    return _split(original).scheme in _SECURE and _split(address).scheme in _PLAIN
-
-
-def _split(address: str) -> SplitResult:
-    parts = urlsplit(address)
-    if parts.scheme not in _SECURE | _PLAIN or not parts.hostname or parts.username is not None:
-        raise ValueError(f"not an address of a Lightstreamer server: {address[:100]!r}")
-    if any(character <= " " or character in "\x7f\\" for character in address):
-        raise ValueError(f"not an address of a Lightstreamer server: {address[:100]!r}")
-    _ = parts.port  # raises ValueError for a port that is none
-    return parts
+    return split_address(original).scheme in SECURE and split_address(address).scheme not in SECURE

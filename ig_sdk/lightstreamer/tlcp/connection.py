@@ -1,4 +1,4 @@
-"""Opening and closing the session's connections, one at a time, and telling of it."""
+"""The session's stream connections, one at a time: opened, left, closed, with each change of the status reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, Literal
 from ig_sdk.errors import StreamError
 from ig_sdk.lightstreamer.tlcp import builders
 from ig_sdk.lightstreamer.tlcp.actions import Action, Connect, Disconnect, Send
-from ig_sdk.lightstreamer.tlcp.backoff import Backoff
+from ig_sdk.lightstreamer.tlcp.attempts import Attempts
 from ig_sdk.lightstreamer.tlcp.codec.requests import WSOK, Line, Request
 from ig_sdk.lightstreamer.tlcp.codec.text import at_least
 from ig_sdk.lightstreamer.tlcp.counter import DataCounter
@@ -28,26 +28,24 @@ _BETWEEN_BINDS: Final = frozenset({Phase.WAITING, Phase.CONNECTING, Phase.BINDIN
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a connection works with.
+class SessionContext:
+    """What the parts of a session share.
 
     Attributes:
         events: Where events go.
         actions: Where actions go.
-        random: A number from 0 to 1, for jitter.
-        new_id: A fresh request id.
+        counter: The session's data notifications.
+        new_id: Returns a request id that was not used before.
         diffs: Difference formats to ask for, ``None`` to leave it to the server.
-        on_gone: Called when the session is given up; true when none will follow.
-        may_connect: Whether a connection to that address would be opened.
+        on_gone: Called when the session is given up; with true when no other will follow.
     """
 
     events: list[Event]
     actions: list[Action]
-    random: Callable[[], float]
+    counter: DataCounter
     new_id: Callable[[], str]
     diffs: tuple[str, ...] | None
     on_gone: Callable[[bool], None]
-    may_connect: Callable[[str], bool]
 
 
 class Connection:
@@ -55,24 +53,26 @@ class Connection:
 
     Attributes:
         phase: See ``transitions``.
-        status: What the application was told last.
+        latest: The latest change of the status, which is the one record of it.
         session_id: The server's name of the session, ``None`` without one.
-        counter: The session's data notifications.
+        plan: What the next connection is for: a new session, or the old one after ``LOOP`` or after a break.
+        route: Address, transport and version.
+        timers: When something is due.
     """
 
-    def __init__(self, options: SessionOptions, around: Surroundings) -> None:
+    def __init__(self, options: SessionOptions, context: SessionContext, route: Route, attempts: Attempts) -> None:
         self._options = options
-        self._around = around
-        self._backoff = Backoff(options, around.random)
-        self.route = Route(options, around.may_connect)
+        self._context = context
+        self._attempts = attempts
+        self.route = route
         self.timers = Timers(options)
-        self.counter = DataCounter()
         self.phase = Phase.IDLE
-        self.status = ConnectionStatus.DISCONNECTED
+        self.latest = StatusChanged(
+            ConnectionStatus.DISCONNECTED, ConnectionStatus.DISCONNECTED, "connect was not called yet", 0.0
+        )
         self.session_id: str | None = None
-        self._plan: Plan = "new"
-        self._refused = False  # the last credentials were
-        self._goodbye: str | None = None  # id of the request that destroys the session at close
+        self.plan: Plan = "new"
+        self._destroy_id: str | None = None  # of the request that destroys the session at close
 
     @property
     def heartbeat_at(self) -> float | None:
@@ -93,39 +93,52 @@ class Connection:
         """
         if self.bound:
             return True
-        rebinds = self._plan == "bind" and self.session_id is not None and self.phase in _BETWEEN_BINDS
+        rebinds = self.plan == "bind" and self.session_id is not None and self.phase in _BETWEEN_BINDS
         return rebinds and self.route.transport != "ws"
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether control requests may be sent: to a session, or behind the creation of one (C-040)."""
+        return self.reachable or (self.phase is Phase.CREATING and self.route.pipelines)
 
     @property
     def listening(self) -> bool:
         """Whether lines of the connection mean anything."""
         return self.phase in LISTENING
 
+    def begin(self, now: float) -> None:
+        """Open the first connection: the application connects."""
+        self.plan = "new"
+        self.move(Trigger.CONNECT)
+        self.timers.retry_at = now
+        self.report(ConnectionStatus.CONNECTING, now, "connect was called")
+        self.open_if_due(now)
+
     def opened(self, now: float, user: str | None, password: str | None) -> None:
-        """The connection is there: ask for the session."""
+        """Ask for the session: the connection is open."""
         if self.phase is not Phase.CONNECTING:
             return
         route = self.route
         self.timers.opened(now, polling=route.polls)
         if route.pipelines:
-            self._around.actions.append(Send(WSOK))  # not waited for (C-036); absent before 2.2.0 (C-007)
-        if self._plan == "new" or self.session_id is None:
-            self._move(Trigger.OPENED_TO_CREATE)
-            diffs = self._around.diffs if at_least(route.version, "2.4.0") else None
+            self._context.actions.append(Send(WSOK))  # not waited for (C-036); absent before 2.2.0 (C-007)
+        if self.plan == "new" or self.session_id is None:
+            self.move(Trigger.OPENED_TO_CREATE)
+            diffs = self._context.diffs if at_least(route.version, "2.4.0") else None
             request = builders.create_session(
                 self._options, route.transport, user=user, password=password, supported_diffs=diffs
             )
         else:
-            self._move(Trigger.OPENED_TO_BIND)
+            self.move(Trigger.OPENED_TO_BIND)
             # After LOOP everything counts as received; after a break the server is told the count (C-105, C-108).
-            count = self.counter.count if self._plan == "recover" else None
+            count = self._context.counter.count if self.plan == "recover" else None
             request = builders.bind_session(self._options, route.transport, self.session_id, recovery_from=count)
-        self._around.actions.append(Send(request, stream=True))
+        self._context.actions.append(Send(request, stream=True))
 
     def send(self, request: Request, *, apart: bool = False) -> None:
         """Send a control request the way that the transport has for it, or apart from any stream connection."""
         url = self.route.control_url(apart=apart)
-        self._around.actions.append(Send(request, session_id=self.session_id if url else None, url=url))
+        self._context.actions.append(Send(request, session_id=self.session_id if url else None, url=url))
 
     def explicit_session(self) -> str | None:
         """Return the session to name in each request: on a WebSocket only before 2.2.0, in HTTP the query names it."""
@@ -136,12 +149,12 @@ class Connection:
         if (self.phase, Trigger.CLOSE) not in TRANSITIONS:
             return
         begun = self.listening or self.session_id is not None
-        self._goodbye = None
+        self._destroy_id = None
         # A request may follow a creation that is not answered yet, but on a WebSocket only: elsewhere the session has
         # no name then, and the destroy follows CONOK.
         if self.session_id is not None or (self.listening and self.route.pipelines):
-            self._goodbye = self._destroy(apart=not self.listening)
-        self._move(Trigger.CLOSE)
+            self._destroy_id = self.destroy(apart=not self.listening)
+        self.move(Trigger.CLOSE)
         self.timers.closing(now)
         if self.phase is Phase.CLOSED:
             self._closed(now)
@@ -150,20 +163,20 @@ class Connection:
 
     def created_too_late(self, session: str, link: str) -> None:
         """The session that close could not name yet is there: destroy it."""
-        if self._goodbye is None and session:
+        if self._destroy_id is None and session:
             self.session_id = session
             self.route.follow(link)
-            self._goodbye = self._destroy()
+            self._destroy_id = self.destroy()
 
-    def answered_goodbye(self, request: str | None, now: float, *, final: bool) -> None:
+    def destroy_answered(self, request: str | None, now: float, *, final: bool) -> None:
         """A control request was answered while closing; with ``final`` no ``END`` will follow."""
-        if final and request is not None and request == self._goodbye:
+        if final and request is not None and request == self._destroy_id:
             self.ended(now)
 
     def ended(self, now: float) -> None:
         """The session is destroyed, or there is no more time to wait for it."""
-        self._around.actions.append(Disconnect())
-        self._move(Trigger.ENDED)
+        self._context.actions.append(Disconnect())
+        self.move(Trigger.ENDED)
         self._closed(now)
 
     def stop(self, now: float, error: StreamError, *, destroy: bool = False) -> None:
@@ -171,81 +184,84 @@ class Connection:
         if (self.phase, Trigger.STOP) not in TRANSITIONS:
             return
         if destroy and self.bound:
-            self._destroy()
+            self.destroy()
         if self.phase is not Phase.WAITING:
-            self._around.actions.append(Disconnect())
-        self._move(Trigger.STOP)
-        self._gone(final=True)
-        self._tell(ConnectionStatus.FAILED, now, error.message, error=error)
+            self._context.actions.append(Disconnect())
+        self.move(Trigger.STOP)
+        self.gone(final=True)
+        self.report(ConnectionStatus.FAILED, now, error.message, error=error)
 
-    def _destroy(self, *, apart: bool = False) -> str:
+    def destroy(self, *, apart: bool = False) -> str:
+        """Ask the server to end the session; return the id of the request."""
         session = None if apart else self.explicit_session()
-        request = self._around.new_id()
+        request = self._context.new_id()
         own: Line = (("LS_reqId", request),)
         named: Line = (("LS_session", session),) if session is not None else ()
         self.send(Request("control", (own + named + builders.destroy(),)), apart=apart)
         return request
 
-    def _again(self, now: float, plan: Plan, delay: float, reason: str, *, error: StreamError | None = None) -> None:
+    def retry(self, now: float, plan: Plan, delay: float, reason: str, *, error: StreamError | None = None) -> None:
         """Leave the connection and open another after ``delay``."""
         if plan == "new":
-            self._gone()
+            self.gone()
         else:
             self.timers.lost(now)
-        self._leave(now, plan, delay)
-        self._tell(
+        self.leave(now, plan, delay)
+        self.report(
             ConnectionStatus.RECONNECTING,
             now,
             reason,
             error=error,
             retry_in_s=delay,
-            attempt=self._backoff.attempts,
+            attempt=self._attempts.backoff.attempts,
         )
         self.open_if_due(now)
 
-    def _leave(self, now: float, plan: Plan, delay: float) -> None:
+    def leave(self, now: float, plan: Plan, delay: float) -> None:
+        """Close the connection, and plan the next one after ``delay`` seconds."""
         if self.bound:
             self.timers.left(now)
         if self.phase is not Phase.WAITING:
-            self._around.actions.append(Disconnect())
-        self._move(Trigger.AGAIN)
-        self._plan = plan
+            self._context.actions.append(Disconnect())
+        self.move(Trigger.AGAIN)
+        self.plan = plan
         self.timers.retry_at = now + delay
 
     def open_if_due(self, now: float) -> None:
         """Open the next connection once the wait is over."""
         if self.phase is not Phase.WAITING or now < self.timers.retry_at:
             return
-        if self._plan != "new" and not self.timers.recoverable(now):
-            self._plan = "new"
-            self._gone()
-        self._move(Trigger.DUE)
-        new = self._plan == "new"
-        self._around.actions.append(
+        if self.plan != "new" and not self.timers.recoverable(now):
+            self.plan = "new"
+            self.gone()
+        self.move(Trigger.DUE)
+        new = self.plan == "new"
+        self._context.actions.append(
             Connect(
                 url=self.route.url(new_session=new),
                 transport=self.route.transport,
                 version=self.route.version,
                 new_session=new,
-                refused=self._refused and new,
-                timeout_s=self._options.connect_timeout_s,
+                refused=self._attempts.credentials_refused and new,
             )
         )
 
-    def _gone(self, *, final: bool = False) -> None:
+    def gone(self, *, final: bool = False) -> None:
+        """Forget the session; with ``final`` no other will follow."""
         if self.session_id is not None:
             self.session_id = None
             self.route.restart()
-        self._around.on_gone(final)
+        self._context.on_gone(final)
 
     def _closed(self, now: float) -> None:
-        self._gone(final=True)
-        self._tell(ConnectionStatus.DISCONNECTED, now, "close was called")
+        self.gone(final=True)
+        self.report(ConnectionStatus.DISCONNECTED, now, "close was called")
 
-    def _move(self, trigger: Trigger) -> None:
+    def move(self, trigger: Trigger) -> None:
+        """Go to the next phase."""
         self.phase = TRANSITIONS[self.phase, trigger]
 
-    def _tell(
+    def report(
         self,
         status: ConnectionStatus,
         now: float,
@@ -257,20 +273,21 @@ class Connection:
         attempt: int = 0,
         error: StreamError | None = None,
     ) -> None:
-        previous, self.status = self.status, status
-        self._around.events.append(
-            StatusChanged(
-                status=status,
-                previous=previous,
-                reason=reason,
-                at=now,
-                continuity=continuity,
-                gap_s=gap_s,
-                retry_in_s=retry_in_s,
-                attempt=attempt,
-                error=error,
-                session_id=self.session_id,
-                version=self.route.version,
-                transport=self.route.transport,
-            )
+        """Change the status, or the continuity under the same status, and report it."""
+        before = self.latest
+        self.latest = StatusChanged(
+            status=status,
+            previous=before.status,
+            reason=reason,
+            at=now,
+            continuity=continuity,
+            gap_s=gap_s,
+            retry_in_s=retry_in_s,
+            attempt=attempt,
+            error=error,
+            session_id=self.session_id,
+            version=self.route.version,
+            transport=self.route.transport,
+            since=before.since if status is before.status else now,
         )
+        self._context.events.append(self.latest)

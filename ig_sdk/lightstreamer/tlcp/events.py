@@ -52,6 +52,7 @@ class StatusChanged:
         session_id: The server's name for the session, if there is one.
         version: TLCP version in use.
         transport: ``"ws"``, ``"http-streaming"`` or ``"http-polling"``.
+        since: Monotonic seconds at which the status began; before ``at`` where the status is the previous one.
     """
 
     status: ConnectionStatus
@@ -66,6 +67,7 @@ class StatusChanged:
     session_id: str | None = None
     version: str = ""
     transport: str = ""
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class Reconfigured:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdatesLost:
+class ItemUpdatesLost:
     """Updates are missing: the server dropped them (``OV``), or this client did because its queue was full.
 
     Attributes:
@@ -242,7 +244,7 @@ Event = (
     | Unsubscribed
     | SubscriptionError
     | Reconfigured
-    | UpdatesLost
+    | ItemUpdatesLost
     | SnapshotEnd
     | Cleared
     | MessageOutcome

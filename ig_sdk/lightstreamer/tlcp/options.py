@@ -34,7 +34,6 @@ class SessionOptions:
         content_length: Length of one HTTP stream body to ask for, or ``None``.
         polling_ms: How long the client stays away between polls.
         polling_idle_ms: How long the server may hold a poll that has nothing to say.
-        connect_timeout_s: For opening a connection (the shell's).
         answer_timeout_s: For the first answer to ``create_session`` and ``bind_session``.
         request_timeout_s: For the answer to a control request; it is sent once more then.
         close_timeout_s: How long ``close`` waits for the server's ``END``.
@@ -60,7 +59,6 @@ class SessionOptions:
     content_length: int | None = None
     polling_ms: int = 0
     polling_idle_ms: int = 5000
-    connect_timeout_s: float = 10.0
     answer_timeout_s: float = 10.0
     request_timeout_s: float = 4.0
     close_timeout_s: float = 1.0

@@ -66,7 +66,8 @@ class Reader:
         self.facts = ServerFacts()
         self._now = 0.0
         self._life = life
-        self._timers = life.timers
+        self._connection = connection = life.connection
+        self._timers = connection.timers
         self._subscriptions = subscriptions
         self._messages = messages
         self._requests = requests
@@ -101,7 +102,7 @@ class Reader:
 
     def receive(self, text: str, now: float) -> None:
         """Process whole lines of the stream connection."""
-        phase = self._life.phase
+        phase = self._connection.phase
         if phase is not _STREAMING:
             if phase not in LISTENING:
                 self.counter.ignored += 1  # from a connection that was left (C-011, C-109)
@@ -126,31 +127,31 @@ class Reader:
             try:
                 note = say.parse(line)
             except StreamProtocolError as error:
-                if self._life.phase is not Phase.CLOSING:
+                if self._connection.phase is not Phase.CLOSING:
                     self.events.append(ErrorOccurred(error))
                 return  # one error tells enough about a body of garbage
             if not isinstance(note, say.Reqok | say.Reqerr | say.Error):
                 self.counter.ignored += 1
-            elif self._life.phase is Phase.CLOSING:
+            elif self._connection.phase is Phase.CLOSING:
                 self._while_closing(note, apart=True)
             else:
                 self._other[type(note)](note)
 
     def _line(self, line: str) -> None:
-        life = self._life
-        if not life.listening:
+        life, connection = self._life, self._connection
+        if not connection.listening:
             self.counter.ignored += 1  # after LOOP, END or a fault in the same message
             return
         try:
             note = say.parse(line)
         except StreamProtocolError as error:
-            if life.phase is Phase.CLOSING:
+            if connection.phase is Phase.CLOSING:
                 self.counter.ignored += 1  # as below
                 return
             # Not quite data before the session is there: recovery has nothing to bring again.
-            life.malformed(self._now, error, data=life.bound and say.tag_of(line) in say.DATA_TAGS)
+            life.malformed(self._now, error, data=connection.bound and say.tag_of(line) in say.DATA_TAGS)
             return
-        if life.phase is Phase.CLOSING:
+        if connection.phase is Phase.CLOSING:
             self._while_closing(note)
             return
         try:
@@ -166,18 +167,17 @@ class Reader:
 
     def _while_closing(self, note: Notification, *, apart: bool = False) -> None:
         """Look for the end of the session; nothing else is for anybody any more."""
-        life = self._life
         if isinstance(note, say.End | say.Conerr | say.Error):
             self._other[type(note)](note)
         elif isinstance(note, say.Conok):
-            life.created_too_late(note.session, note.control_link)
+            self._connection.created_too_late(note.session, note.control_link)
         elif isinstance(note, say.Reqok | say.Reqerr):
             # On the stream's own connection END follows REQOK.
-            life.answered_goodbye(note.request, self._now, final=apart or isinstance(note, say.Reqerr))
+            self._connection.destroy_answered(note.request, self._now, final=apart or isinstance(note, say.Reqerr))
 
     def _take(self, note: Notification) -> None:
         life = self._life
-        if not life.bound:
+        if not self._connection.bound:
             self.counter.ignored += 1  # no session yet, or none any more
         elif life.awaiting_prog:
             life.replace(self._now, "the server did not say where it begins", destroy=True)
@@ -188,9 +188,9 @@ class Reader:
                 life.updated(self._now)
 
     def _conok(self, note: say.Conok) -> None:
-        if not self._life.conok(note, self._now) and not self._life.route.polls:
+        if not self._life.conok(note, self._now) and not self._connection.route.polls:
             self._requests.restart(self._now)  # not at each poll: an answer that is lost would never be missed
-        if self._life.bound:
+        if self._connection.bound:
             self._subscriptions.begin()
             self._messages.begin()
 
@@ -222,10 +222,10 @@ class Reader:
 
     def _error(self, note: say.Error) -> None:
         text = f"the server did not understand a request: {note.code} {excerpt(note.message)}".rstrip()
-        if self._life.phase is Phase.CLOSING:
-            self._life.ended(self._now)
+        if self._connection.phase is Phase.CLOSING:
+            self._connection.ended(self._now)
         else:
-            self._life.stop(self._now, StreamError(text, code=note.code), destroy=True)  # C-122
+            self._connection.stop(self._now, StreamError(text, code=note.code), destroy=True)  # C-122
 
     def _probe(self, _note: say.Probe) -> None:
         # Nothing is sent in reply (C-053). A server with nothing to send may leave PROG for later; but it is there.

@@ -11,14 +11,17 @@ from collections.abc import Callable
 from ig_sdk.errors import StreamError
 from ig_sdk.lightstreamer.tlcp import builders
 from ig_sdk.lightstreamer.tlcp.actions import Action, Connect, Disconnect, Send
+from ig_sdk.lightstreamer.tlcp.attempts import Attempts
 from ig_sdk.lightstreamer.tlcp.codec.values import JsonPatch
-from ig_sdk.lightstreamer.tlcp.connection import Surroundings
-from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, ErrorOccurred, Event
+from ig_sdk.lightstreamer.tlcp.connection import Connection, SessionContext
+from ig_sdk.lightstreamer.tlcp.counter import DataCounter
+from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, ErrorOccurred, Event, StatusChanged
 from ig_sdk.lightstreamer.tlcp.lifecycle import Lifecycle
 from ig_sdk.lightstreamer.tlcp.messages import Messages
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 from ig_sdk.lightstreamer.tlcp.pending import PendingRequests
 from ig_sdk.lightstreamer.tlcp.reader import Reader
+from ig_sdk.lightstreamer.tlcp.route import Route
 from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
 from ig_sdk.lightstreamer.tlcp.subscriptions import Subscriptions
 from ig_sdk.lightstreamer.tlcp.transitions import TRANSITIONS, Trigger
@@ -62,79 +65,86 @@ class Session:
         """
         self._promises = options.inactivity_ms is not None
         self._now = 0.0
+        self.counter = DataCounter()
         self._events: list[Event] = []
         self._actions: list[Action] = []
         self._requests = PendingRequests(options.request_timeout_s)
         self._subscriptions = Subscriptions(self._events, self._requests, json_patch)
         self._messages = Messages(self._events, self._requests, options.max_messages)
-        around = Surroundings(
+        route = Route(options, may_connect)
+        attempts = Attempts(options, route, random)
+        context = SessionContext(
             events=self._events,
             actions=self._actions,
-            random=random,
+            counter=self.counter,
             new_id=self._requests.new_id,
             diffs=_diffs_to_ask(options, json_patch),
             on_gone=self._gone,
-            may_connect=may_connect,
         )
-        self._life = Lifecycle(options, around)
+        self._connection = Connection(options, context, route, attempts)
+        self._life = Lifecycle(self._connection, attempts, context)
         self._reader = Reader(self._life, self._subscriptions, self._messages, self._requests, self._events)
-        self.counter = self._life.counter
         self.facts = self._reader.facts
 
     # State
 
     @property
+    def latest(self) -> StatusChanged:
+        """The latest change of the status: what it is, why, and since when."""
+        return self._connection.latest
+
+    @property
     def status(self) -> ConnectionStatus:
-        """Where the client stands."""
-        return self._life.status
+        """The status of the connection."""
+        return self._connection.latest.status
 
     @property
     def session_id(self) -> str | None:
         """The server's name of the session, ``None`` without one."""
-        return self._life.session_id
+        return self._connection.session_id
 
     @property
     def version(self) -> str:
         """TLCP version in use."""
-        return self._life.route.version
+        return self._connection.route.version
 
     @property
     def transport(self) -> str:
         """Transport in use."""
-        return self._life.route.transport
+        return self._connection.route.transport
 
     # Outputs
 
     @property
     def deadline(self) -> float | None:
         """When ``wake`` is due, ``None`` when nothing is."""
-        life = self._life
-        due = life.timers.due(life.phase)
-        if (self._requests.sent or self._promises) and due is not None and life.reachable:
+        connection = self._connection
+        due = connection.timers.due(connection.phase)
+        if (self._requests.sent or self._promises) and due is not None and connection.reachable:
             if self._requests.sent:
                 due = min(due, self._requests.due)
-            heartbeat_at = life.heartbeat_at
+            heartbeat_at = connection.heartbeat_at
             if heartbeat_at is not None:
                 due = min(due, heartbeat_at)
-        if life.awaiting_prog and due is not None and life.bound:
-            due = min(due, life.timers.answer_by)
+        if self._life.awaiting_prog and due is not None and connection.bound:
+            due = min(due, connection.timers.answer_by)
         return due
 
     def take_actions(self) -> list[Action]:
         """Return what to do now, in order; each once."""
-        life = self._life
+        connection = self._connection
         if not self._actions and not self._requests.queued:
             return []
-        if self._requests.queued and life.asks:
+        if self._requests.queued and connection.takes_requests:
             # Before CONOK the limit is not known.
-            limit = life.request_limit if life.reachable else None
-            for request in self._requests.take(self._now, limit=limit, session=life.explicit_session()):
-                life.send(request)
+            limit = self._life.request_limit if connection.reachable else None
+            for request in self._requests.take(self._now, limit=limit, session=connection.explicit_session()):
+                connection.send(request)
         actions = self._actions[:]
         if actions:
             self._actions.clear()
             if any(isinstance(action, Send) for action in actions):
-                life.timers.sent_at = self._now
+                connection.timers.sent_at = self._now
         return actions
 
     def take_events(self) -> list[Event]:
@@ -148,20 +158,20 @@ class Session:
     def connect(self, now: float) -> None:
         """Start; nothing happens when it was started and has not ended."""
         self._now = now
-        if (self._life.phase, Trigger.CONNECT) in TRANSITIONS:
+        if (self._connection.phase, Trigger.CONNECT) in TRANSITIONS:
             self._life.connect(now)
 
     def close(self, now: float) -> None:
         """Destroy the session and end: DISCONNECTED follows, at the latest after ``close_timeout_s``."""
         self._now = now
         self._requests.clear()
-        self._life.close(now)
+        self._connection.close(now)
         self._reader.disarm()
 
     def subscribe(self, spec: SubscriptionSpec, now: float) -> int:
         """Subscribe, now or as soon as there is a session, and return the subscription's id."""
         self._now = now
-        return self._subscriptions.add(spec, begun=self._life.asks)
+        return self._subscriptions.add(spec, begun=self._connection.takes_requests)
 
     def unsubscribe(self, subscription_id: int, now: float) -> None:
         """Give a subscription up; ``Unsubscribed`` follows unless it is gone already."""
@@ -180,7 +190,7 @@ class Session:
     def constrain(self, max_bandwidth: float | str, now: float) -> None:
         """Ask for another bandwidth of the session that is bound; a new session asks for the one in the options."""
         self._now = now
-        if self._life.bound:
+        if self._connection.bound:
             self._requests.queue("constrain", 0, builders.constrain(max_bandwidth))
 
     def send_message(
@@ -207,7 +217,7 @@ class Session:
         """
         self._now = now
         return self._messages.add(
-            text, sequence=sequence, max_wait_ms=max_wait_ms, outcome=outcome, bound=self._life.reachable
+            text, sequence=sequence, max_wait_ms=max_wait_ms, outcome=outcome, bound=self._connection.reachable
         )
 
     # The connection
@@ -216,7 +226,7 @@ class Session:
         """The connection of the last ``Connect`` is open; credentials only for a new session, and kept nowhere."""
         self._now = now
         self._life.opened(now, user, password)
-        if self._life.asks:
+        if self._connection.takes_requests:
             self._subscriptions.begin()
 
     def lost(self, now: float, reason: str, *, unavailable: bool = False, error: StreamError | None = None) -> None:
@@ -235,7 +245,7 @@ class Session:
     def abort(self, now: float, error: StreamError) -> None:
         """Stop for good: there is no sense in going on, such as without credentials. FAILED with ``error`` follows."""
         self._now = now
-        self._life.stop(now, error, destroy=True)
+        self._connection.stop(now, error, destroy=True)
         self._reader.disarm()
 
     def receive(self, text: str, now: float) -> None:
@@ -256,18 +266,18 @@ class Session:
     def reading(self, now: float) -> None:
         """The shell did not read for a while (back-pressure): silence counts from now on."""
         self._now = now
-        timers = self._life.timers
+        timers = self._connection.timers
         timers.heard_at = max(timers.heard_at, now)
         timers.stalled(now)
 
     def wake(self, now: float) -> None:
         """Do what is due; nothing when nothing is."""
         self._now = now
-        life = self._life
-        life.wake(now)
-        if not life.bound:
+        connection = self._connection
+        self._life.wake(now)
+        if not connection.bound:
             self._reader.disarm()
-        if not life.reachable:
+        if not connection.reachable:
             return
         for pending in self._requests.expire(now):
             if pending.refusal is not None:
@@ -279,9 +289,9 @@ class Session:
                 continue  # about what the server alone believes in
             error = StreamError(f"no answer to {pending.operation} {pending.subject}")
             self._events.append(ErrorOccurred(error))
-        heartbeat_at = life.heartbeat_at
+        heartbeat_at = connection.heartbeat_at
         if heartbeat_at is not None and now >= heartbeat_at and not self._requests.queued:
-            life.send(builders.heartbeat())
+            connection.send(builders.heartbeat())
 
     def _gone(self, final: bool) -> None:  # noqa: FBT001 -- a callback
         self._requests.clear()

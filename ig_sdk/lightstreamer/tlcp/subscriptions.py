@@ -13,12 +13,12 @@ from ig_sdk.lightstreamer.tlcp.codec.values import JsonPatch
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     Event,
+    ItemUpdatesLost,
     Reconfigured,
     SnapshotEnd,
     Subscribed,
     SubscriptionError,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.items import CommandItem, ItemState
 from ig_sdk.lightstreamer.tlcp.pending import Pending, PendingRequests
@@ -268,7 +268,7 @@ class Subscriptions:
         """Updates were dropped by the server (C-096)."""
         subscription = self._active(note.subscription, note.item)
         if subscription is not None:
-            self._events.append(UpdatesLost(subscription.id, subscription.name(note.item), note.item, note.lost))
+            self._events.append(ItemUpdatesLost(subscription.id, subscription.name(note.item), note.item, note.lost))
 
     def accepted(self, pending: Pending) -> None:
         """``REQOK``: the add cannot be overtaken any more."""

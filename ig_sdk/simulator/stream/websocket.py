@@ -1,4 +1,4 @@
-"""One WebSocket of the stream server: frames by websockets' protocol without I/O, the socket and two threads here.
+"""One WebSocket of the stream server: frames by websockets' own protocol object, the socket and two threads here.
 
 Source:
     TLCP.md section 3; C-131 to C-137.

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from ig_sdk.clock import Clock
 from ig_sdk.errors import StreamError, SubscriptionRefused
-from ig_sdk.lightstreamer import ItemUpdate, Subscribed, SubscriptionError, SubscriptionListener
-from ig_sdk.lightstreamer import UpdatesLost as ItemUpdatesLost
+from ig_sdk.lightstreamer import ItemUpdate, ItemUpdatesLost, Subscribed, SubscriptionError, SubscriptionListener
 from ig_sdk.logs import get_logger
 from ig_sdk.streaming.buffer import Dropped, LaneBuffer, Overflow
 from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, Stale, UpdatesLost

@@ -6,6 +6,7 @@ import pytest
 
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
+    ItemUpdatesLost,
     LineIgnored,
     MessageOutcome,
     Reconfigured,
@@ -14,7 +15,6 @@ from ig_sdk.lightstreamer.tlcp.events import (
     Subscribed,
     SubscriptionError,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
 
@@ -497,7 +497,7 @@ def test_c095_clear(started):
 def test_c096_lost_updates(started):
     """C-096: OV is told with its count, and the subscription goes on."""
     started.subscribed("U,1,1,a|b", "OV,1,1,5", "U,1,1,c|", mode="RAW")
-    assert started.of(UpdatesLost) == [UpdatesLost(1, "i1", 1, 5)]
+    assert started.of(ItemUpdatesLost) == [ItemUpdatesLost(1, "i1", 1, 5)]
     assert len(started.rows) == 2
 
 

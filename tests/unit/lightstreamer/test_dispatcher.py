@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from ig_sdk.lightstreamer.dispatcher import Dispatcher
 from ig_sdk.lightstreamer.tlcp.events import (
     Event,
+    ItemUpdatesLost,
     LineIgnored,
     SnapshotEnd,
     Subscribed,
     SubscriptionError,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.updates import ItemInfo, ItemUpdate
 
@@ -95,7 +95,9 @@ def numbers(events: list[Event]) -> list[int]:
 
 def lost(events: list[Event], subscription_id: int = 1) -> int:
     return sum(
-        event.count for event in events if isinstance(event, UpdatesLost) and event.subscription_id == subscription_id
+        event.count
+        for event in events
+        if isinstance(event, ItemUpdatesLost) and event.subscription_id == subscription_id
     )
 
 
@@ -122,7 +124,7 @@ def test_drop_oldest_tells_how_many() -> None:
         sink.go_on.set()
         sink.drained()
     events = [event for event in sink.events if not isinstance(event, Subscribed)]
-    assert isinstance(events[0], UpdatesLost)
+    assert isinstance(events[0], ItemUpdatesLost)
     assert (events[0].item, events[0].position) == (None, 0)
     assert numbers(events) == list(range(100 - len(numbers(events)), 100))
     assert len(numbers(events)) + lost(events) == 100
@@ -139,7 +141,7 @@ def test_other_events_are_not_dropped() -> None:
         dispatcher.put([*map(update, range(20, 40)), Unsubscribed(1)])
         dispatcher.stop([])
     kinds = [type(event) for event in sink.events if getattr(event, "subscription_id", 0) == 1]
-    assert kinds == [Subscribed, UpdatesLost, SnapshotEnd, UpdatesLost, Unsubscribed]
+    assert kinds == [Subscribed, ItemUpdatesLost, SnapshotEnd, ItemUpdatesLost, Unsubscribed]
 
 
 def test_block_says_that_it_is_full_and_when_there_is_room() -> None:
@@ -222,7 +224,7 @@ def test_every_loss_is_counted(batches: list[list[tuple[int, bool]]], limit: int
             if isinstance(event, ItemUpdate):
                 assert int(str(event["n"])) == seen
                 seen += 1
-            elif isinstance(event, UpdatesLost):
+            elif isinstance(event, ItemUpdatesLost):
                 seen += event.count
         assert seen == count
         assert subscription_id not in kept or lost(mine, subscription_id) == 0
@@ -243,7 +245,7 @@ def test_what_must_not_be_lost_fails() -> None:
     assert numbers(updates) == list(range(10))
     assert isinstance(error, SubscriptionError)
     assert (error.subscription_id, error.operation) == (1, "overflow")
-    assert isinstance(other, (ItemUpdate, UpdatesLost))
+    assert isinstance(other, (ItemUpdate, ItemUpdatesLost))
 
 
 def test_what_may_be_dropped_gives_way_to_what_may_not() -> None:

@@ -14,6 +14,7 @@ from ig_sdk.lightstreamer.tlcp.events import (
     ConnectionStatus,
     ErrorOccurred,
     Event,
+    ItemUpdatesLost,
     LineIgnored,
     MessageOutcome,
     Reconfigured,
@@ -22,7 +23,6 @@ from ig_sdk.lightstreamer.tlcp.events import (
     Subscribed,
     SubscriptionError,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.updates import ItemInfo, ItemUpdate
 
@@ -54,7 +54,7 @@ def test_each_event_has_its_callback() -> None:
     events: list[Event] = [
         Subscribed(1, 1, 1),
         UPDATE,
-        UpdatesLost(1, "a", 1, 3),
+        ItemUpdatesLost(1, "a", 1, 3),
         SnapshotEnd(1, "a", 1),
         Cleared(1, "a", 1),
         Reconfigured(1, 2.0, filtered=True),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from ig_sdk.lightstreamer.second_level import SecondLevels
-from ig_sdk.lightstreamer.subscription import SecondLevel
+from ig_sdk.lightstreamer.second_level import SecondLevel, SecondLevels
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     ErrorOccurred,
     Event,
+    ItemUpdatesLost,
     Subscribed,
     SubscriptionError,
     Unsubscribed,
-    UpdatesLost,
 )
 from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
 from ig_sdk.lightstreamer.tlcp.updates import ItemInfo, ItemUpdate
@@ -116,7 +115,7 @@ def test_losses_and_refusals_of_the_second_level_are_told() -> None:
     table = Table()
     table.feed(row("K", "ADD", "5"))
     [child] = table.session.live
-    assert table.feed(UpdatesLost(child, "K", 1, 3)) == [UpdatesLost(1, "portfolio", 1, 3)]
+    assert table.feed(ItemUpdatesLost(child, "K", 1, 3)) == [ItemUpdatesLost(1, "portfolio", 1, 3)]
     [told] = table.feed(SubscriptionError(child, 21, "unknown item"))
     assert isinstance(told, ErrorOccurred)
     assert told.error.code == 21

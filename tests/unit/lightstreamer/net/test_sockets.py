@@ -133,7 +133,7 @@ def test_waker(peer: Peer) -> None:
 
 
 def exchange(peer: Peer) -> HttpExchange:
-    return HttpExchange(ADDRESS, Cookies(), channel=peer.channel, max_line_bytes=1000)
+    return HttpExchange(ADDRESS, Cookies(), SocketOptions(max_message_bytes=1000), channel=peer.channel)
 
 
 def test_http_exchange(peer: Peer) -> None:
@@ -213,7 +213,7 @@ REQUEST = Request("control", ((("LS_reqId", "1"),),))
 @pytest.mark.parametrize("url", ["http://192.0.2.1", "http://localhost:1"])
 def test_a_control_request_that_cannot_be_sent(url: str) -> None:
     """A plain link off loopback and a port that refuses end the request, not the stream."""
-    control = ControlRequests(Cookies(), SocketOptions(), 1000, lambda: 0.0)
+    control = ControlRequests(Cookies(), SocketOptions(max_message_bytes=1000), lambda: 0.0)
     control.send(Send(REQUEST, url=url), "2.4.0")
     for _ in range(10):
         if not control:
@@ -227,7 +227,9 @@ def test_a_control_request_that_nobody_answers() -> None:
     """Its deadline ends it; others wait for their turn meanwhile, and close releases all."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         now = [0.0]
-        control = ControlRequests(Cookies(), SocketOptions(connect_timeout_s=5.0), 1000, lambda: now[0])
+        control = ControlRequests(
+            Cookies(), SocketOptions(connect_timeout_s=5.0, max_message_bytes=1000), lambda: now[0]
+        )
         for _ in range(6):
             control.send(Send(REQUEST, url=f"http://127.0.0.1:{mute.getsockname()[1]}"), "2.4.0")
         assert len(control.interests) == 4
