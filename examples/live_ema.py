@@ -28,9 +28,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from ig_sdk import Candle, ConfigError, IGClient, IGConfig, IGError, SystemClock
+from ig_sdk import Candle, ConfigError, IGClient, IGConfig, IGError, SystemClock, epic_for
 from ig_sdk.pipeline import CandleAggregator, EmaCross, JsonLinesSink, LiveOrchestrator, Report, Signal, Sink
-from ig_sdk.types import epic_for
 
 if TYPE_CHECKING:
     from ig_sdk.lightstreamer import StatusChanged

@@ -12,9 +12,8 @@ from itertools import islice
 import pytest
 from breakout_bot import BreakoutBot
 
-from ig_sdk import Tick
+from ig_sdk import Tick, epic_for
 from ig_sdk.simulator import Simulator
-from ig_sdk.types import epic_for
 
 EURUSD = epic_for("EURUSD")
 START = datetime(2026, 1, 5, 9, tzinfo=timezone.utc)

@@ -40,11 +40,30 @@ if TYPE_CHECKING:
         UsageError,
     )
     from ig_sdk.lightstreamer import ClientListener, ItemUpdate, LightstreamerClient, Subscription, SubscriptionListener
-    from ig_sdk.rest.market import Market
-    from ig_sdk.types import Candle, Confirm, Direction, Limit, Ohlc, Resolution, Stop, Tick
+    from ig_sdk.rest import Market
+    from ig_sdk.ticks import TickSource, check_ticks, read_ticks
+    from ig_sdk.types import (
+        KEEP,
+        PAIRS,
+        AffectedDeal,
+        Candle,
+        Confirm,
+        Direction,
+        Keep,
+        Limit,
+        Number,
+        Ohlc,
+        Resolution,
+        Stop,
+        Tick,
+        epic_for,
+    )
 
 __all__ = [
+    "KEEP",
+    "PAIRS",
     "APIError",
+    "AffectedDeal",
     "AuthenticationError",
     "BrokerUnavailable",
     "Candle",
@@ -65,11 +84,13 @@ __all__ = [
     "InvalidDeal",
     "InvalidRequest",
     "ItemUpdate",
+    "Keep",
     "LightstreamerClient",
     "Limit",
     "ManualClock",
     "Market",
     "NotFound",
+    "Number",
     "Ohlc",
     "PermissionDenied",
     "RateLimited",
@@ -87,8 +108,12 @@ __all__ = [
     "SubscriptionRefused",
     "SystemClock",
     "Tick",
+    "TickSource",
     "TransportError",
     "UsageError",
+    "check_ticks",
+    "epic_for",
+    "read_ticks",
 ]
 
 # Where each public name is at home. It is imported when it is first used: pytest loads ``ig_sdk.testing``, and so this
@@ -126,8 +151,24 @@ _HOMES = {
         "UsageError",
     ),
     "lightstreamer": ("ClientListener", "ItemUpdate", "LightstreamerClient", "Subscription", "SubscriptionListener"),
-    "rest.market": ("Market",),
-    "types": ("Candle", "Confirm", "Direction", "Limit", "Ohlc", "Resolution", "Stop", "Tick"),
+    "rest": ("Market",),
+    "ticks": ("TickSource", "check_ticks", "read_ticks"),
+    "types": (
+        "AffectedDeal",
+        "Candle",
+        "Confirm",
+        "Direction",
+        "KEEP",
+        "Keep",
+        "Limit",
+        "Number",
+        "Ohlc",
+        "PAIRS",
+        "Resolution",
+        "Stop",
+        "Tick",
+        "epic_for",
+    ),
 }
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ig_sdk.lightstreamer.client import LightstreamerClient
     from ig_sdk.lightstreamer.listeners import ClientListener, SubscriptionListener
-    from ig_sdk.lightstreamer.net.opener import Credentials
+    from ig_sdk.lightstreamer.net.opener import CredentialsSource
     from ig_sdk.lightstreamer.second_level import SecondLevel
     from ig_sdk.lightstreamer.subscription import Subscription
-    from ig_sdk.lightstreamer.tlcp.actions import Transport
+    from ig_sdk.lightstreamer.tlcp.actions import StreamTransport
     from ig_sdk.lightstreamer.tlcp.events import (
         Cleared,
         ConnectionStatus,
@@ -27,40 +27,40 @@ if TYPE_CHECKING:
         Unsubscribed,
     )
     from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
-    from ig_sdk.lightstreamer.update_iterator import Overflow, UpdateIterator
+    from ig_sdk.lightstreamer.update_iterator import UpdateIterator, UpdateOverflow
 
 __all__ = [
     "Cleared",
     "ClientListener",
     "ConnectionStatus",
     "Continuity",
-    "Credentials",
+    "CredentialsSource",
     "ItemUpdate",
     "ItemUpdatesLost",
     "LightstreamerClient",
     "MessageOutcome",
-    "Overflow",
     "Reconfigured",
     "SecondLevel",
     "SnapshotEnd",
     "StatusChanged",
+    "StreamTransport",
     "Subscribed",
     "Subscription",
     "SubscriptionError",
     "SubscriptionListener",
-    "Transport",
     "Unsubscribed",
     "UpdateIterator",
+    "UpdateOverflow",
 ]
 
 # The module of each public name. It is imported when the name is first used: the simulator needs the codec alone.
 _HOMES = {
     "client": ("LightstreamerClient",),
     "listeners": ("ClientListener", "SubscriptionListener"),
-    "net.opener": ("Credentials",),
+    "net.opener": ("CredentialsSource",),
     "second_level": ("SecondLevel",),
     "subscription": ("Subscription",),
-    "tlcp.actions": ("Transport",),
+    "tlcp.actions": ("StreamTransport",),
     "tlcp.events": (
         "Cleared",
         "ConnectionStatus",
@@ -75,7 +75,7 @@ _HOMES = {
         "Unsubscribed",
     ),
     "tlcp.updates": ("ItemUpdate",),
-    "update_iterator": ("Overflow", "UpdateIterator"),
+    "update_iterator": ("UpdateOverflow", "UpdateIterator"),
 }
 
 

@@ -10,11 +10,11 @@ from ig_sdk.lightstreamer.engine import Engine
 from ig_sdk.lightstreamer.listeners import ClientListener
 from ig_sdk.lightstreamer.net import websocket_frames as frames
 from ig_sdk.lightstreamer.net.address import parse_address, parse_proxy
-from ig_sdk.lightstreamer.net.opener import Credentials
+from ig_sdk.lightstreamer.net.opener import CredentialsSource
 from ig_sdk.lightstreamer.net.sockets import SocketOptions
 from ig_sdk.lightstreamer.router import MessageWaiter
 from ig_sdk.lightstreamer.subscription import Subscription
-from ig_sdk.lightstreamer.tlcp.actions import Transport
+from ig_sdk.lightstreamer.tlcp.actions import StreamTransport
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, MessageOutcome, StatusChanged
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 
@@ -73,9 +73,9 @@ class LightstreamerClient:
         user: str | None = None,
         password: str | None = None,
         *,
-        credentials: Credentials | None = None,
+        credentials: CredentialsSource | None = None,
         protocol_versions: Iterable[str] = ("2.5.0", "2.4.0"),
-        transports: Iterable[Transport] = ("ws", "http-streaming", "http-polling"),
+        transports: Iterable[StreamTransport] = ("ws", "http-streaming", "http-polling"),
         keepalive_s: float | None = None,
         inactivity_s: float | None = None,
         stall_s: float = 2.0,
@@ -340,7 +340,7 @@ class LightstreamerClient:
         return waiter.outcome or MessageOutcome(message_id, "unknown")
 
 
-def _fixed(user: str | None, password: str | None) -> Credentials:
+def _fixed(user: str | None, password: str | None) -> CredentialsSource:
     def credentials() -> tuple[str | None, str | None]:
         return user, password
 

@@ -11,7 +11,7 @@ from ig_sdk.errors import StreamError, UsageError
 from ig_sdk.lightstreamer.dispatcher import Dispatcher
 from ig_sdk.lightstreamer.io_thread import Runner
 from ig_sdk.lightstreamer.net.address import may_connect
-from ig_sdk.lightstreamer.net.opener import Credentials
+from ig_sdk.lightstreamer.net.opener import CredentialsSource
 from ig_sdk.lightstreamer.net.sockets import SocketOptions, Waker
 from ig_sdk.lightstreamer.router import Router
 from ig_sdk.lightstreamer.second_level import SecondLevels
@@ -102,7 +102,7 @@ class Engine:
         session: SessionOptions,
         sockets: SocketOptions,
         *,
-        credentials: Credentials,
+        credentials: CredentialsSource,
         queue_size: int,
         clock: Clock,
     ) -> None:

@@ -16,7 +16,7 @@ from ig_sdk.errors import StreamError, StreamProtocolError
 from ig_sdk.lightstreamer.dispatcher import Dispatcher
 from ig_sdk.lightstreamer.net.control import ControlRequests, post
 from ig_sdk.lightstreamer.net.http import Cookies, HttpExchange
-from ig_sdk.lightstreamer.net.opener import Credentials, Opener, Stream
+from ig_sdk.lightstreamer.net.opener import CredentialsSource, Opener, Stream
 from ig_sdk.lightstreamer.net.sockets import LONGEST_WAIT_S, Interrupted, SocketOptions, Waker, wait_ready
 from ig_sdk.lightstreamer.net.websocket import OpenFailed, WebSocketTransport
 from ig_sdk.lightstreamer.second_level import SecondLevels
@@ -63,7 +63,7 @@ class Runner:
         levels: SecondLevels,
         sockets: SocketOptions,
         *,
-        credentials: Credentials,
+        credentials: CredentialsSource,
         clock: Clock,
         waker: Waker,
         on_status: Callable[[], None],

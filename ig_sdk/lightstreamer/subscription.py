@@ -23,9 +23,9 @@ from ig_sdk.lightstreamer.tlcp.events import (
 )
 from ig_sdk.lightstreamer.tlcp.spec import Mode, SubscriptionSpec, check_frequency
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
-from ig_sdk.lightstreamer.update_iterator import Overflow, UpdateBuffer, UpdateIterator
+from ig_sdk.lightstreamer.update_iterator import UpdateBuffer, UpdateIterator, UpdateOverflow
 
-_OVERFLOWS: Final[tuple[str, ...]] = get_args(Overflow)
+_OVERFLOWS: Final[tuple[str, ...]] = get_args(UpdateOverflow)
 
 _CALLBACKS: Final[dict[type, str]] = {
     Subscribed: "on_subscribed",
@@ -94,7 +94,7 @@ class Subscription:
         max_frequency: float | str | None = None,
         buffer_size: int | str | None = None,
         selector: str | None = None,
-        overflow: Overflow = "drop_oldest",
+        overflow: UpdateOverflow = "drop_oldest",
         second_level: SecondLevel | None = None,
     ) -> None:
         if overflow not in _OVERFLOWS:
@@ -103,7 +103,7 @@ class Subscription:
             raise ValueError("second_level needs mode COMMAND")
         item_names, group = _names(items)
         field_names, schema = _names(fields)
-        self.overflow: Overflow = overflow
+        self.overflow: UpdateOverflow = overflow
         self.second_level = second_level
         self.spec = SubscriptionSpec(
             mode=cast("Mode", mode),  # checked there
@@ -250,7 +250,7 @@ class Feed:
         Listeners may come and go from any thread; ``tell`` is called by the dispatch thread.
     """
 
-    def __init__(self, overflow: Overflow) -> None:
+    def __init__(self, overflow: UpdateOverflow) -> None:
         self.overflow = overflow
         self.update_calls: tuple[Callable[[ItemUpdate], Any], ...] = ()
         self._lock = threading.Lock()

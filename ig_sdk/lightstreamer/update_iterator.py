@@ -13,7 +13,7 @@ from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 
 _GLANCE_S: Final = 1.0
 
-Overflow = Literal["drop_oldest", "block", "fail"]
+UpdateOverflow = Literal["drop_oldest", "block", "fail"]
 
 
 class UpdateBuffer:
@@ -28,7 +28,7 @@ class UpdateBuffer:
         Safe from any thread.
     """
 
-    def __init__(self, limit: int, overflow: Overflow) -> None:
+    def __init__(self, limit: int, overflow: UpdateOverflow) -> None:
         self.lost = 0
         self._limit = limit
         self._overflow = overflow

@@ -99,7 +99,11 @@ def _documented(root) -> list[object]:
             module_name = target if kind == "automodule" else target.rpartition(".")[0]
             module = importlib.import_module(module_name)
             if kind == "automodule":
-                own = [name for name, thing in vars(module).items() if getattr(thing, "__module__", "") == target]
+                own = [
+                    name
+                    for name, thing in vars(module).items()
+                    if getattr(thing, "__module__", "") == target and not name.startswith("_")
+                ]
                 found += [getattr(module, name) for name in getattr(module, "__all__", own)]
             else:
                 found.append(getattr(module, target.rpartition(".")[2]))
@@ -138,7 +142,8 @@ def test_the_reference_names_packages_only(root):
     for page in sorted((root / "docs" / "reference").glob("*.md")):
         for kind, target in DIRECTIVE.findall(page.read_text(encoding="utf-8")):
             home = target if kind == "automodule" else target.rpartition(".")[0]
-            if home not in (*PUBLIC_PACKAGES, *MODULES):
+            # The tree of errors is drawn in their module's docstring.
+            if home not in (*PUBLIC_PACKAGES, *MODULES, "ig_sdk.errors"):
                 wrong.append(f"{page.name}: {target}")
     assert not wrong, wrong
 

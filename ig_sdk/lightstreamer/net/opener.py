@@ -16,7 +16,7 @@ from ig_sdk.lightstreamer.tlcp.actions import Connect
 # What may pass: another attempt is made after a pause.
 _PASSING: Final = (TransportError, RateLimited, BrokerUnavailable, OSError)
 
-Credentials = Callable[[], tuple[str | None, str | None]]
+CredentialsSource = Callable[[], tuple[str | None, str | None]]
 Stream = WebSocketTransport | HttpExchange
 
 
@@ -39,7 +39,7 @@ class Opener:
     """
 
     def __init__(
-        self, sockets: SocketOptions, cookies: Cookies, *, credentials: Credentials, clock: Clock, waker: Waker
+        self, sockets: SocketOptions, cookies: Cookies, *, credentials: CredentialsSource, clock: Clock, waker: Waker
     ) -> None:
         self.credentials_refused = False
         self.closing = False

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ig_sdk.lightstreamer.tlcp.codec.requests import Request
 
-Transport = Literal["ws", "http-streaming", "http-polling"]
+StreamTransport = Literal["ws", "http-streaming", "http-polling"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Connect:
     """
 
     url: str
-    transport: Transport
+    transport: StreamTransport
     version: str
     new_session: bool
     refused: bool = False

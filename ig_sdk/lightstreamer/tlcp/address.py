@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from ig_sdk.lightstreamer.tlcp.actions import Transport
+from ig_sdk.lightstreamer.tlcp.actions import StreamTransport
 
 # Schemes and their own ports.
 PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443}
@@ -32,7 +32,7 @@ def split_address(address: str) -> SplitResult:
     return parts
 
 
-def stream_url(address: str, transport: Transport) -> str:
+def stream_url(address: str, transport: StreamTransport) -> str:
     """Return what to open for a stream: the whole WebSocket address, or the base of the HTTP requests.
 
     Args:

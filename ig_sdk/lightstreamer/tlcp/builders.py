@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ig_sdk.lightstreamer.tlcp.actions import Transport
+from ig_sdk.lightstreamer.tlcp.actions import StreamTransport
 from ig_sdk.lightstreamer.tlcp.codec.requests import Line, Number, Request, boolean, decimal, parameters
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
@@ -10,7 +10,7 @@ from ig_sdk.lightstreamer.tlcp.spec import SubscriptionSpec
 
 def create_session(
     options: SessionOptions,
-    transport: Transport,
+    transport: StreamTransport,
     *,
     user: str | None = None,
     password: str | None = None,
@@ -42,7 +42,7 @@ def create_session(
 
 
 def bind_session(
-    options: SessionOptions, transport: Transport, session: str, *, recovery_from: int | None = None
+    options: SessionOptions, transport: StreamTransport, session: str, *, recovery_from: int | None = None
 ) -> Request:
     """Return the request that binds a session to this connection, after a break with the count of what was received."""
     own = parameters(("LS_session", session), ("LS_recovery_from", recovery_from))
@@ -119,7 +119,7 @@ def message(
     )
 
 
-def _stream_parameters(options: SessionOptions, transport: Transport) -> Line:
+def _stream_parameters(options: SessionOptions, transport: StreamTransport) -> Line:
     if transport == "http-polling":
         return parameters(
             ("LS_polling", "true"),

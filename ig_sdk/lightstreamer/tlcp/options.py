@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from ig_sdk.lightstreamer.tlcp.actions import Transport
+from ig_sdk.lightstreamer.tlcp.actions import StreamTransport
 from ig_sdk.lightstreamer.tlcp.codec.text import version_numbers
 
 # The value that the specification assigns to every client that is not an official library (TLCP.md section 7.1).
@@ -49,7 +49,7 @@ class SessionOptions:
     address: str
     adapter_set: str | None = None
     versions: tuple[str, ...] = ("2.5.0", "2.4.0")
-    transports: tuple[Transport, ...] = ("ws", "http-streaming", "http-polling")
+    transports: tuple[StreamTransport, ...] = ("ws", "http-streaming", "http-polling")
     cid: str = GENERIC_CID
     keepalive_ms: int | None = None
     inactivity_ms: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ig_sdk.lightstreamer.tlcp.actions import Transport
+from ig_sdk.lightstreamer.tlcp.actions import StreamTransport
 from ig_sdk.lightstreamer.tlcp.address import complete_link, is_downgrade, stream_url
 from ig_sdk.lightstreamer.tlcp.codec.text import at_least
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
@@ -35,7 +35,7 @@ class Route:
         return self._options.versions[self._version]
 
     @property
-    def transport(self) -> Transport:
+    def transport(self) -> StreamTransport:
         """Transport in use."""
         return self._options.transports[self._transport]
 
