@@ -153,10 +153,11 @@ def test_local_settings_stay_out_of_git(root):
     assert "password" in template
 
 
-def test_importing_the_package_stays_light(root):
-    """``import ig_sdk`` needs no extra: neither servers nor data frames nor the simulator are loaded."""
-    heavy = "werkzeug websockets pandas polars rich cryptography numpy talib ig_sdk.simulator ig_sdk.cli"
-    code = f"import sys, ig_sdk; print(*sorted(set(sys.modules) & set({heavy.split()!r})))"
+def test_importing_the_client_stays_light(root):
+    """``from ig_sdk import IGClient`` loads no extra, no simulator, and nothing that is needed only when it is used."""
+    extras = "werkzeug websockets pandas polars rich cryptography numpy talib ig_sdk.simulator ig_sdk.cli"
+    later = "requests websocket dataclasses_json marshmallow asyncio sqlite3 logging.handlers ig_sdk.rest.positions"
+    code = f"import sys; from ig_sdk import IGClient; print(*sorted(set(sys.modules) & set({(extras + ' ' + later).split()!r})))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=30, check=True
     )
