@@ -73,7 +73,7 @@ class Model:
         Args:
             encode_json: Return only what ``json.dumps`` takes: a ``Decimal`` becomes text.
         """
-        return _library().to_dict(self, encode_json)  # type: ignore[no-any-return]
+        return _library().to_dict(self, encode_json)  # type: ignore[no-any-return]  # a library of dynamic names
 
     def to_json(self, **options: Any) -> str:
         """Return the values under IG's names, as JSON.
@@ -81,7 +81,7 @@ class Model:
         Args:
             options: Arguments of ``json.dumps``, such as ``indent=2``.
         """
-        return _library().to_json(self, **options)  # type: ignore[no-any-return]
+        return _library().to_json(self, **options)  # type: ignore[no-any-return]  # a library of dynamic names
 
 
 ModelT = TypeVar("ModelT", bound=Model)

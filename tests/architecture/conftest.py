@@ -53,16 +53,27 @@ def root() -> Path:
     return ROOT
 
 
-@pytest.fixture(scope="session")
-def import_graph() -> ModuleType:
-    """The module that draws the documentation's picture of imports."""
-    spec = importlib.util.spec_from_file_location("import_graph", ROOT / "docs" / "_ext" / "import_graph.py")
+def _module(path: Path) -> ModuleType:
+    """Import one file that is in no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def import_graph() -> ModuleType:
+    """The module that draws the documentation's picture of imports."""
+    return _module(ROOT / "docs" / "_ext" / "import_graph.py")
+
+
+@pytest.fixture(scope="session")
+def structure() -> ModuleType:
+    """The script that counts floors, arrows and circles."""
+    return _module(ROOT / "tests" / "architecture" / "structure.py")
 
 
 @pytest.fixture(scope="session")

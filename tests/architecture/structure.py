@@ -7,13 +7,15 @@ longest chain of such imports, circles taken as one floor) and the circles (grou
 
 from __future__ import annotations
 
-import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE = "ig_sdk"
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+from import_graph import PACKAGE, imports, module_files  # noqa: E402 -- the documentation draws from the same imports
+
 Graph = Mapping[str, set[str]]
 
 
@@ -38,31 +40,14 @@ class Folder:
     circles: tuple[tuple[str, ...], ...]
 
 
-def import_graph(root: Path) -> dict[str, set[str]]:
-    """Return whom each module of the checkout at ``root`` imports; doors (an ``__init__`` that only exports) import nobody."""
-    paths = {_name(path, root): path for path in sorted((root / PACKAGE).rglob("*.py"))}
-    doors = {name for name, path in paths.items() if path.name == "__init__.py"}
-    graph: dict[str, set[str]] = {}
-    for name, path in paths.items():
-        found = set(_imported(ast.parse(path.read_text(encoding="utf-8")), paths))
-        graph[name] = set() if name in doors else found - {name} - doors
-    return {name: targets for name, targets in graph.items() if name not in doors}
-
-
-def _name(path: Path, root: Path) -> str:
-    parts = path.relative_to(root).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def _imported(tree: ast.Module, known: Mapping[str, Path]) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in known)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                if full in known or node.module in known:
-                    yield full if full in known else node.module
+def graph_of(root: Path = ROOT) -> dict[str, set[str]]:
+    """Return whom each module of the checkout at ``root`` imports; doors (an ``__init__``) are left out on both ends."""
+    modules = {name for name, path in module_files(root).items() if path.name != "__init__.py"}
+    graph: dict[str, set[str]] = {name: set() for name in modules}
+    for edge in imports(root):
+        if {edge.source, edge.target} <= modules:
+            graph[edge.source].add(edge.target)
+    return graph
 
 
 def circles(graph: Graph) -> list[tuple[str, ...]]:
@@ -109,10 +94,10 @@ def floors(graph: Graph) -> int:
 
 def count(root: Path) -> list[Folder]:
     """Return what was counted for the whole package and for each of its folders."""
-    whole = import_graph(root)
-    packages = sorted(_name(path, root) for path in (root / PACKAGE).rglob("__init__.py"))
+    whole = graph_of(root)
+    packages = [name for name, path in module_files(root).items() if path.name == "__init__.py"]
     rows = []
-    for package in packages:
+    for package in sorted(packages):
         inside = {name for name in whole if name.startswith(f"{package}.")}
         graph = {name: whole[name] & inside for name in inside}
         own = sum(name.rpartition(".")[0] == package for name in inside)
@@ -131,4 +116,4 @@ def main(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parents[2])
+    main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT)

@@ -52,7 +52,7 @@ def test_each_test_has_a_verb(root):
     """``make test`` and ``make strangers`` together run every folder of tests, none of them twice."""
     commands = [
         subprocess.run(
-            ["make", "-n", verb, "VENV=no-such-environment"],
+            ["make", "-n", "--no-print-directory", verb, "VENV=no-such-environment"],
             cwd=root,
             capture_output=True,
             text=True,
@@ -69,7 +69,7 @@ def test_each_test_has_a_verb(root):
 
 def test_quick_measures_nothing(root):
     """``make quick`` runs the unit and property tests without coverage."""
-    command = ["make", "-n", "quick", "VENV=no-such-environment"]
+    command = ["make", "-n", "--no-print-directory", "quick", "VENV=no-such-environment"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=20, check=True)
     assert done.stdout.split()[-2:] == ["tests/unit", "tests/property"]
     assert "--cov" not in done.stdout
