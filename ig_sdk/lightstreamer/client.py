@@ -126,12 +126,12 @@ class LightstreamerClient:
 
     @property
     def status(self) -> ConnectionStatus:
-        """Where the connection stands now; callbacks may still be told of an earlier change."""
+        """The state of the connection now; callbacks may still be hearing of an earlier change."""
         return self._engine.session.status
 
     @property
     def status_change(self) -> StatusChanged:
-        """The latest change of ``status``: why, and since when; callbacks may still be told of an earlier one."""
+        """The latest change of ``status``: why, and since when; callbacks may still be hearing of an earlier one."""
         return self._engine.session.latest
 
     @property
@@ -156,7 +156,7 @@ class LightstreamerClient:
 
     @property
     def updates_dropped(self) -> int:
-        """Updates that found the queue full so far; each was told by ``on_updates_lost``."""
+        """Updates that found the queue full so far; each was reported by ``on_updates_lost``."""
         return self._engine.dispatcher.dropped
 
     @property
@@ -182,11 +182,11 @@ class LightstreamerClient:
     # --- listeners
 
     def add_listener(self, listener: ClientListener) -> None:
-        """Tell ``listener`` from now on; twice added is told once."""
+        """Call ``listener`` from now on; one that is added twice is called once."""
         self._engine.router.add(listener)
 
     def remove_listener(self, listener: ClientListener) -> None:
-        """Tell ``listener`` no more; nothing when it was not there."""
+        """Stop calling ``listener``; does nothing when it was not added."""
         self._engine.router.remove(listener)
 
     # --- connection
@@ -200,13 +200,13 @@ class LightstreamerClient:
         self._engine.connect()
 
     def wait_connected(self, timeout: float = 30.0) -> bool:
-        """Wait until the session stands.
+        """Wait until the session is up.
 
         Args:
             timeout: Seconds to wait at most.
 
         Returns:
-            Whether it stands; False when ``timeout`` was over first.
+            Whether it is up; False when ``timeout`` was over first.
 
         Raises:
             StreamError: It failed for good, and this is why.
@@ -229,7 +229,7 @@ class LightstreamerClient:
     # --- subscriptions
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Ask for a subscription, now or as soon as the session stands; return at once.
+        """Ask for a subscription, now or as soon as the session is up; return at once.
 
         ``on_subscribed`` or ``on_error`` follows. It lives, over all sessions, until it is unsubscribed or refused, or
         the client is closed.

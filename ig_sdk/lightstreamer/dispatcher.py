@@ -64,7 +64,7 @@ class Dispatcher:
         self._full = False
         self._stopped = False
         self._dropped = 0
-        # In the context of whoever opens the stream, so that log records carry the same correlation id.
+        # In the context of the thread that opens the stream, so that log records carry the same correlation id.
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._run,), name=THREAD_NAME, daemon=True)
 
@@ -177,7 +177,7 @@ class Dispatcher:
         return [event for batch in rest for event in batch]
 
     def _shed(self) -> None:
-        """Drop the oldest updates down to the limit; tell each subscription how many of its own went."""
+        """Drop the oldest updates down to the limit; report to each subscription how many of its own were dropped."""
         surplus = self._size - self._limit
         shedding = _Shedding()
         removed = 0
@@ -221,7 +221,7 @@ class _Shedding:
     def __init__(self) -> None:
         self.kept: list[Event] = []
         self.dropped = 0
-        # Of each subscription the place in `kept` where its losses are told. Forgotten when another of its events
+        # Of each subscription the place in `kept` where its losses are reported. Forgotten when another of its events
         # follows, so that a loss never moves across "subscribed" or "unsubscribed".
         self._places: dict[int, int] = {}
         self._counts: dict[int, int] = {}  # place: updates lost

@@ -84,7 +84,7 @@ class Runner:
         self._close_by: float | None = None
         self._send_timeout_s = sockets.connect_timeout_s
         self._send_by: float | None = None  # what is unsent then will never be sent
-        # In the context of whoever opens the stream, so that log records carry the same correlation id.
+        # In the context of the thread that opens the stream, so that log records carry the same correlation id.
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._run,), name=THREAD_NAME, daemon=True)
 

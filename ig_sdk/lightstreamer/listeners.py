@@ -1,4 +1,4 @@
-"""What an application overrides to be told: no-op bases, one frozen event for each callback.
+"""What an application overrides to hear of events: no-op bases, one frozen event for each callback.
 
 An object that has only some of the methods serves as well. Callbacks run one at a time, in order, on the dispatch
 thread ``ig-stream-dispatch``, never under a lock. What one raises is logged with its traceback and counted
@@ -22,7 +22,7 @@ from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 
 
 class ClientListener:
-    """Told about the connection. Override what is of interest.
+    """Hears about the connection. Override what is of interest.
 
     Threading:
         Called on ``ig-stream-dispatch``, one callback at a time, under no lock.
@@ -39,7 +39,7 @@ class ClientListener:
 
 
 class SubscriptionListener:
-    """Told about one subscription. Override what is of interest.
+    """Hears about one subscription. Override what is of interest.
 
     Threading:
         Called on ``ig-stream-dispatch``, one callback at a time, under no lock.

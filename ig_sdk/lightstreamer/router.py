@@ -1,4 +1,4 @@
-"""Who is told what: the dispatch thread's way from an event to the callbacks."""
+"""From an event to the callbacks that it concerns, on the dispatch thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LOG = get_logger("stream")
 
 
 class MessageWaiter:
-    """Somebody who waits for the outcome of a message."""
+    """A thread that waits for the outcome of a message."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
@@ -39,7 +39,7 @@ class MessageWaiter:
 
 
 class Router:
-    """Subscriptions by id, listeners of the client, messages that somebody waits for.
+    """Subscriptions by id, listeners of the client, messages whose outcome a thread waits for.
 
     Args:
         on_overflow: Called, on the dispatch thread, for a subscription that ended because it may not lose anything.

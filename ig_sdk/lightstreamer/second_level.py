@@ -144,7 +144,7 @@ class SecondLevels:
         """Return the events as the application sees them; subscribe to keys that came, unsubscribe from those gone.
 
         To be called, with or without events, before the session is asked for its actions: the keys of a session that is
-        gone are not to be asked of the next one, where they come anew.
+        gone are not to be asked of the next one, where they come again.
         """
         out: list[Event] = []
         for event in events:
@@ -165,7 +165,7 @@ class SecondLevels:
         if isinstance(event, ItemUpdate):
             return self._first_level(parent, event, session, now)
         if isinstance(event, Subscribed):
-            # In a new session the table begins anew; the keys come again as its snapshot.
+            # In a new session the table starts empty; the keys come again as its snapshot.
             self._forget(parent, None, session, now)
             parent.infos.clear()
             parent.key, parent.command = event.key_position or 0, event.command_position or 0

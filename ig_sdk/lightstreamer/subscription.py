@@ -51,7 +51,7 @@ class Owner(Protocol):
 
 
 class Subscription:
-    """What to receive, and who is told.
+    """What to receive, and which listeners are called.
 
     ::
 
@@ -69,7 +69,7 @@ class Subscription:
         max_frequency: Updates a second for each item, ``"unlimited"``, ``"unfiltered"``, or ``None`` for the server's.
         buffer_size: Updates that the server may keep for each item, ``"unlimited"``, or ``None`` for its default.
         selector: The server's selector.
-        overflow: When the application is slower than the server: ``"drop_oldest"`` drops and tells
+        overflow: When the application is slower than the server: ``"drop_oldest"`` drops and reports
             (``on_updates_lost``, an iterator's ``lost``), ``"block"`` lets the server wait, ``"fail"`` ends the
             subscription with ``on_error`` (operation ``"overflow"``), and an iterator with ``StreamOverflow``, at the
             first update that finds no room: for what must not be lost unnoticed, such as deals. ``"block"`` and
@@ -149,11 +149,11 @@ class Subscription:
         return self._owner is not None
 
     def add_listener(self, listener: SubscriptionListener) -> None:
-        """Tell ``listener`` from now on; twice added is told once."""
+        """Call ``listener`` from now on; one that is added twice is called once."""
         self.feed.add(listener)
 
     def remove_listener(self, listener: SubscriptionListener) -> None:
-        """Tell ``listener`` no more; nothing when it was not there."""
+        """Stop calling ``listener``; does nothing when it was not added."""
         self.feed.remove(listener)
 
     def updates(self, timeout: float | None = 60.0, *, queue_size: int = 10_000) -> UpdateIterator:
@@ -164,7 +164,7 @@ class Subscription:
             queue_size: Updates that may wait to be taken; what happens to more is the subscription's ``overflow``.
 
         Returns:
-            One that is fed until it is closed or nobody holds it any more; each gets every update.
+            One that is fed until it is closed or no longer referenced; each gets every update.
 
         Raises:
             ValueError: ``queue_size`` is not positive.
@@ -177,7 +177,7 @@ class Subscription:
         return iterator
 
     def reconfigure(self, *, max_frequency: float | str) -> None:
-        """Ask the server for another frequency; ``on_reconfigured`` tells what it grants.
+        """Ask the server for another frequency; ``on_reconfigured`` reports what it grants.
 
         Args:
             max_frequency: Updates a second for each item, or ``"unlimited"``.
@@ -272,7 +272,7 @@ class Feed:
             self._rebuild()
 
     def add_buffer(self, iterator: UpdateIterator, buffer: UpdateBuffer) -> None:
-        """Feed an iterator for as long as somebody holds it."""
+        """Feed an iterator for as long as it is referenced."""
         with self._lock:
             if not self._over:
                 self._buffers = (

@@ -43,7 +43,7 @@ class UpdateBuffer:
         return self._ended
 
     def put(self, update: ItemUpdate) -> None:
-        """Add one update; with ``"block"`` wait until there is room or nobody wants it any more."""
+        """Add one update; with ``"block"`` wait until there is room or the iterator has ended."""
         with self._condition:
             if self._overflow == "block":
                 while len(self._updates) >= self._limit and not self._ended:

@@ -180,6 +180,6 @@ class HttpExchange:
     def _closed_by_peer(self) -> str:
         whole = self._answer.ended()
         self.ended = self.ended or ("the answer is complete" if whole else "the server closed the connection")
-        # Where only the close ends a body, nobody knows whether it cut the last line; a price cut short is a price.
-        # So a line without CR-LF counts only in an answer whose length was told.
+        # Where only the close ends a body, the last line may have been cut; a price cut short still looks like a price.
+        # So a line without CR-LF counts only in an answer that stated its length.
         return ""

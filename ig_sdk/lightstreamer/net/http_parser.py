@@ -93,7 +93,7 @@ class HttpAnswer:
         return body
 
     def ended(self) -> bool:
-        """Tell that the peer closed; return whether the answer is whole."""
+        """Take note that the peer closed; return whether the answer is whole."""
         if self.status and not self._chunked and self._left is None:
             self.complete = True
         return self.complete

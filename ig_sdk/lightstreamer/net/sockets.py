@@ -1,7 +1,7 @@
 """Sockets that never block: opened, read and written by one thread which waits for all of them at once.
 
-Every wait can be woken, so ``close()`` need not shut a socket under somebody's feet, and the TLS object is only ever
-used by one thread (OpenSSL allows no more).
+Every wait can be woken, so ``close()`` need not shut a socket that another thread is using, and the TLS object is only
+ever used by one thread (OpenSSL allows no more).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Waker:
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Begin: until now nobody waited, so that there was nobody to wake."""
+        """Begin: until now no thread waited, so there was none to wake."""
         pair = socket.socketpair()
         for end in pair:
             end.setblocking(False)  # noqa: FBT003 -- the socket's own signature
@@ -84,7 +84,7 @@ class Waker:
             if self._pair is not None:
                 try:
                     self._pair[1].send(b"\0")
-                except OSError:  # full: a wake-up is already on its way; closed: nobody waits any more
+                except OSError:  # full: a wake-up is already on its way; closed: no thread waits any more
                     pass
 
     def clear(self) -> None:

@@ -95,7 +95,7 @@ class WebSocketTransport:
         return text
 
     def close(self) -> None:
-        """Say goodbye if it costs nothing, and release the socket."""
+        """Send a close frame if that does not block, and release the socket."""
         if self.ended is None:
             self._write(frames.encode_close(frames.NORMAL_CLOSURE, "", os.urandom(4)))
         self._end("closed")
@@ -152,7 +152,7 @@ class WebSocketTransport:
 
 
 class _NotUpgraded(Exception):
-    """The answer to the handshake is no upgrade but a page, which nobody wants to read."""
+    """The answer to the handshake is no upgrade but a page."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -162,7 +162,7 @@ class _NotUpgraded(Exception):
 class _HandshakeSocket:
     """What websocket-client takes for its socket during the handshake: bounded in size, time and patience.
 
-    websocket-client itself would wait anew for every byte and take headers without end.
+    websocket-client itself would wait the full time for every byte and take headers without end.
     """
 
     def __init__(self, channel: Channel, wait: Callable[[Interest], None]) -> None:

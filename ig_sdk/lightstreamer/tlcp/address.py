@@ -51,7 +51,7 @@ def stream_url(address: str, transport: StreamTransport) -> str:
 
 
 def complete_link(link: str, address: str) -> str:
-    """Return the address that a control link stands for.
+    """Return the address that a control link means.
 
     Scheme and port are taken from the original address where the link has none, its path never (C-017).
 

@@ -9,7 +9,7 @@ from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 
 # One for the recovery of a session that worked, one for the new session if that is refused.
 _FREE: Final = 2
-# They are not given anew more often than this: a server that sends one update and hangs up would be chased.
+# They are granted again at most this often: otherwise a server that sends one update and hangs up would be hammered.
 _FREE_EVERY_S: Final = 2.0
 
 
@@ -30,7 +30,7 @@ class Backoff:
         self.attempts = 0
 
     def begin(self) -> None:
-        """Begin anew: the application connects."""
+        """Start from the beginning: the application connects."""
         self._free, self._freed_at = _FREE, float("-inf")
         self._waits = self.attempts = 0
 
@@ -62,7 +62,7 @@ class Backoff:
         return step * (0.5 + 0.5 * self._random())
 
     def longest(self) -> float:
-        """Return the wait after a refusal for lack of room, where hurry makes it worse (codes 7 to 10)."""
+        """Return the wait after a refusal for lack of room, where trying sooner makes it worse (codes 7 to 10)."""
         return max(self.next(), self._options.max_delay_s)
 
 

@@ -130,7 +130,7 @@ class Connection:
             )
         else:
             self.move(Trigger.OPENED_TO_BIND)
-            # After LOOP everything counts as received; after a break the server is told the count (C-105, C-108).
+            # After LOOP everything counts as received; after a break the client sends the count (C-105, C-108).
             count = self._context.counter.count if self.plan == "recover" else None
             request = builders.bind_session(self._options, route.transport, self.session_id, recovery_from=count)
         self._context.actions.append(Send(request, stream=True))

@@ -13,11 +13,11 @@ Continuity = Literal["new", "resumed", "recovered", "replaced"]
 
 
 class ConnectionStatus(str, Enum):
-    """Where a client stands.
+    """The state of a client's connection.
 
     ``DISCONNECTED`` is before ``connect`` and after ``close``; ``CONNECTING`` the first attempt; ``RECONNECTING`` every
-    later one, including the waits between them; ``CONNECTED`` means that the session stands; ``STALLED`` that it
-    stands, but the server has been silent for too long; ``FAILED`` that nothing more will be tried until ``connect`` is
+    later one, including the waits between them; ``CONNECTED`` means that the session is up; ``STALLED`` that it
+    is up, but the server has been silent for too long; ``FAILED`` that nothing more will be tried until ``connect`` is
     called again.
     """
 
@@ -225,7 +225,7 @@ class MessageOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ErrorOccurred:
-    """Something went wrong that no other event tells; the session goes on or a StatusChanged follows."""
+    """Something went wrong that no other event reports; the session goes on or a StatusChanged follows."""
 
     error: StreamError
 

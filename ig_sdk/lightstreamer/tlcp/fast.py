@@ -1,6 +1,6 @@
 """The fast path: plain updates of known items, which are nearly all lines of a busy stream.
 
-A line such as ``U,3,7,1.0892||1762946402123|^2`` is split once, on ``|``. What stands before the first value's last
+A line such as ``U,3,7,1.0892||1762946402123|^2`` is split once, on ``|``. What is before the first value's last
 comma, ``U,3,7``, is the key of a table of items. A first value that itself holds a comma gives a key that no item can
 have, so such a line is simply not found here. Likewise whatever is out of the ordinary (another notification, a first
 update, an escape, null, empty, a difference, a wrong number of fields) leaves the item untouched and goes to

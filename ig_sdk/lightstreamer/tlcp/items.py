@@ -9,7 +9,7 @@ from ig_sdk.errors import StreamProtocolError
 from ig_sdk.lightstreamer.tlcp.codec.values import JsonPatch, Values, decode_fields
 from ig_sdk.lightstreamer.tlcp.updates import ItemInfo, ItemUpdate
 
-# A table with more keys is an attack, or a table that nobody should mirror.
+# A table with more keys is an attack, or a table too large to mirror.
 _MAX_KEYS = 100_000
 
 
@@ -83,7 +83,7 @@ class CommandItem(ItemState):
         self._rows.clear()
 
     def _deliver(self, values: Values) -> ItemUpdate:
-        # The line was decoded against the item's last row, whatever its key (C-097); what is told is about this key
+        # The line was decoded against the item's last row, whatever its key (C-097); what is reported is about this key
         # (C-098).
         key = values[self._key]
         before = self._rows.get(key)

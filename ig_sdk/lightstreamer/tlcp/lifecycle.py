@@ -123,7 +123,7 @@ class Lifecycle:
             # A server that does nothing but LOOP is not chased at full speed.
             delay = max(delay, self._attempts.backoff.first())
         delay = max(delay, self._attempts.rebinds.wait(now))
-        # Without PROG nobody knows what the server takes as received: it is asked again.
+        # Without PROG it is unknown what the server takes as received: ask again.
         connection.leave(now, "recover" if self.awaiting_prog else "bind", delay)
         connection.open_if_due(now)
 

@@ -137,7 +137,7 @@ class Messages:
 
     def _send(self, message: _Message) -> None:
         in_sequence = message.sequence != _UNORDERED
-        # The number labels the outcome; without outcome or sequence nobody reads it (C-128).
+        # The number labels the outcome; without outcome or sequence nothing reads it (C-128).
         if in_sequence or message.outcome:
             message.prog = self._progs[message.sequence] = self._progs.get(message.sequence, 0) + 1
         self._sent[message.id] = message
@@ -150,7 +150,7 @@ class Messages:
             max_wait_ms=message.max_wait_ms,
             outcome=message.outcome,
         )
-        # Only a number within a sequence lets the server tell a repetition from a second message.
+        # Only a number within a sequence lets the server distinguish a repetition from a second message.
         self._requests.queue("message", message.id, line, repeats=in_sequence)
 
     def _fail(self, message: _Message, code: int, text: str) -> None:

@@ -74,7 +74,7 @@ class PendingRequests:
 
         Args:
             now: Monotonic seconds.
-            limit: Most bytes in a request (C-028), or ``None`` while the server has not told it: then each goes
+            limit: Most bytes in a request (C-028), or ``None`` while the server has not sent it: then each goes
                 alone, as one that is longer than the limit does (C-029).
             session: Session to name in each line, or ``None`` where the connection names it.
         """
@@ -97,7 +97,7 @@ class PendingRequests:
         return requests
 
     def answer(self, request: str) -> Pending | None:
-        """Return what was answered and forget it; ``None`` for an answer nobody waits for."""
+        """Return what was answered and forget it; ``None`` for an answer that nothing waits for."""
         pending = self.sent.get(request)
         if pending is not None:
             self._forget(pending)
@@ -141,7 +141,7 @@ class PendingRequests:
         return given_up
 
     def restart(self, now: float) -> None:
-        """Give every request its time anew: a rebound session may still answer."""
+        """Start the time of every request again: a rebound session may still answer."""
         for pending in self.sent.values():
             pending.due = now + self._timeout_s
 

@@ -20,7 +20,7 @@ class Verdict(Enum):
     HOME = "open a new session at the original address, once"
 
 
-# Appendix A, "our advice". A code that is not listed is new to us: a few attempts harm nobody.
+# Appendix A, "our advice". A code that is not listed is new to us: a few attempts do no harm.
 _SESSION: Final[dict[int, Verdict]] = {
     1: Verdict.CREDENTIALS,
     2: Verdict.STOP,

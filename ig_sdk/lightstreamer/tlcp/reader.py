@@ -129,7 +129,7 @@ class Reader:
             except StreamProtocolError as error:
                 if self._connection.phase is not Phase.CLOSING:
                     self.events.append(ErrorOccurred(error))
-                return  # one error tells enough about a body of garbage
+                return  # one error is enough for a body of garbage
             if not isinstance(note, say.Reqok | say.Reqerr | say.Error):
                 self.counter.ignored += 1
             elif self._connection.phase is Phase.CLOSING:
@@ -182,9 +182,9 @@ class Reader:
         elif life.awaiting_prog:
             life.replace(self._now, "the server did not say where it begins", destroy=True)
         elif self.counter.take():
-            told = len(self.events)
+            before = len(self.events)
             self._data[type(note)](note)
-            if isinstance(note, say.Update) and len(self.events) > told:  # one for nobody proves nothing
+            if isinstance(note, say.Update) and len(self.events) > before:  # discarded ones do not
                 life.updated(self._now)
 
     def _conok(self, note: say.Conok) -> None:

@@ -21,7 +21,7 @@ class Route:
     """
 
     def __init__(self, options: SessionOptions, may_connect: Callable[[str], bool]) -> None:
-        stream_url(options.address, "ws")  # a wrong address is the caller's mistake, to be told now
+        stream_url(options.address, "ws")  # a wrong address is the caller's mistake, reported at once
         self._options = options
         self._may_connect = may_connect
         self._version = 0
@@ -79,7 +79,7 @@ class Route:
             return True
         try:
             address = complete_link(link, self._options.address)
-            # Whoever can write this line must not be able to take the encryption away.
+            # Someone who can inject this line must not be able to switch encryption off.
             usable = not is_downgrade(address, self._options.address) and self._may_connect(address)
         except ValueError:
             usable = False

@@ -53,12 +53,12 @@ class SubscriptionSpec:
 
     @property
     def group_text(self) -> str:
-        """The group as the server is told."""
+        """The group as it is sent to the server."""
         return self.group if self.items is None else " ".join(self.items)  # type: ignore[return-value]  # one is set
 
     @property
     def schema_text(self) -> str:
-        """The schema as the server is told."""
+        """The schema as it is sent to the server."""
         return self.schema if self.fields is None else " ".join(self.fields)  # type: ignore[return-value]  # one is set
 
     @property

@@ -67,7 +67,7 @@ class Subscription:
         self.id = identifier
         self.spec = spec
         self.leaving = False  # the application gave it up
-        self.silent = False  # an error ended it: what still comes is for nobody
+        self.silent = False  # an error ended it: what still comes is discarded
         self.frequency: float | str | None = None  # to be asked for once it is active
         self.reset()
 
@@ -325,7 +325,7 @@ class Subscriptions:
     def _find(self, identifier: int) -> Subscription | None:
         subscription = self._known.get(identifier)
         if subscription is None and identifier not in self._strangers and len(self._strangers) < _MAX_STRANGERS:
-            # The server feeds what nobody here wants (C-069); once is enough, and one that denies it is left alone.
+            # The server feeds a subscription that this client does not have (C-069); ask once to end it.
             self._strangers.add(identifier)
             self._requests.queue("delete", identifier, builders.delete(identifier))
         return subscription

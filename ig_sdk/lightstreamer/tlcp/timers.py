@@ -91,7 +91,7 @@ class Timers:
         self.close_by = now + self._options.close_timeout_s
 
     def proved(self, now: float, *, stalled: bool = False, polling: bool = False) -> bool:
-        """Whether the session was bound, and heard of, for a keepalive period: then the backoff begins anew."""
+        """Whether the session was bound, and heard of, for a keepalive period: then the backoff starts over."""
         if polling:
             # A poll is held for the keepalive at most, so a held one is one that worked.
             return now - self._opened_at >= max(self._keepalive_s / 2, _SHORTEST_PROOF_S)

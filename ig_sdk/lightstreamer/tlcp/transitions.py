@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Phase(Enum):
-    """Where the session stands."""
+    """The phase of the session."""
 
     IDLE = "not started"
     WAITING = "waiting before the next connection"
