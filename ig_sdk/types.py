@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -48,8 +48,9 @@ class Direction(str, Enum):
         return self.value
 
 
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LENGTH = re.compile(r"(\d+)\s*([smhd])")
+# Lengths as traders and pandas write them; a number may be left out ("D", "H").
+_UNITS_S = {"s": 1, "sec": 1, "m": 60, "min": 60, "t": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LENGTH = re.compile(r"(\d*)\s*(s|sec|m|min|t|h|d|w)", re.IGNORECASE)
 
 
 class Resolution(timedelta, Enum):
@@ -97,8 +98,9 @@ class Resolution(timedelta, Enum):
         """Return the length that ``value`` names: a member if IG has one, else a plain timedelta.
 
         Args:
-            value: A member, its name (``"MINUTE_5"``, any case), a length such as ``"90s"``, ``"7m"``, ``"2h"``,
-                ``"1d"``, or a timedelta of whole seconds.
+            value: A member, its name (``"MINUTE_5"``, any case), a length such as ``"90s"``, ``"15m"``, ``"2h"``,
+                ``"1d"``, also as pandas writes it (``"15min"``, ``"H"``, ``"D"``, ``"W"``), or a timedelta of whole
+                seconds. A capital ``M`` is refused: it is a month to pandas.
 
         Raises:
             ValueError: ``value`` is none of these, or not positive.
@@ -109,9 +111,10 @@ class Resolution(timedelta, Enum):
             text = value.strip()
             if text.upper() in cls.__members__:
                 return cls[text.upper()]
-            match = _LENGTH.fullmatch(text.lower())
+            match = None if text.endswith("M") else _LENGTH.fullmatch(text)
             try:
-                length = timedelta(seconds=int(match[1]) * _UNITS_S[match[2]]) if match else timedelta(0)
+                seconds = int(match[1] or 1) * _UNITS_S[match[2].lower()] if match else 0
+                length = timedelta(seconds=seconds)
             except (OverflowError, ValueError):  # more digits than fit into a length, or into a number
                 length = timedelta(0)
         elif isinstance(value, timedelta):
@@ -121,10 +124,14 @@ class Resolution(timedelta, Enum):
         if length <= timedelta(0) or length.microseconds:
             names = ", ".join(cls.__members__)
             raise ValueError(
-                f"resolution must be one of {names}, a length such as '90s', '7m', '2h', '1d', "
+                f"resolution must be one of {names}, a length such as '90s', '15m', '2h', '1d', "
                 f"or a positive timedelta of whole seconds, not {value!r}"
             )
         return next((member for member in cls if member == length and member is not cls.MONTH), length)
+
+
+# Binary floats show noise behind these: 1.1862300000000001 for the mean of two prices.
+_DECIMALS = 10
 
 
 class _TickFields(NamedTuple):
@@ -163,8 +170,15 @@ class Tick(_TickFields):
 
     @property
     def spread(self) -> float:
-        """Offer minus bid; negative for a crossed quote."""
-        return self.offer - self.bid
+        """Offer minus bid, to ten decimals, which is more than any price has; negative for a crossed quote."""
+        return round(self.offer - self.bid, _DECIMALS)
+
+
+def _shown(instance: Any) -> str:
+    """Return a dataclass's own ``repr``, its floats without the noise of binary fractions."""
+    values = ((item.name, getattr(instance, item.name)) for item in fields(instance))
+    texts = (f"{name}={round(value, _DECIMALS) if isinstance(value, float) else value!r}" for name, value in values)
+    return f"{type(instance).__name__}({', '.join(texts)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +189,9 @@ class Ohlc:
     high: float
     low: float
     close: float
+
+    def __repr__(self) -> str:
+        return _shown(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +230,9 @@ class Candle:
     def closes_at(self) -> datetime:
         """First instant after the interval, aware UTC."""
         return self.opens_at + self.resolution
+
+    def __repr__(self) -> str:
+        return _shown(self)
 
 
 class Keep(Enum):

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from ig_sdk.types import PAIRS, Candle, Direction, Limit, Resolution, Stop, Tick, decimal_of, epic_for
+from ig_sdk.types import PAIRS, Candle, Direction, Limit, Ohlc, Resolution, Stop, Tick, decimal_of, epic_for
 
 NOW = datetime(2025, 1, 6, 9, tzinfo=timezone.utc)
 
@@ -42,7 +42,22 @@ def test_directions_are_read_in_any_case() -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("90s", 90), ("7m", 420), (" 2 H ", 7200), ("1d", 86_400), ("minute_5", 300), (timedelta(seconds=11), 11)],
+    [
+        ("90s", 90),
+        ("7m", 420),
+        (" 2 H ", 7200),
+        ("1d", 86_400),
+        ("minute_5", 300),
+        (timedelta(seconds=11), 11),
+        ("D", 86_400),
+        ("H", 3600),
+        ("h", 3600),
+        ("W", 604_800),
+        ("15Min", 900),
+        ("1min", 60),
+        ("5T", 300),
+        ("30S", 30),
+    ],  # fmt: skip
 )
 def test_resolutions_are_read_from_text_and_lengths(value: str | timedelta, seconds: int) -> None:
     """Names, lengths with a unit, timedeltas of whole seconds."""
@@ -65,11 +80,12 @@ def test_a_length_that_ig_names_becomes_that_member() -> None:
     "wrong",
     [
         "",
-        "m",
+        "M",
+        "5M",
+        "1ME",
         "0s",
         "-1m",
         "1.5m",
-        "1w",
         "9" * 5000 + "d",
         "99999999999d",
         timedelta(0),
@@ -82,6 +98,16 @@ def test_other_resolutions_are_refused_with_what_is_allowed(wrong: object) -> No
     """The error names the forms."""
     with pytest.raises(ValueError, match=r"MINUTE_5, .*'90s'"):
         Resolution.parse(wrong)  # type: ignore[arg-type]
+
+
+def test_prices_print_without_the_noise_of_binary_fractions() -> None:
+    """A spread, and the prices of a candle, show the digits that they have."""
+    assert str(Tick("E", 1.18617, 1.18623, NOW, NOW).spread) == "6e-05"
+    side = Ohlc(1.1, (1.18621 + 1.18625) / 2, 1.0, 1.1)
+    candle = Candle("E", Resolution.MINUTE, NOW, 1.1, (1.18621 + 1.18625) / 2, 1.0, 1.1, bid=side)
+    assert "0000000" not in repr(candle)
+    assert "high=1.18623, " in repr(side)
+    assert "resolution=Resolution.MINUTE" in repr(candle)
 
 
 def test_tick_knows_its_mid_and_spread() -> None:
