@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -21,6 +22,7 @@ ROOT = "ig_sdk"
 COMPONENTS = ("rest", "auth", "stream", "prices", "pipeline", "simulator")
 
 _NO_CORRELATION = "-"
+_FAILURES_KEPT = 100
 _correlation: ContextVar[str] = ContextVar("ig_sdk_correlation", default=_NO_CORRELATION)
 
 
@@ -64,7 +66,44 @@ def get_logger(component: str) -> logging.Logger:
     return logger
 
 
-logging.getLogger(ROOT).addHandler(logging.NullHandler())
+class FailureLog:
+    """Logs what code of the application raises: each failure once with its traceback, then how often it came again.
+
+    A callback that fails at every tick must be seen by people who configured nothing (Python prints records from
+    WARNING on to stderr then), and must not fill the disk of those who log to files.
+
+    Args:
+        logger: Where to.
+
+    Threading:
+        Safe from any thread.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._lock = threading.Lock()
+        self._counts: dict[object, int] = {}
+
+    def report(self, message: str, *arguments: object) -> None:
+        """Log the exception that is being handled: with its traceback the first time, then at the 10th, 100th, …
+
+        Args:
+            message: Where it was raised, with ``%s`` for the arguments.
+            arguments: Values of the message.
+        """
+        _, error, traceback = sys.exc_info()
+        while traceback is not None and traceback.tb_next is not None:
+            traceback = traceback.tb_next
+        place = traceback and (traceback.tb_frame.f_code, traceback.tb_lineno)
+        key: object = (message, type(error), place)
+        with self._lock:
+            if key not in self._counts and len(self._counts) >= _FAILURES_KEPT:
+                key = None  # ever new failures are counted as one
+            count = self._counts[key] = self._counts.get(key, 0) + 1
+        if count == 1:
+            self._logger.error(message, *arguments, exc_info=True)  # noqa: LOG014 -- the caller handles it
+        elif str(count).strip("0") == "1":
+            self._logger.error("%s: %s, %d times so far", message % arguments, type(error).__name__, count)
 
 
 def correlation_id() -> str:

@@ -20,7 +20,7 @@ from ig_sdk.lightstreamer.tlcp.events import (
     Unsubscribed,
 )
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
-from ig_sdk.logs import get_logger
+from ig_sdk.logs import FailureLog, get_logger
 
 _LOG = get_logger("stream")
 
@@ -54,6 +54,7 @@ class Router:
 
     def __init__(self, on_overflow: Callable[[int], None] = lambda _: None) -> None:
         self.errors = 0
+        self._failures = FailureLog(_LOG)
         self.subscriptions: dict[int, Subscription] = {}
         self.waiters: dict[int, MessageWaiter] = {}
         self._listeners: tuple[ClientListener, ...] = ()
@@ -168,4 +169,4 @@ class Router:
 
     def _count_error(self, call: Callable[[Any], Any]) -> None:
         self.errors += 1
-        _LOG.exception("listener %s raised", getattr(call, "__qualname__", type(call).__qualname__))
+        self._failures.report("listener %s raised", getattr(call, "__qualname__", type(call).__qualname__))

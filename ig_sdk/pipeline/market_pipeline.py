@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from ig_sdk.candles import CandleAggregator
+from ig_sdk.logs import FailureLog, get_logger
 from ig_sdk.pipeline.report import MarketReport
 from ig_sdk.pipeline.sinks import Outlet
 from ig_sdk.pipeline.strategies import Action, Signal, Strategy
 from ig_sdk.types import Candle, Tick
 
-_log = logging.getLogger("ig_sdk.pipeline")
+_log = get_logger("pipeline")
 
 
 class MarketPipeline:
@@ -34,6 +34,7 @@ class MarketPipeline:
     ) -> None:
         self.strategies = strategies
         self.strategy_errors = 0
+        self._failures = FailureLog(_log)
         self._aggregator = aggregator
         self._on_tick = aggregator.on_tick
         self._outlet = outlet
@@ -92,6 +93,6 @@ class MarketPipeline:
                 raise TypeError(f"a strategy answers with a Signal, not {signal!r:.80}")  # noqa: TRY301 -- logged below
         except Exception:  # noqa: BLE001 -- a strategy is the user's: no error of it stops the run
             self.strategy_errors += 1
-            _log.exception("%s failed on the candle of %s at %s", type(strategy).__name__, candle.epic, candle.opens_at)
+            self._failures.report("strategy %s failed on a candle of %s", type(strategy).__name__, candle.epic)
             return None
         return signal

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from ig_sdk.candles import CandleAggregator, Price
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.errors import SubscriptionRefused, UsageError
+from ig_sdk.logs import get_logger
 from ig_sdk.pipeline.market_pipeline import MarketPipeline
 from ig_sdk.pipeline.report import Latencies, Report
 from ig_sdk.pipeline.sinks import Outlet, Sink
@@ -20,7 +20,7 @@ from ig_sdk.pipeline.strategies import Strategy
 from ig_sdk.streaming.events import Gap, UpdatesLost
 from ig_sdk.types import Resolution, Tick, epic_for
 
-_log = logging.getLogger("ig_sdk.pipeline")
+_log = get_logger("pipeline")
 
 # Longest wait for a silent source, so how late a candle may close beyond its grace.
 _POLL_S = 0.25

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from ig_sdk.errors import UsageError
+from ig_sdk.logs import FailureLog, get_logger
 from ig_sdk.pipeline.strategies import Signal
 from ig_sdk.types import Candle, Resolution
 
-_log = logging.getLogger("ig_sdk.pipeline")
+_log = get_logger("pipeline")
 
 
 @runtime_checkable
@@ -181,6 +182,7 @@ class Outlet:
 
     def __init__(self, sinks: Iterable[Sink]) -> None:
         self._sinks = tuple(sinks)
+        self._failures = FailureLog(_log)
         self.errors = 0
 
     def write(self, record: object) -> None:
@@ -198,4 +200,4 @@ class Outlet:
             call(*arguments)
         except Exception:  # noqa: BLE001 -- a sink is the user's: no error of it stops the run
             self.errors += 1
-            _log.exception("%s.%s() failed", type(sink).__name__, what)
+            self._failures.report("%s.%s() failed", type(sink).__name__, what)

@@ -19,7 +19,7 @@ from ig_sdk.lightstreamer import (
     StatusChanged,
     Subscription,
 )
-from ig_sdk.logs import correlation, get_logger
+from ig_sdk.logs import FailureLog, correlation, get_logger
 from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.streaming.buffer import Overflow
 from ig_sdk.streaming.prices.feeds import FEEDS, PriceFeed, epic_of
@@ -134,6 +134,7 @@ class IGStream:
 
     def __init__(self, access: Access, config: IGConfig, *, clock: Clock | None = None) -> None:
         self._access = access
+        self._failures = FailureLog(_log)
         self._config = config
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
@@ -331,7 +332,7 @@ class IGStream:
             try:
                 callback(event)
             except Exception:  # noqa: BLE001, PERF203 -- the callback is not ours, and must not stop the others
-                _log.exception("a status callback raised; the stream goes on")
+                self._failures.report("a status callback raised; the stream goes on")
 
     def wait_connected(self, timeout: float = 30.0) -> bool:
         """Connect if needed, and wait until the session is up; return whether it is.

@@ -57,7 +57,7 @@ def test_directions_are_read_in_any_case() -> None:
         ("1min", 60),
         ("5T", 300),
         ("30S", 30),
-    ],  # fmt: skip
+    ],
 )
 def test_resolutions_are_read_from_text_and_lengths(value: str | timedelta, seconds: int) -> None:
     """Names, lengths with a unit, timedeltas of whole seconds."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ig_sdk.clock import Clock
 from ig_sdk.errors import StreamError, SubscriptionRefused
 from ig_sdk.lightstreamer import ItemUpdate, ItemUpdatesLost, Subscribed, SubscriptionError, SubscriptionListener
-from ig_sdk.logs import get_logger
+from ig_sdk.logs import FailureLog, get_logger
 from ig_sdk.streaming.buffer import Dropped, LaneBuffer, Overflow
 from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, Stale, UpdatesLost
 from ig_sdk.streaming.prices.feeds import PriceFeed, PriceRow, TickDecoder, refusal
@@ -103,6 +103,7 @@ class PriceIntake:
         self._watch_lock = threading.Lock()  # a leaf; an ordinary price does without it
         self._closed = threading.Event()
         self.callback_errors = 0
+        self._failures = FailureLog(_log)
 
     @property
     def ended(self) -> bool:
@@ -212,7 +213,7 @@ class PriceIntake:
             callback(item)
         except Exception:  # noqa: BLE001 -- the callback is not ours
             self.callback_errors += 1
-            _log.exception("a callback of a price stream raised; the stream goes on")
+            self._failures.report("a callback of a price stream raised; the stream goes on")
 
     # -- for the reader ------------------------------------------------------------------------------------------
 
