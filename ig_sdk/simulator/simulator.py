@@ -21,7 +21,7 @@ from ig_sdk.errors import ConfigError, UsageError
 from ig_sdk.simulator.accounts.allowances import TENFOLD, AllowanceBook, Allowances
 from ig_sdk.simulator.accounts.dealing_service import CONFIRM_DELAY_S, DealingService, broker_of
 from ig_sdk.simulator.accounts.encryption import require_cryptography
-from ig_sdk.simulator.accounts.logins import Credentials, Sessions
+from ig_sdk.simulator.accounts.logins import ACCOUNTS, Credentials, Sessions
 from ig_sdk.simulator.accounts.past_deals import SeededHistory
 from ig_sdk.simulator.broker import BrokerEvent
 from ig_sdk.simulator.faults.faults import Faults
@@ -32,7 +32,7 @@ from ig_sdk.simulator.prices.past import PastPrices
 from ig_sdk.simulator.prices.replay import Replay
 from ig_sdk.simulator.prices.seeded import Market
 from ig_sdk.simulator.reference.hours import MarketHours
-from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.reference.instruments import instruments, listed
 from ig_sdk.simulator.rest.app import PREFIX, RestApp
 from ig_sdk.simulator.rest.backend import Backend
 from ig_sdk.simulator.rest.server import RestServer
@@ -67,6 +67,8 @@ class Simulator:
         tlcp_max: Highest version of the streaming protocol that is accepted; that of ``stream_options`` unless given.
         allowances: What may be asked; ten times IG's requests a minute unless given, ``None`` for no limit.
         credentials: The login that is accepted.
+        account: Account that a login starts on, such as the spread betting one (``"XYZ987"``); the one that the
+            credentials name unless given.
         stream_options: Limits, timings and test modes of the stream server.
         encrypted_only: Refuse passwords in plain text.
         session_lifetime_s: Seconds that tokens live without use.
@@ -100,6 +102,7 @@ class Simulator:
         tlcp_max: str | None = None,
         allowances: Allowances | None = TENFOLD,
         credentials: Credentials | None = None,
+        account: str | None = None,
         stream_options: StreamOptions | None = None,
         encrypted_only: bool = False,
         session_lifetime_s: float = 6 * 3600.0,
@@ -112,7 +115,12 @@ class Simulator:
         self._rest_port = rest_port
         self._allowances = allowances
         self._encrypted_only = encrypted_only
-        self._speed = _checked(speed, market, tlcp_max, confirm_delay_s, replayed=ticks is not None)
+        credentials = credentials or Credentials()
+        if account is not None:
+            credentials = dataclasses.replace(credentials, account_id=account)
+        self._speed = _checked(
+            speed, market, tlcp_max, confirm_delay_s, credentials.account_id, replayed=ticks is not None
+        )
         if encrypted_only:
             require_cryptography()
         self.faults = Faults(self._clock, seed=seed)
@@ -246,10 +254,12 @@ class Simulator:
 
     def _show_prices(self) -> None:
         """Give the desk the prices that the markets show before the first tick."""
-        for epic in instruments():
+        for epic, instrument in listed().items():
             quote = self._feed.quote(epic)
             if quote is not None:
                 self.desk.on_tick(quote.tick)
+            elif epic not in instruments():
+                self.desk.set_status(epic, instrument.facts["exampleStatus"])
 
     def _show_accounts(self) -> None:
         """Send the accounts' figures to the stream, and from now on what happens on them."""
@@ -361,7 +371,13 @@ class Simulator:
 
 
 def _checked(
-    speed: float | str, market: str | None, tlcp_max: str | None, confirm_delay_s: float, *, replayed: bool
+    speed: float | str,
+    market: str | None,
+    tlcp_max: str | None,
+    confirm_delay_s: float,
+    account_id: str,
+    *,
+    replayed: bool,
 ) -> float:
     """Return the speed as a number."""
     faults = []
@@ -382,6 +398,9 @@ def _checked(
         faults.append(f"tlcp_max must be a protocol version such as '2.4.0', not {tlcp_max!r}")
     if not 0 <= confirm_delay_s < _LONGEST_DELAY_S:
         faults.append(f"confirm_delay_s must be a number from 0 to {_LONGEST_DELAY_S}, not {confirm_delay_s!r}")
+    known = [each.account_id for each in ACCOUNTS]
+    if account_id not in known:
+        faults.append(f"account must be one of {', '.join(known)}, not {account_id!r}")
     if faults:
         raise ConfigError(faults)
     return number

@@ -52,6 +52,25 @@ def test_igs_allowances_apply_unless_told_otherwise(arguments, refused_at):
             assert replies[number].json() == {"errorCode": "error.public-api.exceeded-account-allowance"}
 
 
+@pytest.mark.parametrize("account", ["ABC123", "XYZ987"])
+def test_a_login_starts_on_the_account_asked_for(account):
+    """``--account`` makes that account the preferred one, which every version of the login starts on."""
+    with running("--account", account) as (_, ready), requests.Session() as session:
+        assert ready["account_id"] == account
+        login = {"identifier": ready["identifier"], "password": ready["password"]}
+        for version, key in (("2", "currentAccountId"), ("3", "accountId")):
+            headers = {"X-IG-API-KEY": ready["api_key"], "VERSION": version}
+            reply = session.post(f"{ready['rest_url']}/session", json=login, headers=headers, timeout=TIMEOUT_S)
+            assert reply.json()[key] == account
+
+
+def test_an_unknown_account_is_refused():
+    """The ids there are are named."""
+    status, said = refused("--account", "NOPE")
+    assert status == 2
+    assert "ABC123, XYZ987" in said
+
+
 def test_a_host_that_is_not_here_asks_for_another_address():
     """A name without an address is not mended by another port, so that is not what the message says."""
     status, said = refused("--host", "nowhere.invalid")

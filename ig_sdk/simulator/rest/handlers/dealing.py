@@ -16,7 +16,7 @@ from typing import Any
 from ig_sdk.simulator.bodies import dealing as replies
 from ig_sdk.simulator.bodies.markets import picked
 from ig_sdk.simulator.broker import AmendDeal, AmendOrder, Broker, CloseDeal, NewOrder, NoMatch, OpenDeal, UnknownDeal
-from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.reference.instruments import listed
 from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.request import Call, Reply
@@ -99,7 +99,7 @@ def _sprints(backend: Backend, call: Call) -> Reply:
 
 def _open_sprint(backend: Backend, call: Call) -> Reply:
     del backend
-    if call.body["epic"] not in instruments():
+    if call.body["epic"] not in listed():
         raise RestRefusal("error.service.create.stockbroking.share-order.instrumentdata-invalid")
     raise RestRefusal("error.sprintmarket.create-position.market-closed")
 
@@ -179,7 +179,7 @@ def _dealt(backend: Backend, action: Callable[[Broker, datetime], str], *, unkno
 
 
 def _check_epic(epic: str) -> None:
-    if epic not in instruments():
+    if epic not in listed():
         raise RestRefusal("error.service.create.otc.position.instrument.invalid")
 
 

@@ -97,7 +97,19 @@ def _rows(backend: Backend, wanted: _Wanted) -> list[Row]:
 
 
 def _body(wanted: _Wanted, rows: Sequence[Row], shown: Callable[[PastCandle], Any]) -> dict[str, Any]:
-    return {"prices": [shown(candle_of(each)) for each in rows], "instrumentType": instruments()[wanted.epic].kind}
+    instrument = instruments()[wanted.epic]
+    prices = [shown(candle_of(each)) for each in rows]
+    if instrument.exchange_traded:
+        for row in prices:
+            _add_last_traded(row, instrument.decimals)
+    return {"prices": prices, "instrumentType": instrument.kind}
+
+
+def _add_last_traded(row: dict[str, Any], decimals: int) -> None:
+    """Tell the prices at which the exchange traded last: between bid and offer."""
+    for name in ("openPrice", "closePrice", "highPrice", "lowPrice"):
+        price = row[name]
+        price["lastTraded"] = round((price["bid"] + price["ask"]) / 2, decimals)
 
 
 def _candle_v1(candle: PastCandle) -> dict[str, Any]:

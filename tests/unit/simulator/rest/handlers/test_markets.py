@@ -1,0 +1,79 @@
+"""What the REST API says about markets: the facts, the rates of the day, and markets without a price."""
+
+from __future__ import annotations
+
+import pytest
+
+MONTHLY = ("IX.D.SPTRD.MONTH1.IP", "MT.D.GC.Month2.IP", "MT.D.HG.Month1.IP", "MT.D.PA.Month1.IP", "MT.D.PL.Month2.IP")
+UNQUOTED = "SE.D.PFE.CASH.IP"
+
+
+def test_several_markets_come_in_the_order_of_their_names(house, auth):
+    """Whatever the order of the request, as IG answers it."""
+    asked = "IX.D.SPTRD.MONTH1.IP,IX.D.FTSE.DAILY.IP,CS.D.EURUSD.MINI.IP"
+    for version in (1, 2):
+        found = house.call("GET", f"/markets?epics={asked}", version, **auth).json["marketDetails"]
+        assert [each["instrument"]["epic"] for each in found] == sorted(asked.split(","))
+
+
+@pytest.mark.parametrize("epic", MONTHLY)
+def test_a_monthly_bet_shows_its_hours_and_its_end(house, auth, epic):
+    """Opening hours, the last dealing date and the rollover are told, and it has a price."""
+    body = house.call("GET", f"/markets/{epic}", 3, **auth).json
+    market = body["instrument"]
+    assert market["openingHours"]["marketTimes"]
+    assert {"lastDealingDate", "settlementInfo"} == set(market["expiryDetails"])
+    assert {"lastRolloverTime", "rolloverInfo"} == set(market["rolloverDetails"])
+    assert body["snapshot"]["bid"] < body["snapshot"]["offer"]
+
+
+@pytest.mark.parametrize("resolution", ["WEEK", "DAY"])
+@pytest.mark.parametrize("epic", MONTHLY)
+def test_a_monthly_bet_has_a_past(house, auth, epic, resolution):
+    """Days and weeks go back to 2020; gold's have a last traded price between bid and offer, and a volume."""
+    path = f"/prices/{epic}?resolution={resolution}&from=2020-09-01T00:00:00&to=2020-09-15T00:00:00"
+    rows = house.call("GET", path, 3, **auth).json["prices"]
+    assert len(rows) >= 2
+    for row in rows:
+        assert row["lastTradedVolume"] > 0
+        for name in ("openPrice", "highPrice", "lowPrice", "closePrice"):
+            price = row[name]
+            if epic.startswith("MT."):
+                assert price["bid"] <= price["lastTraded"] <= price["ask"]
+            else:
+                assert price["lastTraded"] is None
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_the_exchange_rate_is_that_of_the_day(house, auth, version):
+    """What a pound is worth in dollars is the mid price at which GBP/USD trades and profits are booked."""
+    for move in (0.0, 0.02):
+        tick = house.tick("CS.D.GBPUSD.CFD.IP", move)
+        body = house.call("GET", "/markets/CS.D.EURUSD.MINI.IP", version, **auth).json
+        (dollar,) = body["instrument"]["currencies"]
+        assert dollar["baseExchangeRate"] == pytest.approx(tick.mid, abs=1e-6)
+
+
+def test_rates_agree_with_each_other(house, auth):
+    """A pound in euros times a euro in dollars is a pound in dollars; a pound is one pound."""
+    market = house.call("GET", "/markets/IX.D.FTSE.DAILY.IP", 3, **auth).json["instrument"]
+    rates = {each["code"]: each["baseExchangeRate"] for each in market["currencies"]}
+    euro = house.dealing.rate("EUR", "USD")
+    assert rates["GBP"] == 1.0
+    assert rates["EUR"] * euro == pytest.approx(rates["USD"], rel=1e-5)
+
+
+def test_the_symbol_of_the_euro_is_a_letter(house, auth):
+    """IG writes E for it, with markets and in transactions alike."""
+    market = house.call("GET", "/markets/IX.D.FTSE.DAILY.IP", 3, **auth).json["instrument"]
+    assert {each["code"]: each["symbol"] for each in market["currencies"]} == {"GBP": "£", "USD": "$", "EUR": "E"}
+
+
+def test_a_share_without_a_quote(house, auth):
+    """Some shares show no price: they are found, with nulls, cannot be dealt in, and say that they do not stream."""
+    (found,) = house.call("GET", "/markets?searchTerm=Pfizer", 1, **auth).json["markets"]
+    shown = house.call("GET", f"/markets/{UNQUOTED}", 3, **auth).json["snapshot"]
+    for line in (found, shown):
+        assert (line["bid"], line["offer"]) == (None, None)
+    assert found["epic"] == UNQUOTED
+    assert found["streamingPricesAvailable"] is False
