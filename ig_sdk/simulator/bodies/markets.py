@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from ig_sdk.simulator.prices.seeded import Quote
-from ig_sdk.simulator.reference.hours import TRADEABLE
+from ig_sdk.simulator.reference.hours import TRADEABLE, local_time
 from ig_sdk.simulator.reference.instruments import Instrument, listed
 
 Json = dict[str, Any]
@@ -91,7 +91,7 @@ def line(instrument: Instrument, quote: Quote | None, status: str) -> Json:
         "bid": shown["bid"],
         "offer": shown["offer"],
         "updateTime": shown["updateTime"],
-        "updateTimeUTC": shown["updateTime"],
+        "updateTimeUTC": None if quote is None else f"{quote.tick.time:%H:%M:%S}",
         "delayTime": 0,
         "otcTradeable": True,
         "streamingPricesAvailable": instrument.facts["streamingPricesAvailable"],
@@ -195,7 +195,7 @@ def _snapshot(instrument: Instrument, quote: Quote | None, status: str) -> Json:
         "marketStatus": "OFFLINE" if tick is None and status == TRADEABLE else status,
         "netChange": shown["netChange"],
         "percentageChange": shown["percentageChange"],
-        "updateTime": None if tick is None else f"{tick.time:%H:%M:%S}",
+        "updateTime": None if tick is None else f"{local_time(tick.time):%H:%M:%S}",
         "delayTime": 0,
         "bid": None if tick is None else tick.bid,
         "offer": None if tick is None else tick.offer,

@@ -1,4 +1,4 @@
-"""Dealing hours of markets, in London time, and the market status that follows from them. Pure.
+"""London's clock, which the simulated client lives by; dealing hours of markets, and the status that follows. Pure.
 
 Source:
     REST.md section 7 (FX opens Sunday 21:00 and closes Friday 22:00 London; ``EDITS_ONLY`` at the weekend).
@@ -133,6 +133,22 @@ def epoch_s(time: datetime) -> int:
     return (time.toordinal() - _EPOCH_DAY) * _DAY_S + time.hour * 3600 + time.minute * 60 + time.second
 
 
+def local_time(time: datetime) -> datetime:
+    """Return the time on the client's clock, which is London's, of an aware UTC time."""
+    return time + timedelta(hours=1) if _is_summer(epoch_s(time)) else time
+
+
+def utc_time(local: datetime) -> datetime:
+    """Return the aware UTC time of a time on the client's clock, whatever its zone says."""
+    second = epoch_s(local)
+    return (local - timedelta(seconds=second - utc_second(second))).replace(tzinfo=timezone.utc)
+
+
+def local_second(second: int) -> int:
+    """Return the second on the client's clock of a second since 1970."""
+    return second + 3600 if _is_summer(second) else second
+
+
 def _time_of(second: int) -> datetime:
     return datetime.fromtimestamp(second, timezone.utc)
 
@@ -147,7 +163,7 @@ def _open_s(spans: tuple[tuple[int, int], ...], day: int) -> tuple[tuple[int, in
             begin, stop = max(start, weekday * 1440), min(end, (weekday + 1) * 1440)
             if begin < stop:
                 opens, closes = ((local - weekday) * _DAY_S + minute * 60 for minute in (begin, stop))
-                found.append((max(_utc_of(opens), first), min(_utc_of(closes), first + _DAY_S)))
+                found.append((max(utc_second(opens), first), min(utc_second(closes), first + _DAY_S)))
     return _joined([span for span in found if span[0] < span[1]])
 
 
@@ -161,8 +177,8 @@ def _joined(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(whole)
 
 
-def _utc_of(local: int) -> int:
-    """Return the UTC second of a second of London's clock; of the repeated hour in autumn, the later one."""
+def utc_second(local: int) -> int:
+    """Return the second since 1970 of a second on London's clock; of the repeated hour in autumn, the later one."""
     utc = local - 3600
     return utc if _is_summer(utc) else local
 

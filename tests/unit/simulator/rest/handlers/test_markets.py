@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 MONTHLY = ("IX.D.SPTRD.MONTH1.IP", "MT.D.GC.Month2.IP", "MT.D.HG.Month1.IP", "MT.D.PA.Month1.IP", "MT.D.PL.Month2.IP")
+SUMMER = datetime(2025, 7, 16, 12, tzinfo=timezone.utc)
 UNQUOTED = "SE.D.PFE.CASH.IP"
 
 
@@ -77,3 +80,28 @@ def test_a_share_without_a_quote(house, auth):
         assert (line["bid"], line["offer"]) == (None, None)
     assert found["epic"] == UNQUOTED
     assert found["streamingPricesAvailable"] is False
+
+
+def test_local_times_are_londons(house):
+    """In summer the client's clock is an hour ahead: in the login, in quotes and in candles, each beside the UTC time."""
+    house.clock.advance((SUMMER - house.clock.now()).total_seconds())
+    auth = house.log_in()
+    assert house.call("GET", "/session", 1, **auth).json["timezoneOffset"] == 1
+    house.market.leap(SUMMER)
+    for tick in house.market.advance(SUMMER + timedelta(seconds=5)):
+        house.past.on_tick(tick)
+    (line,) = house.call("GET", "/markets?searchTerm=CS.D.EURUSD.MINI.IP", 1, **auth).json["markets"]
+    assert (line["updateTime"][:2], line["updateTimeUTC"][:2]) == ("13", "12")
+    row = house.call("GET", "/prices/CS.D.EURUSD.MINI.IP?resolution=WEEK&max=1", 3, **auth).json["prices"][0]
+    assert row["snapshotTime"] == "2025/07/14 00:00:00"
+    assert row["snapshotTimeUTC"] == "2025-07-13T23:00:00"
+
+
+def test_the_older_versions_take_and_give_local_times(house, auth):
+    """A span of local days is those days: four in September 2020."""
+    v2 = "/prices/CS.D.EURUSD.MINI.IP/DAY/2020-09-01 00:00:00/2020-09-04 23:59:59"
+    rows = house.call("GET", v2, 2, **auth).json["prices"]
+    assert [row["snapshotTime"] for row in rows] == [f"2020/09/0{day} 00:00:00" for day in range(1, 5)]
+    v1 = "/prices/CS.D.EURUSD.MINI.IP/DAY?startdate=2020:09:01-00:00:00&enddate=2020:09:04-23:59:59"
+    rows = house.call("GET", v1, 1, **auth).json["prices"]
+    assert [row["snapshotTime"] for row in rows] == [f"2020:09:0{day}-00:00:00" for day in range(1, 5)]
