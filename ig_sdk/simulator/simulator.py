@@ -30,7 +30,7 @@ from ig_sdk.simulator.price_line import PriceLine
 from ig_sdk.simulator.prices.feed import Feed
 from ig_sdk.simulator.prices.past import PastPrices
 from ig_sdk.simulator.prices.replay import Replay
-from ig_sdk.simulator.prices.seeded import Market
+from ig_sdk.simulator.prices.seeded import DaySoFar, Market
 from ig_sdk.simulator.reference.hours import MarketHours
 from ig_sdk.simulator.reference.instruments import instruments, listed
 from ig_sdk.simulator.rest.app import PREFIX, RestApp
@@ -115,9 +115,7 @@ class Simulator:
         self._rest_port = rest_port
         self._allowances = allowances
         self._encrypted_only = encrypted_only
-        credentials = credentials or Credentials()
-        if account is not None:
-            credentials = dataclasses.replace(credentials, account_id=account)
+        credentials = _preferring(account, credentials or Credentials())
         self._speed = _checked(
             speed, market, tlcp_max, confirm_delay_s, credentials.account_id, replayed=ticks is not None
         )
@@ -125,32 +123,43 @@ class Simulator:
             require_cryptography()
         self.faults = Faults(self._clock, seed=seed)
         self.sessions = Sessions(self._clock, credentials, sliding_s=session_lifetime_s)
-        self._stream = StreamServer(
-            host,
-            stream_port,
-            adapter=ItemAdapter(
-                instruments().__contains__, accounts={each.account_id for each in self.sessions.accounts}
-            ),
-            authenticate=self.sessions.authenticate,
-            clock=self._clock,
-            options=_options(stream_options, allowances, tlcp_max),
-            faults=self.faults,
-            snapshot=self._latest,
-            on_subscribe=self._subscribed,
-            random=Random(f"{seed}/stream"),
-        )
         begin = self._clock.now()
         self._past = PastPrices(seed, begin)
+        self._stream = self._stream_of(stream_port, _options(stream_options, allowances, tlcp_max))
         broker = broker_of(self.sessions.accounts, seed=seed, start=begin, confirm_delay_s=confirm_delay_s)
         self.desk = DealingService(broker, clock=self._clock)
         ids = [each.account_id for each in self.sessions.accounts]
         self._history = SeededHistory(self.desk, ids, self._past, seed=seed, start=begin)
-        self._prices = PriceLine(self.desk, self._past, self._stream)
+        self._prices = PriceLine(self.desk, self._past, self._stream, note=self._stream.note)
         self._replay = None if ticks is None else self._replay_of(ticks, market)
         self._feed = self._feed_of(begin, opening_hours=opening_hours)
         self._rest: RestServer | None = None
         self._life = threading.Lock()
         self._closed = False
+
+    def _stream_of(self, port: int, options: StreamOptions) -> StreamServer:
+        accounts = {each.account_id for each in self.sessions.accounts}
+        return StreamServer(
+            self._host,
+            port,
+            adapter=ItemAdapter(instruments().__contains__, accounts=accounts, before=self._day_before),
+            authenticate=self.sessions.authenticate,
+            clock=self._clock,
+            options=options,
+            faults=self.faults,
+            snapshot=self._latest,
+            on_subscribe=self._subscribed,
+            random=Random(f"{self._seed}/stream"),
+        )
+
+    def _day_before(self, epic: str, time: datetime) -> DaySoFar | None:
+        """Return what the day was like before the first price of a market; a replay begins with its own."""
+        if self._replay is not None and self._replay.plays(epic):
+            return None
+        day = self._past.day_before(epic, time)
+        if day is None:
+            return None
+        return DaySoFar((day.bid[0] + day.offer[0]) / 2, day.offer[1], day.bid[2])
 
     def _feed_of(self, begin: datetime, *, opening_hours: bool) -> Feed:
         market = Market(
@@ -160,6 +169,7 @@ class Simulator:
             speed=self._speed if self._replay is None else 1.0,
             level=lambda market_id: self._past.log_at(market_id, begin),
             opening_hours=opening_hours,
+            before=self._day_before,
         )
         return Feed(
             market,
@@ -168,6 +178,7 @@ class Simulator:
             replay=self._replay,
             market_hours=MarketHours(instruments().values()) if opening_hours else None,
             on_status=self.desk.set_status,
+            on_second=self._stream.end_candles,
         )
 
     def _replay_of(self, ticks: Ticks, market: str | None) -> Replay:
@@ -368,6 +379,10 @@ class Simulator:
             overrides: Any keys of the configuration.
         """
         return IGClient(self.config(**overrides))
+
+
+def _preferring(account: str | None, credentials: Credentials) -> Credentials:
+    return credentials if account is None else dataclasses.replace(credentials, account_id=account)
 
 
 def _checked(

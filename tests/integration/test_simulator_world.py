@@ -126,6 +126,45 @@ def test_history_meets_the_live_price():
             assert last["snapshotTimeUTC"] == "2025-11-19T12:10:00"
 
 
+def day_figures(candle: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Highest offer, lowest bid and first mid price of a candle."""
+    first = (candle["openPrice"]["bid"] + candle["openPrice"]["ask"]) / 2
+    return candle["highPrice"]["ask"], candle["lowPrice"]["bid"], first
+
+
+DAYS = [
+    START,
+    datetime(2025, 7, 16, 22, 59, 50, tzinfo=timezone.utc),
+    datetime(2025, 7, 16, 3, 59, 50, tzinfo=timezone.utc),
+]
+
+
+@pytest.mark.parametrize("start", DAYS, ids=["noon", "before midnight in summer", "before the day of gold"])
+@pytest.mark.parametrize("epic", [EURUSD, "IX.D.FTSE.DAILY.IP", "CS.D.CFDGOLD.CFDGC.IP", "MT.D.GC.Month2.IP"])
+def test_the_day_is_the_same_in_quotes_candles_and_streams(start, epic):
+    """High, low and change of a quote, and the stream's day fields, are those of the day's own candle, from its start on."""
+    fields = ["BIDPRICE1", "ASKPRICE1", "HIGH", "LOW", "MID_OPEN", "NET_CHG"]
+    with running(start) as (sim, clock, caller), sim.client() as ig, stream_of(ig) as stream:
+        prices = Updates("MERGE", f"PRICE:ABC123:{epic}", fields, data_adapter="Pricing")
+        stream.subscribe(prices.subscription)
+        for _ in range(4):
+            clock.advance(6.0)
+            assert sim.wait_current()
+            shown = caller.get(f"/markets/{epic}", 3)["snapshot"]
+            (day,) = caller.candles(epic, "DAY", 1)
+            high, low, first = day_figures(day)
+            assert (shown["high"], shown["low"]) == (high, low)
+            mid = (shown["bid"] + shown["offer"]) / 2
+            assert shown["netChange"] == pytest.approx(mid - first, abs=10.0 ** -instruments()[epic].decimals)
+            wanted = shown["bid"], shown["offer"], high, low
+            row = (0.0,) * 6
+            # Of two rows with one price the later one counts.
+            while row[:4] != wanted:
+                update = prices.queue.get(timeout=TIMEOUT_S)
+                row = tuple(float(update[name] or "nan") for name in fields)
+            assert row[4:] == pytest.approx((first, mid - first), abs=10.0 ** -instruments()[epic].decimals)
+
+
 def test_the_weekend_with_opening_hours():
     """Foreign exchange takes edits only and a share is closed until they open; without hours all deal."""
     sunday = datetime(2025, 11, 23, 20, 58, tzinfo=timezone.utc)

@@ -21,9 +21,8 @@ from typing import NamedTuple
 from ig_sdk.simulator.prices.past_live import LENGTHS_S, LiveCandles, Row, joined
 from ig_sdk.simulator.prices.past_tree import DAY_S, HOUR_S, LEVELS_S, SECONDS, Node, PastTree
 from ig_sdk.simulator.prices.seeded import profile_of, spread_steps
-from ig_sdk.simulator.reference.hours import epoch_s, hours_of, local_second, utc_second
+from ig_sdk.simulator.reference.hours import day_began, day_starts_s, epoch_s, hours_of, local_second, utc_second
 from ig_sdk.simulator.reference.instruments import Instrument, instruments
-from ig_sdk.simulator.reference.world import METALS
 from ig_sdk.types import Tick
 
 Ohlc = tuple[float, float, float, float]
@@ -141,9 +140,6 @@ _GRIDS: dict[str, _Grid | _LocalGrid] = {
     "WEEK": _LocalGrid("WEEK"),
     "MONTH": _LocalGrid("MONTH"),
 }
-# A day of the metals begins at midnight in New York, which is five hours behind.
-_METALS_DAY = _LocalGrid("DAY", 5 * HOUR_S)
-_METALS = frozenset(METALS)
 
 
 class _Scale(NamedTuple):
@@ -235,6 +231,21 @@ class PastPrices:
         row = _row(self._scales[epic], Node(0, level, level, level, level, 0))
         return row[4], row[8]
 
+    def day_before(self, epic: str, time: datetime) -> PastCandle | None:
+        """Return what a market's day was like before ``time``, which must not be after the first live price.
+
+        Returns:
+            ``None`` when the market had not opened on that day yet.
+        """
+        since, until = day_began(self._instruments[epic].market_id, time), epoch_s(time)
+        at, rows = epoch_s(since), []
+        # Whole hours, then what is left of the last one in ever smaller parts.
+        for level in range(_HOURS, SECONDS + 1):
+            upto = until // LEVELS_S[level] * LEVELS_S[level]
+            rows += self._rows(epic, level, at, upto)
+            at = max(at, upto)
+        return candle_of((epoch_s(since), *joined(rows)[1:])) if rows else None
+
     def first_hit(
         self, epic: str, start: datetime, end: datetime, hit: Callable[[PastCandle], bool]
     ) -> PastCandle | None:
@@ -311,8 +322,8 @@ class PastPrices:
         return tuple((opens, *joined(list(group))[1:]) for opens, group in groups)
 
     def _grid(self, epic: str, resolution: str) -> _Grid | _LocalGrid:
-        if resolution == "DAY" and self._instruments[epic].market_id in _METALS:
-            return _METALS_DAY
+        if resolution == "DAY":
+            return _LocalGrid("DAY", day_starts_s(self._instruments[epic].market_id))
         return _GRIDS[resolution]
 
     def _local_rows(self, epic: str, grid: _LocalGrid, start: int, end: int) -> Iterator[Row]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 
-from ig_sdk.simulator.reference.instruments import Instrument
+from ig_sdk.simulator.reference.instruments import Instrument, instruments
 
 TRADEABLE = "TRADEABLE"
 
@@ -147,6 +147,39 @@ def utc_time(local: datetime) -> datetime:
 def local_second(second: int) -> int:
     """Return the second on the client's clock of a second since 1970."""
     return second + 3600 if _is_summer(second) else second
+
+
+# A day of the metals begins at midnight in New York, which is five hours behind; any other with the client's own.
+_DAY_STARTS_S = dict.fromkeys(("GC", "PL", "PA", "HG"), 5 * 3600)
+
+
+def day_starts_s(market_id: str) -> int:
+    """Return when a market's day begins, in seconds after midnight on the client's clock.
+
+    Source:
+        wire/samples: prices_v3__gold_range_day and prices_v2__numpoints_day.
+    """
+    return _DAY_STARTS_S.get(market_id, 0)
+
+
+def day_of(market_id: str, time: datetime) -> int:
+    """Return which day of a market an aware UTC time falls into, counted from 1970."""
+    return (local_second(epoch_s(time)) - day_starts_s(market_id)) // _DAY_S
+
+
+def day_began(market_id: str, time: datetime) -> datetime:
+    """Return when the day of a market that holds ``time`` began, aware UTC."""
+    return _time_of(utc_second(day_of(market_id, time) * _DAY_S + day_starts_s(market_id)))
+
+
+def same_day(epic: str, first: datetime, second: datetime) -> bool:
+    """Whether two aware UTC times fall into the same day of a market, or of the client where it is not known."""
+    if first.hour == second.hour and first.date() == second.date():
+        # Days begin with whole hours: no need to look at clocks for each of a thousand prices.
+        return True
+    market = instruments().get(epic)
+    market_id = "" if market is None else market.market_id
+    return day_of(market_id, first) == day_of(market_id, second)
 
 
 def _time_of(second: int) -> datetime:

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from ig_sdk.clock import Clock
 from ig_sdk.simulator.faults.lines import LineFaults
@@ -202,6 +203,17 @@ class StreamHub:
         """Send a tick to its subscribers."""
         with self.lock:
             self._table.feeds.publish(tick, self.clock.monotonic())
+            self._wake_timer()
+
+    def note(self, tick: Tick) -> None:
+        """Take a tick that is not sent into the figures of its market's day."""
+        with self.lock:
+            self._table.feeds.adapter.on_tick(tick, ())
+
+    def end_candles(self, time: datetime, epics: Callable[[str], bool]) -> None:
+        """Send the last rows of the candles of ``epics`` that are over at ``time``."""
+        with self.lock:
+            self._table.feeds.end_candles(time, epics, self.clock.monotonic())
             self._wake_timer()
 
     def post(self, channel: str, row: Row) -> None:

@@ -25,6 +25,7 @@ from ig_sdk.types import Direction
 # IG knows no such deal of this account (REST.md section 8); that a deal is already closed is reported by the confirm.
 _NO_POSITION = "error.position.notfound"
 _NO_ORDER = "error.service.execution.find"
+_NO_ORDER_TO_CANCEL = "error.service.delete.working.order.not.found"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -146,7 +147,9 @@ def _amend_order(backend: Backend, call: Call) -> Reply:
 
 def _cancel_order(backend: Backend, call: Call) -> Reply:
     account_id, deal_id = call.owner.account_id, call.params[0]
-    return _dealt(backend, lambda broker, now: broker.cancel_order(account_id, deal_id, now))
+    return _dealt(
+        backend, lambda broker, now: broker.cancel_order(account_id, deal_id, now), unknown=_NO_ORDER_TO_CANCEL
+    )
 
 
 # ---- confirms and recent deals

@@ -16,6 +16,8 @@ from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.request import EPIC, Call, Reply, whole
 
 _MOST_EPICS = 50
+# What IG's reference calls error.public-api.epic-not-found.
+_UNKNOWN = "error.service.marketdata.instrument.epic.unavailable"
 _FOUND = (
     "epic",
     "instrumentName",
@@ -41,7 +43,7 @@ def _market(backend: Backend, call: Call) -> Reply:
     if not EPIC.fullmatch(epic):
         raise RestRefusal("validation.pattern.invalid.epic")
     if epic not in listed():
-        raise RestRefusal("error.public-api.epic-not-found")
+        raise RestRefusal(_UNKNOWN)
     shown = backend.shown(epic)
     return Reply(body=replies.market(*shown, rate=backend.rates(call.owner.currency), version=call.version))
 
@@ -62,7 +64,7 @@ def _markets(backend: Backend, call: Call) -> Reply:
     if choice not in ("ALL", "SNAPSHOT_ONLY"):
         raise RestRefusal("invalid.request.filter")
     if any(epic not in listed() for epic in epics):
-        raise RestRefusal("error.public-api.epic-not-found")
+        raise RestRefusal(_UNKNOWN)
     # In the order of their names, not in that of the request.
     found = [backend.shown(epic) for epic in sorted(set(epics))]
     if choice == "SNAPSHOT_ONLY":

@@ -354,12 +354,17 @@ def test_snapshots_only(house, auth):
 
 
 MARKET_FAULTS = {
-    "unknown epic": (f"/markets/{EPIC}X", 3, 404, "error.public-api.epic-not-found"),
+    "unknown epic": (f"/markets/{EPIC}X", 3, 404, "error.service.marketdata.instrument.epic.unavailable"),
     "bad epic": ("/markets/EUR-USD", 3, 400, "validation.pattern.invalid.epic"),
     "short epic": ("/markets/EUR", 3, 400, "validation.pattern.invalid.epic"),
     "no epics": ("/markets", 2, 400, "validation.null-not-allowed.epics"),
     "empty epics": ("/markets?epics=", 2, 400, "validation.null-not-allowed.epics"),
-    "one unknown of two": (f"/markets?epics={EPIC},CS.D.NOPE.MINI.IP", 2, 404, "error.public-api.epic-not-found"),
+    "one unknown of two": (
+        f"/markets?epics={EPIC},CS.D.NOPE.MINI.IP",
+        2,
+        404,
+        "error.service.marketdata.instrument.epic.unavailable",
+    ),
     "bad epics": ("/markets?epics=a b c d e f", 2, 400, "validation.pattern.invalid.epics"),
     "too many": ("/markets?epics=" + ",".join([EPIC] * 51), 2, 400, "error.public-api.too-many-epics"),
     "unknown filter": (f"/markets?epics={EPIC}&filter=SOME", 2, 400, "invalid.request.filter"),

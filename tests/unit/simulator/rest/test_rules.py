@@ -173,7 +173,7 @@ def test_a_true_delete_loses_its_body(house, auth, refusal):
     for headers in ({}, {"_method": "DELETE"}):
         method = "POST" if headers else "DELETE"
         gone = house.call(method, "/workingorders/otc/DIAAAAX", 2, **auth, **headers)
-        assert refusal(gone) == (404, "error.service.execution.find")
+        assert refusal(gone) == (404, "error.service.delete.working.order.not.found")
 
 
 def test_a_close_without_the_override_is_an_opening(house, auth, refusal):
