@@ -69,7 +69,8 @@ class Simulator:
         credentials: The login that is accepted.
         account: Account that a login starts on, such as the spread betting one (``"XYZ987"``); the one that the
             credentials name unless given.
-        stream_options: Limits, timings and test modes of the stream server.
+        stream_options: Limits, timings and test modes of the stream server; those of IG unless
+            given, as far as every client copes with them; ``StreamOptions.like_ig()`` goes all the way.
         encrypted_only: Refuse passwords in plain text.
         session_lifetime_s: Seconds that tokens live without use.
         opening_hours: Close the markets when the real ones are closed; unless set they deal at any hour.
@@ -423,7 +424,11 @@ def _checked(
 
 def _options(options: StreamOptions | None, allowances: Allowances | None, tlcp_max: str | None) -> StreamOptions:
     if options is None:
-        options = StreamOptions() if allowances is None else StreamOptions(max_items=allowances.subscriptions)
+        # On a port of its own a bare host would lead official clients astray, and a first update that leaves fields out
+        # is more than a client has to take (TLCP.md section 11).
+        options = StreamOptions.like_ig(control_link="*", unset="null")
+        if allowances is not None:
+            options = dataclasses.replace(options, max_items=allowances.subscriptions)
     return options if tlcp_max is None else dataclasses.replace(options, tlcp_max=tlcp_max)
 
 
