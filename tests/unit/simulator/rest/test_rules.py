@@ -43,6 +43,8 @@ OPENINGS = {
     "flag for a number": ({"size": True}, "invalid.request.size"),
     "number out of reach": ({"size": 1e300}, "invalid.request.size"),
     "number for text": ({"epic": 5}, "invalid.request.epic"),
+    "nought for text": ({"epic": 0}, "invalid.request.epic"),
+    "nought with decimals for text": ({"currencyCode": 0.0}, "invalid.request.currencyCode"),
     "text for a flag": ({"forceOpen": "yes"}, "invalid.request.forceOpen"),
     "number for a flag": ({"forceOpen": 1}, "invalid.request.forceOpen"),
     "direction in small letters": ({"direction": "buy"}, "invalid.request.direction"),
