@@ -37,7 +37,7 @@ from ig_sdk.simulator.rest.app import PREFIX, RestApp
 from ig_sdk.simulator.rest.backend import Backend
 from ig_sdk.simulator.rest.server import RestServer
 from ig_sdk.simulator.stream.core.options import StreamOptions
-from ig_sdk.simulator.stream.items.account_rows import event_row, figures_row
+from ig_sdk.simulator.stream.items.account_rows import DealOrder, figures_row
 from ig_sdk.simulator.stream.items.adapter import ItemAdapter
 from ig_sdk.simulator.stream.server import StreamServer
 from ig_sdk.ticks import check_ticks, read_ticks
@@ -126,7 +126,9 @@ class Simulator:
         self.sessions = Sessions(self._clock, credentials, sliding_s=session_lifetime_s)
         begin = self._clock.now()
         self._past = PastPrices(seed, begin)
-        self._stream = self._stream_of(stream_port, _options(stream_options, allowances, tlcp_max))
+        options = _options(stream_options, allowances, tlcp_max)
+        self._stream = self._stream_of(stream_port, options)
+        self._deal_order = DealOrder(options.update_first, Random(f"{seed}/deals"))
         broker = broker_of(self.sessions.accounts, seed=seed, start=begin, confirm_delay_s=confirm_delay_s)
         self.desk = DealingService(broker, clock=self._clock)
         ids = [each.account_id for each in self.sessions.accounts]
@@ -212,7 +214,8 @@ class Simulator:
         self._feed.subscribed(epic)
 
     def _post(self, event: BrokerEvent) -> None:
-        self._stream.post(*event_row(event))
+        for channel, row in self._deal_order.rows(event):
+            self._stream.post(channel, row)
 
     # ---- life
 
@@ -424,9 +427,9 @@ def _checked(
 
 def _options(options: StreamOptions | None, allowances: Allowances | None, tlcp_max: str | None) -> StreamOptions:
     if options is None:
-        # On a port of its own a bare host would lead official clients astray, and a first update that leaves fields out
-        # is more than a client has to take (TLCP.md section 11).
-        options = StreamOptions.like_ig(control_link="*", unset="null")
+        # On a port of its own a bare host would lead official clients astray; a first update that leaves fields out is
+        # more than a client has to take (TLCP.md section 11); and a test should know which row of a deal comes first.
+        options = StreamOptions.like_ig(control_link="*", unset="null", update_first="never")
         if allowances is not None:
             options = dataclasses.replace(options, max_items=allowances.subscriptions)
     return options if tlcp_max is None else dataclasses.replace(options, tlcp_max=tlcp_max)

@@ -55,6 +55,8 @@ class StreamOptions:
             (nothing between the bars: unchanged since there was none, as IG sends it).
         top_frequency: Updates a second that ``CONF`` names at most, ``None`` for ``unlimited`` (IG: 20.0). It is said,
             and not kept to: no update of a replay may be lost.
+        update_first: Whether ``TRADE`` shows the update of a position or order before the confirm of its deal; unless
+            ``"never"``, the update's time is some milliseconds earlier than the confirm's.
     """
 
     tlcp_max: str = "2.4.0"
@@ -90,6 +92,7 @@ class StreamOptions:
     diff_min_chars: int = 24
     unset: Literal["null", "empty"] = "null"
     top_frequency: float | None = None
+    update_first: Choice = "never"
 
     @classmethod
     def like_ig(cls, **changes: Any) -> StreamOptions:
@@ -101,7 +104,7 @@ class StreamOptions:
         Source:
             captures: tlcp-session-2026-02-26 (``CONF``), tlcp-lines-tempeh-2025-09-05 (control link, bars, empty).
         """
-        habits = cls(control_link="127.0.0.1", runs="never", unset="empty", top_frequency=20.0)
+        habits = cls(control_link="127.0.0.1", runs="never", unset="empty", top_frequency=20.0, update_first="random")
         return replace(habits, **changes)
 
 

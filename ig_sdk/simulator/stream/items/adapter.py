@@ -219,6 +219,7 @@ class ItemAdapter:
         self._days: dict[str, DayFigures] = {}
         self._candles: dict[str, ScaleCandle] = {}
         self._last: dict[str, Tick] = {}
+        # What a new subscriber to an account's item is shown.
         self._figures: dict[str, Row] = {}
         self._flags: dict[str, str | None] = {}
 
@@ -317,8 +318,13 @@ class ItemAdapter:
         return rows
 
     def posted(self, channel: str, row: Row) -> None:
-        """Take note of an account's figures and of a market's state; deals are events: a new subscriber gets none."""
-        if channel.startswith("ACCOUNT:"):
+        """Take note of an account's figures, of its last confirm, and of a market's state.
+
+        Deals are events, but IG shows a new subscriber the last confirm again, however old (captures/INDEX.md, 5).
+        """
+        if channel.startswith("TRADE:") and row.get("CONFIRMS") is not None:
+            self._figures[channel] = {"CONFIRMS": row["CONFIRMS"], "OPU": None, "WOU": None}
+        elif channel.startswith("ACCOUNT:"):
             self._figures[channel] = {**self._figures.get(channel, {}), **row}
         elif channel.startswith("PRICE:"):
             self._flags[channel] = row.get("DLG_FLAG")

@@ -150,7 +150,7 @@ def test_candle_rows():
 
 
 def test_snapshots():
-    """A market shows its last tick, an account its figures, a market without prices nothing."""
+    """A market shows its last tick, an account its figures and its last confirm, a market without prices nothing."""
     adapter = make()
     assert adapter.snapshot(f"PRICE:{EPIC}") == []
     adapter.prime(tick(1.5, 1.6))
@@ -163,8 +163,10 @@ def test_snapshots():
     adapter.posted("ACCOUNT:ABC123", {"FUNDS": "10000.00", "PNL": "1.00"})
     adapter.posted("ACCOUNT:ABC123", {"PNL": "2.00"})
     assert adapter.snapshot("ACCOUNT:ABC123") == [{"FUNDS": "10000.00", "PNL": "2.00"}]
-    adapter.posted("TRADE:ABC123", {"CONFIRMS": "{}"})
     assert adapter.snapshot("TRADE:ABC123") == []
+    adapter.posted("TRADE:ABC123", {"CONFIRMS": "{}", "OPU": None, "WOU": None})
+    adapter.posted("TRADE:ABC123", {"CONFIRMS": None, "OPU": "{}", "WOU": None})
+    assert adapter.snapshot("TRADE:ABC123") == [{"CONFIRMS": "{}", "OPU": None, "WOU": None}]
     assert adapter.snapshot(f"MARKET:{EPIC}") == []
 
 
