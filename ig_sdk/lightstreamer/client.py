@@ -57,6 +57,8 @@ class LightstreamerClient:
         queue_size: Events that may wait for the callbacks; see ``Subscription(overflow=…)``.
         max_message_bytes: Longest message to accept from the server.
         supported_diffs: Difference formats to accept, of ``"P"`` and ``"T"``; ``None`` for all that can be decoded.
+        unset_is_null: Take a field that an item's first update leaves out for null, as IG's servers mean it, instead of
+            ending the session over it, as the protocol has it.
         clock: Time; for tests.
 
     Raises:
@@ -89,6 +91,7 @@ class LightstreamerClient:
         queue_size: int = 100_000,
         max_message_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES,
         supported_diffs: Iterable[str] | None = None,
+        unset_is_null: bool = False,
         clock: Clock | None = None,
     ) -> None:
         parse_address(endpoint)
@@ -113,6 +116,7 @@ class LightstreamerClient:
                 max_delay_s=reconnect_max_s,
                 multiplier=reconnect_multiplier,
                 supported_diffs=None if supported_diffs is None else tuple(supported_diffs),
+                unset_is_null=unset_is_null,
             )
         except ValueError as error:
             raise ConfigError([str(error)]) from error

@@ -13,10 +13,11 @@ import requests
 
 from ig_sdk import ConfigError, IGClient, ItemUpdate, LightstreamerClient, Subscription
 from ig_sdk.clock import ManualClock
-from ig_sdk.simulator import Simulator
+from ig_sdk.simulator import Simulator, StreamOptions
 from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.simulator.reference.world import market_ids
-from ig_sdk.types import epic_for
+from ig_sdk.streaming import Gap
+from ig_sdk.types import Tick, epic_for
 
 START = datetime(2025, 11, 19, 12, 10, 30, tzinfo=timezone.utc)
 EURUSD = epic_for("EURUSD")
@@ -270,3 +271,50 @@ def test_past_activity_and_transactions():
         assert abs(total - balance) < 0.005
         activities = caller.get("/history/activity", 3, **{"from": since, "pageSize": 500})["activities"]
         assert len(activities) > 20
+
+
+def test_a_stream_with_all_of_igs_habits():
+    """Our stream of prices and candles, and its recovery, work with a server that behaves as IG's in every detail."""
+    with (
+        Simulator(speed=20, allowances=None, stream_options=StreamOptions.like_ig()) as sim,
+        sim.client(reconnect={"initial_delay_s": 0.02, "max_delay_s": 0.05}) as ig,
+        ig.stream() as stream,
+        stream.prices([EURUSD], events=True) as prices,
+    ):
+        first = next(prices)
+        assert isinstance(first, Tick)
+        assert sim.faults.drop_stream() == 1
+        seen = [next(prices) for _ in range(200)]
+        # Recovered without a loss, from the address that the bare host stands for.
+        assert not [each for each in seen if isinstance(each, Gap)]
+        assert sum(isinstance(each, Tick) for each in seen) > 150
+
+
+@pytest.mark.parametrize("unset_is_null", [True, False])
+def test_fields_that_never_had_a_value(unset_is_null):
+    """IG leaves them out of an item's first update: null where that is expected, the end of the session elsewhere."""
+    with Simulator(allowances=None, stream_options=StreamOptions.like_ig(control_link="*")) as sim, sim.client() as ig:
+        access, errors = ig.stream_access(), queue.Queue[object]()
+        stream = LightstreamerClient(
+            access.endpoint,
+            user=access.user,
+            password=access.password,
+            protocol_versions=("2.4.0",),
+            unset_is_null=unset_is_null,
+        )
+
+        class Errors:
+            def on_error(self, event: object) -> None:
+                errors.put(event)
+
+        stream.add_listener(Errors())
+        with stream:
+            ticks = Updates("DISTINCT", f"CHART:{EURUSD}:TICK", ["BID", "LTP", "LTV", "OFR"])
+            stream.subscribe(ticks.subscription)
+            if unset_is_null:
+                first = ticks.queue.get(timeout=TIMEOUT_S)
+                assert (first["LTP"], first["LTV"]) == (None, None)
+                assert float(first["BID"]) < float(first["OFR"])
+                assert errors.empty()
+            else:
+                assert "first update" in str(errors.get(timeout=TIMEOUT_S))
