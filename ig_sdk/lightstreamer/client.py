@@ -95,10 +95,7 @@ class LightstreamerClient:
         clock: Clock | None = None,
     ) -> None:
         parse_address(endpoint)
-        if credentials is None:
-            credentials = _fixed(user, password)
-        elif user is not None or password is not None:
-            raise ConfigError(["credentials: give either credentials= or user= and password="])
+        credentials = _chosen(credentials, user, password)
         if queue_size < 1 or max_message_bytes < 1024 or not connect_timeout_s > 0:
             raise ConfigError(["queue_size, max_message_bytes (at least 1024) and connect_timeout_s must be positive"])
         try:
@@ -349,6 +346,14 @@ def _sockets(proxy: str | None, ca_bundle: str | None, connect_timeout_s: float)
     if ca_bundle is not None:
         _ = options.tls  # an unreadable bundle is told now, not at the first connection
     return options
+
+
+def _chosen(credentials: Credentials | None, user: str | None, password: str | None) -> Credentials:
+    if credentials is None:
+        return _fixed(user, password)
+    if user is not None or password is not None:
+        raise ConfigError(["credentials: give either credentials= or user= and password="])
+    return credentials
 
 
 def _fixed(user: str | None, password: str | None) -> Credentials:

@@ -7,12 +7,12 @@ import socket
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
 
 from ig_sdk.clock import Clock
 from ig_sdk.simulator.faults.lines import LineFaults
 from ig_sdk.simulator.faults.stream_state import StreamState
 from ig_sdk.simulator.http_server import break_off
+from ig_sdk.simulator.stream.core.channels import Feeds
 from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.requests import ServerRequest
 from ig_sdk.simulator.stream.core.session_table import SessionTable
@@ -205,27 +205,16 @@ class StreamHub:
             self._table.feeds.publish(tick, self.clock.monotonic())
             self._wake_timer()
 
-    def note(self, tick: Tick) -> None:
-        """Take a tick that is not sent into the figures of its market's day."""
-        with self.lock:
-            self._table.feeds.adapter.on_tick(tick, ())
-
-    def end_candles(self, time: datetime, epics: Callable[[str], bool]) -> None:
-        """Send the last rows of the candles of ``epics`` that are over at ``time``."""
-        with self.lock:
-            self._table.feeds.end_candles(time, epics, self.clock.monotonic())
-            self._wake_timer()
-
     def post(self, channel: str, row: Row) -> None:
         """Send an event of an item that no market feeds to its subscribers."""
         with self.lock:
             self._table.feeds.post(channel, row, self.clock.monotonic())
             self._wake_timer()
 
-    def clear(self, channel: str) -> None:
-        """Clear the snapshot of an item."""
+    def feed(self, action: Callable[[Feeds, float], None]) -> None:
+        """Do something else with the channels, at the present time."""
         with self.lock:
-            self._table.feeds.clear(channel, self.clock.monotonic())
+            action(self._table.feeds, self.clock.monotonic())
             self._wake_timer()
 
     def subscribed(self, epics: Collection[str]) -> bool:

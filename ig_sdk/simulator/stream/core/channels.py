@@ -92,6 +92,10 @@ class Feeds:
                 subscription.offer(index, row, now)
                 self._after_event(subscription, now)
 
+    def note(self, tick: Tick) -> None:
+        """Take a tick that is not sent into the figures of its market's day."""
+        self.adapter.on_tick(tick, ())
+
     def end_candles(self, time: datetime, epics: Callable[[str], bool], now: float) -> None:
         """Send the last rows of the candles of ``epics`` that are over at ``time``, though no tick has come since."""
         wanted = [channel for channel in self._channels if channel.startswith("CHART:")]
