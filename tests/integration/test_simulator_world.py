@@ -318,3 +318,25 @@ def test_fields_that_never_had_a_value(unset_is_null):
                 assert errors.empty()
             else:
                 assert "first update" in str(errors.get(timeout=TIMEOUT_S))
+
+
+@pytest.mark.parametrize(("scale", "length_s"), [("SECOND", 1), ("1MINUTE", 60), ("5MINUTE", 300), ("HOUR", 3600)])
+def test_a_candle_ends_with_its_time_and_not_with_the_next_price(scale, length_s):
+    """In a market that went quiet the last row comes at the boundary, once, and nothing after it."""
+    closing = datetime(2025, 11, 21, 20, 59, 59, 500_000, tzinfo=timezone.utc)
+    epic = "UA.D.AAPL.CASH.IP"
+    start = closing - timedelta(seconds=5)
+    with running(start, opening_hours=True) as (sim, clock, _), sim.client() as ig, stream_of(ig) as stream:
+        candle = Updates("MERGE", f"CHART:{epic}:{scale}", ["CONS_END", "UTM", "BID_CLOSE"])
+        stream.subscribe(candle.subscription)
+        last = candle.queue.get(timeout=TIMEOUT_S)
+        for _ in range(20):
+            clock.advance(0.25)
+            assert sim.wait_current()
+        clock.advance(0.75)
+        assert sim.wait_current()
+        while last["CONS_END"] == "0" or last["UTM"] != str(int(closing.timestamp()) // length_s * length_s * 1000):
+            last = candle.queue.get(timeout=TIMEOUT_S)
+        clock.advance(20.0)
+        assert sim.wait_current()
+        assert candle.queue.empty()
