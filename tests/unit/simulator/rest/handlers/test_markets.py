@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
+from ig_sdk.simulator.reference.instruments import instruments
+
 MONTHLY = ("IX.D.SPTRD.MONTH1.IP", "MT.D.GC.Month2.IP", "MT.D.HG.Month1.IP", "MT.D.PA.Month1.IP", "MT.D.PL.Month2.IP")
 SUMMER = datetime(2025, 7, 16, 12, tzinfo=timezone.utc)
+EPIC = "CS.D.EURUSD.MINI.IP"
 UNQUOTED = "SE.D.PFE.CASH.IP"
 
 
@@ -105,3 +110,127 @@ def test_the_older_versions_take_and_give_local_times(house, auth):
     v1 = "/prices/CS.D.EURUSD.MINI.IP/DAY?startdate=2020:09:01-00:00:00&enddate=2020:09:04-23:59:59"
     rows = house.call("GET", v1, 1, **auth).json["prices"]
     assert [row["snapshotTime"] for row in rows] == [f"2020:09:0{day}-00:00:00" for day in range(1, 5)]
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_market(house, auth, version):
+    """A market shows its rules and the current quote."""
+    body = house.call("GET", f"/markets/{EPIC}", version, **auth).json
+    quote = house.market.quote(EPIC)
+    assert body["instrument"]["epic"] == EPIC
+    assert (body["snapshot"]["bid"], body["snapshot"]["offer"]) == (quote.tick.bid, quote.tick.offer)
+    assert body["snapshot"]["low"] <= quote.tick.bid < quote.tick.offer <= body["snapshot"]["high"]
+    assert body["snapshot"]["marketStatus"] == "TRADEABLE"
+    assert body["snapshot"]["updateTime"] == f"{quote.tick.time:%H:%M:%S}"
+    assert ("margin" in body["instrument"]) == (version == 1)
+    assert ("trailingStopsPreference" in body["dealingRules"]) == (version > 1)
+    assert ("limitedRiskPremium" in body["instrument"]) == (version == 3)
+
+
+def test_market_v4(house, auth):
+    """v4 quotes texts in a ladder."""
+    body = house.call("GET", f"/markets/{EPIC}", 4, **auth).json
+    quote = house.market.quote(EPIC)
+    assert body["snapshot"]["priceLadder"] == [{"bid": f"{quote.tick.bid:.5f}", "ask": f"{quote.tick.offer:.5f}"}]
+    assert body["snapshot"]["currencyLadders"][0]["currency"] == "USD"
+    assert body["snapshot"]["updateTimestampUTC"] == int(quote.tick.time.timestamp())
+
+
+@pytest.mark.parametrize("epic", sorted(instruments()))
+def test_every_instrument_has_every_version(house, auth, epic):
+    """Whatever the simulator knows it can describe in all four versions."""
+    for version in (1, 2, 3, 4):
+        body = house.call("GET", f"/markets/{epic}", version, **auth).json
+        assert body["instrument"]["epic"] == epic
+
+
+def test_market_list(house, auth):
+    """Several markets at once; an epic asked for twice comes once."""
+    epics = ["CS.D.EURUSD.MINI.IP", "CS.D.USDJPY.CFD.IP", "CS.D.EURUSD.MINI.IP"]
+    for version in (1, 2):
+        body = house.call("GET", f"/markets?epics={','.join(epics)}", version, **auth).json
+        assert [each["instrument"]["epic"] for each in body["marketDetails"]] == epics[:2]
+
+
+def test_snapshots_only(house, auth):
+    """The filter keeps every key but nulls the details; the epic still tells the markets apart."""
+    path = f"/markets?epics={EPIC}"
+    full = house.call("GET", path, 2, **auth).json["marketDetails"][0]
+    bare = house.call("GET", f"{path}&filter=SNAPSHOT_ONLY", 2, **auth).json["marketDetails"][0]
+    assert bare["snapshot"] == full["snapshot"]
+    assert bare["dealingRules"] is None
+    assert list(bare["instrument"]) == list(full["instrument"])
+    assert bare["instrument"]["epic"] == EPIC
+    assert bare["instrument"]["forceOpenAllowed"] is False
+    assert bare["instrument"]["currencies"] is None
+
+
+MARKET_FAULTS = {
+    "unknown epic": (f"/markets/{EPIC}X", 3, 404, "error.service.marketdata.instrument.epic.unavailable"),
+    "bad epic": ("/markets/EUR-USD", 3, 400, "validation.pattern.invalid.epic"),
+    "short epic": ("/markets/EUR", 3, 400, "validation.pattern.invalid.epic"),
+    "no epics": ("/markets", 2, 400, "validation.null-not-allowed.epics"),
+    "empty epics": ("/markets?epics=", 2, 400, "validation.null-not-allowed.epics"),
+    "one unknown of two": (
+        f"/markets?epics={EPIC},CS.D.NOPE.MINI.IP",
+        2,
+        404,
+        "error.service.marketdata.instrument.epic.unavailable",
+    ),
+    "bad epics": ("/markets?epics=a b c d e f", 2, 400, "validation.pattern.invalid.epics"),
+    "too many": ("/markets?epics=" + ",".join([EPIC] * 51), 2, 400, "error.public-api.too-many-epics"),
+    "unknown filter": (f"/markets?epics={EPIC}&filter=SOME", 2, 400, "invalid.request.filter"),
+}
+
+
+@pytest.mark.parametrize("fault", MARKET_FAULTS)
+def test_market_refusals(house, auth, fault, refusal):
+    """Each wrong question about markets has IG's own code."""
+    path, version, status, code = MARKET_FAULTS[fault]
+    assert refusal(house.call("GET", path, version, **auth)) == (status, code)
+
+
+@pytest.mark.parametrize("term", ["EUR/USD", "eurusd", "CS.D.EURUSD", "eur", "EUR%20usd"])
+def test_search(house, auth, term):
+    """A search finds by name and by epic, in any case."""
+    found = house.call("GET", "/markets?searchTerm=" + term.replace("/", "%2F"), 1, **auth).json["markets"]
+    assert {market["epic"] for market in found} == {f"CS.D.EURUSD.{kind}.IP" for kind in ("CFD", "MINI", "TODAY")}
+
+
+def test_search_without_a_hit(house, auth):
+    """Nothing found, or nothing asked, is an empty list; a search term goes before epics."""
+    for query in ("searchTerm=bitcoin", "searchTerm=", f"searchTerm=bitcoin&epics={EPIC}"):
+        assert house.call("GET", f"/markets?{query}", 1, **auth).json == {"markets": []}
+
+
+def test_paged_search(house, auth, refusal):
+    """v2 comes in pages: together they are what v1 finds."""
+    whole = house.call("GET", "/markets?searchTerm=usd", 1, **auth).json["markets"]
+    paged: list[Any] = []
+    for page in (1, 2, 3):
+        query = f"searchTerm=usd&pageNumber={page}&pageSize=10"
+        paged += house.call("GET", f"/markets?{query}", 2, **auth).json["markets"]
+    assert paged == whole
+    assert len(whole) == 15
+    for query in ("pageSize=0", "pageSize=x", "pageNumber=-1", "pageNumber=²"):
+        refused = house.call("GET", f"/markets?searchTerm=usd&{query}", 2, **auth)
+        assert refusal(refused) == (400, "invalid.input")
+
+
+def test_a_market_without_a_price(auth, house):
+    """Before the first price the quote is null and the market offline, over all versions."""
+    house.backend.quote = lambda _: None
+    for version in (1, 2, 3):
+        snapshot = house.call("GET", f"/markets/{EPIC}", version, **auth).json["snapshot"]
+        assert (snapshot["bid"], snapshot["offer"], snapshot["marketStatus"]) == (None, None, "OFFLINE")
+    assert house.call("GET", f"/markets/{EPIC}", 4, **auth).json["snapshot"]["priceLadder"] is None
+
+
+def test_the_market_says_what_was_recorded(house, auth, shared):
+    """EURUSD mini has the recorded dealing rules and contract, word for word."""
+    recorded = json.loads((shared / "wire" / "samples" / "market_v3__eurusd_mini.json").read_text(encoding="utf-8"))
+    ours = house.call("GET", f"/markets/{EPIC}", 3, **auth).json
+    assert ours["dealingRules"] == recorded["dealingRules"]
+    differing = {name for name, value in recorded["instrument"].items() if ours["instrument"][name] != value}
+    # Exchange rates change, and what the simulator has no knock-outs to tell about it leaves out.
+    assert differing == {"currencies", "specialInfo"}
