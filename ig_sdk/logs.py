@@ -85,7 +85,7 @@ class FailureLog:
         self._counts: dict[object, int] = {}
 
     def report(self, message: str, *arguments: object) -> None:
-        """Log the exception that is being handled: with its traceback the first time, then at the 10th, 100th, …
+        """Log the exception that is being handled: with its traceback the first time, then at each power of ten.
 
         Args:
             message: Where it was raised, with ``%s`` for the arguments.
@@ -103,7 +103,8 @@ class FailureLog:
         if count == 1:
             self._logger.error(message, *arguments, exc_info=True)  # noqa: LOG014 -- the caller handles it
         elif str(count).strip("0") == "1":
-            self._logger.error("%s: %s, %d times so far", message % arguments, type(error).__name__, count)
+            again = message % arguments
+            self._logger.error("%s: %s, %d times so far", again, type(error).__name__, count)
 
 
 def correlation_id() -> str:

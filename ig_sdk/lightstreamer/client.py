@@ -57,6 +57,8 @@ class LightstreamerClient:
         queue_size: Events that may wait for the callbacks; see ``Subscription(overflow=…)``.
         max_message_bytes: Longest message to accept from the server.
         supported_diffs: Difference formats to accept, of ``"P"`` and ``"T"``; ``None`` for all that can be decoded.
+        unset_is_null: Take a field that an item's first update leaves out for null, as IG's servers mean it, instead of
+            ending the session over it, as the protocol has it.
         clock: Time; for tests.
 
     Raises:
@@ -89,13 +91,11 @@ class LightstreamerClient:
         queue_size: int = 100_000,
         max_message_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES,
         supported_diffs: Iterable[str] | None = None,
+        unset_is_null: bool = False,
         clock: Clock | None = None,
     ) -> None:
         parse_address(endpoint)
-        if credentials is None:
-            credentials = _fixed(user, password)
-        elif user is not None or password is not None:
-            raise ConfigError(["credentials: give either credentials= or user= and password="])
+        credentials = _chosen(credentials, user, password)
         if queue_size < 1 or max_message_bytes < 1024 or not connect_timeout_s > 0:
             raise ConfigError(["queue_size, max_message_bytes (at least 1024) and connect_timeout_s must be positive"])
         try:
@@ -112,6 +112,7 @@ class LightstreamerClient:
                 max_delay_s=reconnect_max_s,
                 multiplier=reconnect_multiplier,
                 supported_diffs=None if supported_diffs is None else tuple(supported_diffs),
+                unset_is_null=unset_is_null,
             )
         except ValueError as error:
             raise ConfigError([str(error)]) from error
@@ -338,6 +339,14 @@ class LightstreamerClient:
         if not done:
             raise RequestTimeout("the outcome of the message did not come in time", method="msg")
         return waiter.outcome or MessageOutcome(message_id, "unknown")
+
+
+def _chosen(credentials: CredentialsSource | None, user: str | None, password: str | None) -> CredentialsSource:
+    if credentials is None:
+        return _fixed(user, password)
+    if user is not None or password is not None:
+        raise ConfigError(["credentials: give either credentials= or user= and password="])
+    return credentials
 
 
 def _fixed(user: str | None, password: str | None) -> CredentialsSource:

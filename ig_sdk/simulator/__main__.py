@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from ig_sdk.clock import SystemClock
 from ig_sdk.errors import IGError
 from ig_sdk.simulator.accounts.allowances import Allowances
+from ig_sdk.simulator.accounts.logins import ACCOUNTS
 from ig_sdk.simulator.faults.text import HELP as FAULT_HELP
 from ig_sdk.simulator.simulator import Simulator
 
@@ -66,10 +67,17 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="seed of the made-up prices (%(default)s)")
     parser.add_argument("--tlcp-max", default="2.4.0", metavar="V", help="highest streaming protocol (%(default)s)")
     parser.add_argument(
-        "--no-allowances", action="store_true", help="do not limit requests (limited as IG limits a live key's)"
+        "--no-allowances",
+        action="store_true",
+        help="refuse no request (limited as IG limits a live key's); price points count down all the same, and begin "
+        "again when they are spent",
     )
     parser.add_argument(
         "--opening-hours", action="store_true", help="close the markets when the real ones are closed (never)"
+    )
+    accounts = ", ".join(f"{each.account_id} is {each.kind}" for each in ACCOUNTS)
+    parser.add_argument(
+        "--account", metavar="ID", help=f"account that a login starts on: {accounts} ({ACCOUNTS[0].account_id})"
     )
     parser.add_argument("--fault", action="append", default=[], metavar="FAULT", help=f"what goes wrong: {FAULT_HELP}")
     return parser.parse_args(argv)
@@ -109,6 +117,7 @@ def _serve(options: argparse.Namespace, stop: threading.Event) -> None:
         stream_port=options.stream_port,
         tlcp_max=options.tlcp_max,
         allowances=None if options.no_allowances else Allowances(),
+        account=options.account,
         opening_hours=options.opening_hours,
     )
     with simulator:

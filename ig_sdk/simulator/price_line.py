@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from ig_sdk.simulator.accounts.dealing_service import DealingService
 from ig_sdk.simulator.prices.past import PastPrices
@@ -19,23 +19,29 @@ class PriceLine:
         desk: What deals at the prices.
         past: What keeps candles of them.
         outlet: What sends them to subscribers.
+        note: Called with each tick that is not sent, for the figures of the day.
 
     Threading:
         Called from the feed's threads.
     """
 
-    def __init__(self, desk: DealingService, past: PastPrices, outlet: Outlet) -> None:
+    def __init__(self, desk: DealingService, past: PastPrices, outlet: Outlet, *, note: Callable[[Tick], None]) -> None:
         self._desk = desk
         self._past = past
         self._outlet = outlet
+        self._note = note
 
     def publish(self, tick: Tick) -> None:
         """Pass one tick on, to the stream too."""
-        self.observe(tick)
+        self._take(tick)
         self._outlet.publish(tick)
 
     def observe(self, tick: Tick) -> None:
-        """Pass one tick on, but not to the stream."""
+        """Pass one tick on; of the stream's subscribers nobody sees it."""
+        self._take(tick)
+        self._note(tick)
+
+    def _take(self, tick: Tick) -> None:
         self._past.on_tick(tick)
         self._desk.on_tick(tick)
 

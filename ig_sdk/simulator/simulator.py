@@ -21,7 +21,7 @@ from ig_sdk.errors import ConfigError, UsageError
 from ig_sdk.simulator.accounts.allowances import TENFOLD, AllowanceBook, Allowances
 from ig_sdk.simulator.accounts.dealing_service import CONFIRM_DELAY_S, DealingService, broker_of
 from ig_sdk.simulator.accounts.encryption import require_cryptography
-from ig_sdk.simulator.accounts.logins import Credentials, Sessions
+from ig_sdk.simulator.accounts.logins import ACCOUNTS, Credentials, Sessions
 from ig_sdk.simulator.accounts.past_deals import SeededHistory
 from ig_sdk.simulator.broker import BrokerEvent
 from ig_sdk.simulator.faults.faults import Faults
@@ -30,14 +30,14 @@ from ig_sdk.simulator.price_line import PriceLine
 from ig_sdk.simulator.prices.feed import Feed
 from ig_sdk.simulator.prices.past import PastPrices
 from ig_sdk.simulator.prices.replay import Replay
-from ig_sdk.simulator.prices.seeded import Market
+from ig_sdk.simulator.prices.seeded import DaySoFar, Market
 from ig_sdk.simulator.reference.hours import MarketHours
-from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.reference.instruments import instruments, listed
 from ig_sdk.simulator.rest.app import PREFIX, RestApp
 from ig_sdk.simulator.rest.backend import Backend
 from ig_sdk.simulator.rest.server import RestServer
 from ig_sdk.simulator.stream.core.options import StreamOptions
-from ig_sdk.simulator.stream.items.account_rows import event_row, figures_row
+from ig_sdk.simulator.stream.items.account_rows import DealOrder, figures_row
 from ig_sdk.simulator.stream.items.adapter import ItemAdapter
 from ig_sdk.simulator.stream.server import StreamServer
 from ig_sdk.ticks import check_ticks, read_ticks
@@ -67,7 +67,10 @@ class Simulator:
         tlcp_max: Highest version of the streaming protocol that is accepted; that of ``stream_options`` unless given.
         allowances: What may be asked; ten times IG's requests a minute unless given, ``None`` for no limit.
         credentials: The login that is accepted.
-        stream_options: Limits, timings and test modes of the stream server.
+        account: Account that a login starts on, such as the spread betting one (``"XYZ987"``); the one that the
+            credentials name unless given.
+        stream_options: Limits, timings and test modes of the stream server; those of IG unless
+            given, as far as every client copes with them; ``StreamOptions.like_ig()`` goes all the way.
         encrypted_only: Refuse passwords in plain text.
         session_lifetime_s: Seconds that tokens live without use.
         opening_hours: Close the markets when the real ones are closed; unless set they deal at any hour.
@@ -100,6 +103,7 @@ class Simulator:
         tlcp_max: str | None = None,
         allowances: Allowances | None = TENFOLD,
         credentials: Credentials | None = None,
+        account: str | None = None,
         stream_options: StreamOptions | None = None,
         encrypted_only: bool = False,
         session_lifetime_s: float = 6 * 3600.0,
@@ -112,37 +116,53 @@ class Simulator:
         self._rest_port = rest_port
         self._allowances = allowances
         self._encrypted_only = encrypted_only
-        self._speed = _checked(speed, market, tlcp_max, confirm_delay_s, replayed=ticks is not None)
+        credentials = _preferring(account, credentials or Credentials())
+        self._speed = _checked(
+            speed, market, tlcp_max, confirm_delay_s, credentials.account_id, replayed=ticks is not None
+        )
         if encrypted_only:
             require_cryptography()
         self.faults = Faults(self._clock, seed=seed)
         self.sessions = Sessions(self._clock, credentials, sliding_s=session_lifetime_s)
-        self._stream = StreamServer(
-            host,
-            stream_port,
-            adapter=ItemAdapter(
-                instruments().__contains__, accounts={each.account_id for each in self.sessions.accounts}
-            ),
-            authenticate=self.sessions.authenticate,
-            clock=self._clock,
-            options=_options(stream_options, allowances, tlcp_max),
-            faults=self.faults,
-            snapshot=self._latest,
-            on_subscribe=self._subscribed,
-            random=Random(f"{seed}/stream"),
-        )
         begin = self._clock.now()
         self._past = PastPrices(seed, begin)
+        options = _options(stream_options, allowances, tlcp_max)
+        self._stream = self._stream_of(stream_port, options)
+        self._deal_order = DealOrder(options.update_first, Random(f"{seed}/deals"))
         broker = broker_of(self.sessions.accounts, seed=seed, start=begin, confirm_delay_s=confirm_delay_s)
         self.desk = DealingService(broker, clock=self._clock)
         ids = [each.account_id for each in self.sessions.accounts]
         self._history = SeededHistory(self.desk, ids, self._past, seed=seed, start=begin)
-        self._prices = PriceLine(self.desk, self._past, self._stream)
+        self._prices = PriceLine(self.desk, self._past, self._stream, note=self._stream.note)
         self._replay = None if ticks is None else self._replay_of(ticks, market)
         self._feed = self._feed_of(begin, opening_hours=opening_hours)
         self._rest: RestServer | None = None
         self._life = threading.Lock()
         self._closed = False
+
+    def _stream_of(self, port: int, options: StreamOptions) -> StreamServer:
+        accounts = {each.account_id for each in self.sessions.accounts}
+        return StreamServer(
+            self._host,
+            port,
+            adapter=ItemAdapter(instruments().__contains__, accounts=accounts, before=self._day_before),
+            authenticate=self.sessions.authenticate,
+            clock=self._clock,
+            options=options,
+            faults=self.faults,
+            snapshot=self._latest,
+            on_subscribe=self._subscribed,
+            random=Random(f"{self._seed}/stream"),
+        )
+
+    def _day_before(self, epic: str, time: datetime) -> DaySoFar | None:
+        """Return what the day was like before the first price of a market; a replay begins with its own."""
+        if self._replay is not None and self._replay.plays(epic):
+            return None
+        day = self._past.day_before(epic, time)
+        if day is None:
+            return None
+        return DaySoFar((day.bid[0] + day.offer[0]) / 2, day.offer[1], day.bid[2])
 
     def _feed_of(self, begin: datetime, *, opening_hours: bool) -> Feed:
         market = Market(
@@ -152,6 +172,7 @@ class Simulator:
             speed=self._speed if self._replay is None else 1.0,
             level=lambda market_id: self._past.log_at(market_id, begin),
             opening_hours=opening_hours,
+            before=self._day_before,
         )
         return Feed(
             market,
@@ -160,6 +181,7 @@ class Simulator:
             replay=self._replay,
             market_hours=MarketHours(instruments().values()) if opening_hours else None,
             on_status=self.desk.set_status,
+            on_second=self._stream.end_candles,
         )
 
     def _replay_of(self, ticks: Ticks, market: str | None) -> Replay:
@@ -192,7 +214,8 @@ class Simulator:
         self._feed.subscribed(epic)
 
     def _post(self, event: BrokerEvent) -> None:
-        self._stream.post(*event_row(event))
+        for channel, row in self._deal_order.rows(event):
+            self._stream.post(channel, row)
 
     # ---- life
 
@@ -246,10 +269,12 @@ class Simulator:
 
     def _show_prices(self) -> None:
         """Give the desk the prices that the markets show before the first tick."""
-        for epic in instruments():
+        for epic, instrument in listed().items():
             quote = self._feed.quote(epic)
             if quote is not None:
                 self.desk.on_tick(quote.tick)
+            elif epic not in instruments():
+                self.desk.set_status(epic, instrument.facts["exampleStatus"])
 
     def _show_accounts(self) -> None:
         """Send the accounts' figures to the stream, and from now on what happens on them."""
@@ -360,8 +385,18 @@ class Simulator:
         return IGClient(self.config(**overrides))
 
 
+def _preferring(account: str | None, credentials: Credentials) -> Credentials:
+    return credentials if account is None else dataclasses.replace(credentials, account_id=account)
+
+
 def _checked(
-    speed: float | str, market: str | None, tlcp_max: str | None, confirm_delay_s: float, *, replayed: bool
+    speed: float | str,
+    market: str | None,
+    tlcp_max: str | None,
+    confirm_delay_s: float,
+    account_id: str,
+    *,
+    replayed: bool,
 ) -> float:
     """Return the speed as a number."""
     faults = []
@@ -382,6 +417,9 @@ def _checked(
         faults.append(f"tlcp_max must be a protocol version such as '2.4.0', not {tlcp_max!r}")
     if not 0 <= confirm_delay_s < _LONGEST_DELAY_S:
         faults.append(f"confirm_delay_s must be a number from 0 to {_LONGEST_DELAY_S}, not {confirm_delay_s!r}")
+    known = [each.account_id for each in ACCOUNTS]
+    if account_id not in known:
+        faults.append(f"account must be one of {', '.join(known)}, not {account_id!r}")
     if faults:
         raise ConfigError(faults)
     return number
@@ -389,7 +427,11 @@ def _checked(
 
 def _options(options: StreamOptions | None, allowances: Allowances | None, tlcp_max: str | None) -> StreamOptions:
     if options is None:
-        options = StreamOptions() if allowances is None else StreamOptions(max_items=allowances.subscriptions)
+        # On a port of its own a bare host would lead official clients astray; a first update that leaves fields out is
+        # more than a client has to take (TLCP.md section 11); and a test should know which row of a deal comes first.
+        options = StreamOptions.like_ig(control_link="*", unset="null", update_first="never")
+        if allowances is not None:
+            options = dataclasses.replace(options, max_items=allowances.subscriptions)
     return options if tlcp_max is None else dataclasses.replace(options, tlcp_max=tlcp_max)
 
 

@@ -282,6 +282,8 @@ class IGStream:
             reconnect_multiplier=config.reconnect.multiplier,
             proxy=config.proxy,
             ca_bundle=config.ca_bundle,
+            # IG leaves out what never had a value (captures: tlcp-lines-tempeh-2025-09-05, trade-rows-raw-2022-05).
+            unset_is_null=True,
             queue_size=max(config.live.tick_buffer_size, _SHORTEST_QUEUE),
             clock=self._clock,
         )

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+import requests
 
 from ig_sdk.client import IGClient
 from ig_sdk.errors import InvalidRequest, NotFound, PermissionDenied
+from ig_sdk.rest.http.error_codes import error_for
 from ig_sdk.simulator import Simulator
 
 MINI = "CS.D.EURUSD.MINI.IP"
@@ -157,3 +159,20 @@ def test_a_key_that_turns_itself_off(ig: IGClient) -> None:
     assert ig.applications.disable().status == "DISABLED"
     with pytest.raises(PermissionDenied):
         ig.accounts.list()
+
+
+def test_what_is_unknown_is_not_found(sim: Simulator, ig: IGClient) -> None:
+    """IG's codes for an unknown epic and an unknown order become the same error, each with what to do."""
+    with pytest.raises(NotFound, match=r"instrument\.epic\.unavailable") as unknown:
+        ig.markets.get("CS.D.NOPE.MINI.IP")
+    assert "search" in str(unknown.value.hint)
+    with requests.Session() as session:
+        own = sim.credentials
+        login = {"identifier": own.identifier, "password": own.password}
+        headers = {"X-IG-API-KEY": own.api_key, "VERSION": "2"}
+        reply = session.post(f"{sim.rest_url}/session", json=login, headers=headers, timeout=10)
+        headers |= {name: reply.headers[name] for name in ("CST", "X-SECURITY-TOKEN")}
+        gone = session.delete(f"{sim.rest_url}/workingorders/otc/DIAAAANOPE", headers=headers, timeout=10)
+    error = error_for(gone.status_code, gone.json()["errorCode"])
+    assert isinstance(error, NotFound)
+    assert "orders.list" in str(error.hint)

@@ -319,6 +319,28 @@ def test_a_clock_moved_step_by_step_gives_every_price_in_its_step():
     feed.close()
 
 
+def test_each_second_is_told_when_its_prices_are_out():
+    """Whether a price comes then or not; every price before that second was sent, and a replay's market is left out."""
+    clock = ManualClock(START)
+    stand, told = Stand(clock), Queue[tuple[datetime, bool, bool, list[Tick]]]()
+    market = Market(7, START, markets=[instruments()[GBPUSD], instruments()["UA.D.AAPL.CASH.IP"]])
+
+    def on_second(second, generated):
+        told.put((second, generated(GBPUSD), generated(EURUSD), stand.taken()))
+
+    feed = Feed(market, stand, clock=clock, replay=replay_of([], stand), on_second=on_second)
+    feed.start()
+    for seconds in range(1, 11):
+        clock.advance(1.0)
+        assert feed.wait_current(PATIENCE_S)
+        while (after := told.get(timeout=PATIENCE_S))[0] < START + timedelta(seconds=seconds):
+            pass
+        assert after[:3] == (START + timedelta(seconds=seconds), True, False)
+    feed.close()
+    quiet = [tick for tick in stand.taken() if tick.time < START + timedelta(seconds=10)]
+    assert quiet == []
+
+
 def test_markets_open_and_close_with_the_clock():
     """With opening hours each market's status is told at first and when it changes; closed ones have no price."""
     clock = ManualClock(datetime(2025, 1, 10, 21, 59, 50, tzinfo=timezone.utc))

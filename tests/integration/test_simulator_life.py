@@ -444,6 +444,19 @@ def test_own_credentials(http_session):
         assert reply.json()["accountId"] == "XYZ987"
 
 
+def test_the_account_that_a_login_starts_on():
+    """The argument chooses it for logins, for the configuration and for the client; an unknown one is refused."""
+    with Simulator(account="XYZ987") as sim, sim.client() as ig:
+        assert sim.credentials.account_id == "XYZ987"
+        (preferred,) = (each for each in ig.accounts.list() if each.preferred)
+        assert preferred.account_id == "XYZ987"
+        assert ig.orders.list() == []
+    with pytest.raises(ConfigError, match="ABC123, XYZ987"):
+        Simulator(account="NOPE")
+    with pytest.raises(ConfigError, match="ABC123, XYZ987"):
+        Simulator(credentials=Credentials(account_id="NOPE"))
+
+
 def test_config_joins_this_simulator(sim):
     """The configuration holds address and login, and takes other keys over them."""
     config = sim.config(account_id="XYZ987", read_timeout_s=3)

@@ -90,6 +90,29 @@ def test_igs_allowances_apply_unless_told_otherwise(arguments, refused_at):
     assert served(arguments, check) == 0
 
 
+@pytest.mark.parametrize("account", ["ABC123", "XYZ987"])
+def test_a_login_starts_on_the_account_asked_for(account):
+    """``--account`` makes that account the preferred one, which every version of the login starts on."""
+
+    def check(ready: dict[str, str]) -> None:
+        assert ready["account_id"] == account
+        login = {"identifier": ready["identifier"], "password": ready["password"]}
+        with requests.Session() as session:
+            for version, key in (("2", "currentAccountId"), ("3", "accountId")):
+                headers = {"X-IG-API-KEY": ready["api_key"], "VERSION": version}
+                reply = session.post(f"{ready['rest_url']}/session", json=login, headers=headers, timeout=TIMEOUT_S)
+                assert reply.json()[key] == account
+
+    assert served(("--account", account), check) == 0
+
+
+def test_an_unknown_account_is_refused(refused):
+    """The ids there are are named."""
+    status, said = refused("--account", "NOPE")
+    assert status == 2
+    assert "ABC123, XYZ987" in said
+
+
 def test_a_host_that_is_not_here_asks_for_another_address(refused):
     """A name without an address is not mended by another port, so that is not what the message says."""
     status, error = refused("--host", "nowhere.invalid")

@@ -13,10 +13,11 @@ import requests
 
 from ig_sdk import ConfigError, IGClient, ItemUpdate, LightstreamerClient, Subscription
 from ig_sdk.clock import ManualClock
-from ig_sdk.simulator import Simulator
+from ig_sdk.simulator import Simulator, StreamOptions
 from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.simulator.reference.world import market_ids
-from ig_sdk.types import epic_for
+from ig_sdk.streaming import Gap
+from ig_sdk.types import Tick, epic_for
 
 START = datetime(2025, 11, 19, 12, 10, 30, tzinfo=timezone.utc)
 EURUSD = epic_for("EURUSD")
@@ -126,6 +127,45 @@ def test_history_meets_the_live_price():
             assert last["snapshotTimeUTC"] == "2025-11-19T12:10:00"
 
 
+def day_figures(candle: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Highest offer, lowest bid and first mid price of a candle."""
+    first = (candle["openPrice"]["bid"] + candle["openPrice"]["ask"]) / 2
+    return candle["highPrice"]["ask"], candle["lowPrice"]["bid"], first
+
+
+DAYS = [
+    START,
+    datetime(2025, 7, 16, 22, 59, 50, tzinfo=timezone.utc),
+    datetime(2025, 7, 16, 3, 59, 50, tzinfo=timezone.utc),
+]
+
+
+@pytest.mark.parametrize("start", DAYS, ids=["noon", "before midnight in summer", "before the day of gold"])
+@pytest.mark.parametrize("epic", [EURUSD, "IX.D.FTSE.DAILY.IP", "CS.D.CFDGOLD.CFDGC.IP", "MT.D.GC.Month2.IP"])
+def test_the_day_is_the_same_in_quotes_candles_and_streams(start, epic):
+    """High, low and change of a quote, and the stream's day fields, are those of the day's own candle, from its start on."""
+    fields = ["BIDPRICE1", "ASKPRICE1", "HIGH", "LOW", "MID_OPEN", "NET_CHG"]
+    with running(start) as (sim, clock, caller), sim.client() as ig, stream_of(ig) as stream:
+        prices = Updates("MERGE", f"PRICE:ABC123:{epic}", fields, data_adapter="Pricing")
+        stream.subscribe(prices.subscription)
+        for _ in range(4):
+            clock.advance(6.0)
+            assert sim.wait_current()
+            shown = caller.get(f"/markets/{epic}", 3)["snapshot"]
+            (day,) = caller.candles(epic, "DAY", 1)
+            high, low, first = day_figures(day)
+            assert (shown["high"], shown["low"]) == (high, low)
+            mid = (shown["bid"] + shown["offer"]) / 2
+            assert shown["netChange"] == pytest.approx(mid - first, abs=10.0 ** -instruments()[epic].decimals)
+            wanted = shown["bid"], shown["offer"], high, low
+            row = (0.0,) * 6
+            # Of two rows with one price the later one counts.
+            while row[:4] != wanted:
+                update = prices.queue.get(timeout=TIMEOUT_S)
+                row = tuple(float(update[name] or "nan") for name in fields)
+            assert row[4:] == pytest.approx((first, mid - first), abs=10.0 ** -instruments()[epic].decimals)
+
+
 def test_the_weekend_with_opening_hours():
     """Foreign exchange takes edits only and a share is closed until they open; without hours all deal."""
     sunday = datetime(2025, 11, 23, 20, 58, tzinfo=timezone.utc)
@@ -231,3 +271,72 @@ def test_past_activity_and_transactions():
         assert abs(total - balance) < 0.005
         activities = caller.get("/history/activity", 3, **{"from": since, "pageSize": 500})["activities"]
         assert len(activities) > 20
+
+
+def test_a_stream_with_all_of_igs_habits():
+    """Our stream of prices and candles, and its recovery, work with a server that behaves as IG's in every detail."""
+    with (
+        Simulator(speed=20, allowances=None, stream_options=StreamOptions.like_ig()) as sim,
+        sim.client(reconnect={"initial_delay_s": 0.02, "max_delay_s": 0.05}) as ig,
+        ig.stream() as stream,
+        stream.prices([EURUSD], events=True) as prices,
+    ):
+        first = next(prices)
+        assert isinstance(first, Tick)
+        assert sim.faults.drop_stream() == 1
+        seen = [next(prices) for _ in range(200)]
+        # Recovered without a loss, from the address that the bare host stands for.
+        assert not [each for each in seen if isinstance(each, Gap)]
+        assert sum(isinstance(each, Tick) for each in seen) > 150
+
+
+@pytest.mark.parametrize("unset_is_null", [True, False])
+def test_fields_that_never_had_a_value(unset_is_null):
+    """IG leaves them out of an item's first update: null where that is expected, the end of the session elsewhere."""
+    with Simulator(allowances=None, stream_options=StreamOptions.like_ig(control_link="*")) as sim, sim.client() as ig:
+        access, errors = ig.stream_access(), queue.Queue[object]()
+        stream = LightstreamerClient(
+            access.endpoint,
+            user=access.user,
+            password=access.password,
+            protocol_versions=("2.4.0",),
+            unset_is_null=unset_is_null,
+        )
+
+        class Errors:
+            def on_error(self, event: object) -> None:
+                errors.put(event)
+
+        stream.add_listener(Errors())
+        with stream:
+            ticks = Updates("DISTINCT", f"CHART:{EURUSD}:TICK", ["BID", "LTP", "LTV", "OFR"])
+            stream.subscribe(ticks.subscription)
+            if unset_is_null:
+                first = ticks.queue.get(timeout=TIMEOUT_S)
+                assert (first["LTP"], first["LTV"]) == (None, None)
+                assert float(first["BID"]) < float(first["OFR"])
+                assert errors.empty()
+            else:
+                assert "first update" in str(errors.get(timeout=TIMEOUT_S))
+
+
+@pytest.mark.parametrize(("scale", "length_s"), [("SECOND", 1), ("1MINUTE", 60), ("5MINUTE", 300), ("HOUR", 3600)])
+def test_a_candle_ends_with_its_time_and_not_with_the_next_price(scale, length_s):
+    """In a market that went quiet the last row comes at the boundary, once, and nothing after it."""
+    closing = datetime(2025, 11, 21, 20, 59, 59, 500_000, tzinfo=timezone.utc)
+    epic = "UA.D.AAPL.CASH.IP"
+    start = closing - timedelta(seconds=5)
+    with running(start, opening_hours=True) as (sim, clock, _), sim.client() as ig, stream_of(ig) as stream:
+        candle = Updates("MERGE", f"CHART:{epic}:{scale}", ["CONS_END", "UTM", "BID_CLOSE"])
+        stream.subscribe(candle.subscription)
+        last = candle.queue.get(timeout=TIMEOUT_S)
+        for _ in range(20):
+            clock.advance(0.25)
+            assert sim.wait_current()
+        clock.advance(0.75)
+        assert sim.wait_current()
+        while last["CONS_END"] == "0" or last["UTM"] != str(int(closing.timestamp()) // length_s * length_s * 1000):
+            last = candle.queue.get(timeout=TIMEOUT_S)
+        clock.advance(20.0)
+        assert sim.wait_current()
+        assert candle.queue.empty()

@@ -40,13 +40,19 @@ class ItemState:
         """Whether the fast path may take its next update: there is a base, and nothing but text in it."""
         return bool(self.values) and not self.documents
 
-    def update(self, tokens: Sequence[str], json_patch: JsonPatch | None) -> ItemUpdate:
+    def update(self, tokens: Sequence[str], json_patch: JsonPatch | None, *, unset_is_null: bool = False) -> ItemUpdate:
         """Decode one update and return it; nothing has changed if that fails (C-081).
+
+        Args:
+            tokens: Its fields as they came.
+            json_patch: Applies an RFC 6902 patch.
+            unset_is_null: A field that the first update leaves out is null, instead of an error.
 
         Raises:
             FieldError: It cannot be decoded.
         """
-        base = self.values or None
+        unset: Values | None = [None] * self.num_fields if unset_is_null else None
+        base = self.values or unset
         values, documents = decode_fields(tokens, base, self.num_fields, self.documents, json_patch=json_patch)
         update = self._deliver(values)
         self.values = values

@@ -30,6 +30,8 @@ class SessionOptions:
         send_sync: Whether the server should send ``SYNC``.
         supported_diffs: Difference formats to accept, of ``"P"`` (JSON patch) and ``"T"`` (TLCP-diff); ``None`` for all
             that can be decoded.
+        unset_is_null: Take a field that the first update of an item leaves out for null, as IG's servers mean it; the
+            protocol calls it an error (C-078).
         max_bandwidth: Kilobits a second to ask for, or ``None``.
         content_length: Length of one HTTP stream body to ask for, or ``None``.
         polling_ms: How long the client stays away between polls.
@@ -55,6 +57,7 @@ class SessionOptions:
     inactivity_ms: int | None = None
     send_sync: bool = False
     supported_diffs: tuple[str, ...] | None = None
+    unset_is_null: bool = False
     max_bandwidth: float | None = None
     content_length: int | None = None
     polling_ms: int = 0

@@ -69,7 +69,9 @@ class Session:
         self._events: list[Event] = []
         self._actions: list[Action] = []
         self._requests = PendingRequests(options.request_timeout_s)
-        self._subscriptions = Subscriptions(self._events, self._requests, json_patch)
+        self._subscriptions = Subscriptions(
+            self._events, self._requests, json_patch, unset_is_null=options.unset_is_null
+        )
         self._messages = Messages(self._events, self._requests, options.max_messages)
         route = Route(options, may_connect)
         attempts = Attempts(options, route, random)

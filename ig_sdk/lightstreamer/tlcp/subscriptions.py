@@ -129,11 +129,19 @@ class Subscriptions:
         live: ``"U,<subscription>,<item>"`` to the items whose next update the fast path may take.
     """
 
-    def __init__(self, events: list[Event], requests: PendingRequests, json_patch: JsonPatch | None) -> None:
+    def __init__(
+        self,
+        events: list[Event],
+        requests: PendingRequests,
+        json_patch: JsonPatch | None,
+        *,
+        unset_is_null: bool = False,
+    ) -> None:
         self.live: dict[str, ItemState] = {}
         self._events = events
         self._requests = requests
         self._json_patch = json_patch
+        self._unset_is_null = unset_is_null
         self._known: dict[int, Subscription] = {}
         self._last_id = 0
         self._strangers: set[int] = set()
@@ -243,7 +251,8 @@ class Subscriptions:
         if subscription is None:
             return
         item = subscription.item(note.item)
-        self._events.append(item.update(note.payload.split("|"), self._json_patch))
+        tokens = note.payload.split("|")
+        self._events.append(item.update(tokens, self._json_patch, unset_is_null=self._unset_is_null))
         head = f"U,{note.subscription},{note.item}"
         if item.plain:
             self.live[head] = item

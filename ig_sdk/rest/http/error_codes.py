@@ -80,10 +80,12 @@ _CODES: Mapping[type[APIError], tuple[str, ...]] = {
         "error.position.notfound",
         "error.trading.otc.instrument-not-found",
         "error.public-api.epic-not-found",
+        "error.service.marketdata.instrument.epic.unavailable",
         "error.invalid.watchlist",
         "error.watchlists.management.watchlist-not-found",
         "public-api.costs-and-charges.indicative-quote-reference-not-found",
         "error.service.execution.find",
+        "error.service.delete.working.order.not.found",
     ),
 }
 _CLASS_OF: Mapping[str, type[APIError]] = {code: kind for kind, codes in _CODES.items() for code in codes}

@@ -65,6 +65,7 @@ MEANINGS: Mapping[str, str] = {
     "error.trading.otc.market-orders.not-supported": "market orders not supported",
     "error.trading.otc.instrument-not-found": "instrument not found",
     "error.public-api.epic-not-found": "epic unknown",
+    "error.service.marketdata.instrument.epic.unavailable": "epic unknown, or not for this account",
     "error.public-api.too-many-epics": "more than 50 epics",
     "error.invalid.daterange": "date range invalid",
     "error.malformed.date": "date not in the expected format",
@@ -98,6 +99,7 @@ MEANINGS: Mapping[str, str] = {
     ),
     "error.service.marketdata.position.details.null.error": "server could not read the position",
     "error.service.execution.find": "deal to act on not visible yet; transient",
+    "error.service.delete.working.order.not.found": "no such working order, or no more",
     "unable to aggregate close positions - no compatible position found": (
         "close by epic/dealId matched no position (wrong direction, already closed, or size)"
     ),
@@ -199,6 +201,7 @@ HINTS: Mapping[str, str] = {
     "error.trading.otc.market-orders.not-supported": "use a limit order on this market",
     "error.trading.otc.instrument-not-found": "find the epic with ig.markets.search(...)",
     "error.public-api.epic-not-found": "find the epic with ig.markets.search(...)",
+    "error.service.marketdata.instrument.epic.unavailable": "find the epic with ig.markets.search(...)",
     "error.public-api.too-many-epics": "ask for at most 50 epics at once",
     "error.invalid.daterange": "check that the start is before the end",
     "error.malformed.date": "report this to the authors of ig_sdk",
@@ -234,6 +237,7 @@ HINTS: Mapping[str, str] = {
     "error.service.marketdata.position.notional.details.null.error": "wait a moment after opening before closing",
     "error.service.marketdata.position.details.null.error": "try again in a moment",
     "error.service.execution.find": "the deal may not be visible yet: try again in a moment",
+    "error.service.delete.working.order.not.found": "filled, expired or cancelled already: see ig.orders.list()",
     "unable to aggregate close positions - no compatible position found": (
         "look at the open positions: it may be closed already, smaller, or of the other direction"
     ),

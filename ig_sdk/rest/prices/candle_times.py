@@ -18,6 +18,9 @@ _SECOND = timedelta(seconds=1)
 # What IG's clock and ours may differ by, and what its price history may need to take in the last price of a candle.
 _SETTLING = timedelta(seconds=2)
 _SHORTEST_MONTH = timedelta(days=28)
+# Months open at midnight (or some hours later) by the account's clock, in UTC perhaps on the day before: so much later
+# it is the first of the month everywhere.
+_INTO_THE_FIRST = timedelta(hours=13)
 
 Span = tuple[datetime, datetime]
 """Instants ``[begins, ends)`` at which candles open."""
@@ -105,6 +108,8 @@ def _steps_from(resolution: Resolution, opens_at: datetime, latest: datetime) ->
 
 
 def _months_later(moment: datetime, months: int) -> datetime:
+    """Return the same place some months on: a month that opens on the 30th at 23:00 closes on the 31st at 23:00."""
+    moment += _INTO_THE_FIRST
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
     day = min(moment.day, calendar.monthrange(year, month + 1)[1])
-    return moment.replace(year=year, month=month + 1, day=day)
+    return moment.replace(year=year, month=month + 1, day=day) - _INTO_THE_FIRST

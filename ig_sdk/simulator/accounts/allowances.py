@@ -131,7 +131,8 @@ class AllowanceBook:
     def spend_points(self, account_id: str, points: int) -> Points:
         """Count price points and return what is left.
 
-        The period begins with its first request and lasts a week (REST.md section 3).
+        The period begins with its first request and lasts a week (REST.md section 3). Where nothing is limited, it is
+        counted all the same, and the next period begins when all are spent.
 
         Raises:
             RestRefusal: Fewer points are left; none is spent then.
@@ -141,9 +142,12 @@ class AllowanceBook:
             began, spent = self._points.get(account_id, (now, 0))
             if now - began >= _WEEK_S:
                 began, spent = now, 0
-            if self._limited:
-                if spent + points > total:
+            if spent + points > total:
+                if self._limited:
                     raise RestRefusal("error.public-api.exceeded-account-historical-data-allowance")
-                spent += points
+                # Nothing is refused, and a client that heeds the count must not stop for a week either: the next
+                # period begins at once.
+                began, spent, points = now, 0, points % (total + 1)
+            spent += points
             self._points[account_id] = began, spent
         return Points(total - spent, total, int(_WEEK_S - (now - began)))

@@ -13,7 +13,7 @@ from typing import TypeVar
 from ig_sdk.clock import Clock
 from ig_sdk.simulator.accounts.logins import Account
 from ig_sdk.simulator.broker import AccountTerms, Broker, BrokerEvent, Figures, MarketTerms
-from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.reference.instruments import listed
 from ig_sdk.types import Tick
 
 _log = logging.getLogger("ig_sdk.simulator.desk")
@@ -96,6 +96,13 @@ class DealingService:
         with self._lock:
             return self._broker.view.account(account_id)
 
+    def rate(self, source: str, target: str) -> float:
+        """Return how much of ``target`` one unit of ``source`` is worth now; 1 where no market tells."""
+        with self._lock:
+            rate = self._broker.view.rate(source, target)
+        # Six digits, as IG sends it (samples).
+        return 1.0 if rate is None else round(float(rate), 6)
+
     def figures(self, account_id: str) -> Figures:
         """Return the money of an account."""
         return self.act(lambda broker, _: broker.view.figures(account_id))
@@ -142,6 +149,6 @@ def broker_of(
         )
         for each in accounts
     ]
-    markets = {epic: MarketTerms.of(instrument) for epic, instrument in instruments().items()}
+    markets = {epic: MarketTerms.of(instrument) for epic, instrument in listed().items()}
     delay = timedelta(seconds=confirm_delay_s)
     return Broker(terms, markets, start=start, seed=seed, confirm_delay=delay)

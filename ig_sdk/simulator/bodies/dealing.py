@@ -13,6 +13,7 @@ from typing import Any
 from ig_sdk.simulator.bodies.markets import IN_A_LIST, line, picked
 from ig_sdk.simulator.broker import Confirmation, Order, Position, RecentDeal
 from ig_sdk.simulator.prices.seeded import Quote
+from ig_sdk.simulator.reference.hours import local_time
 from ig_sdk.simulator.reference.instruments import Instrument
 from ig_sdk.types import Direction
 
@@ -48,7 +49,12 @@ def position(held: Position, shown: Shown, version: int) -> Json:
 def order(held: Order, shown: Shown, version: int) -> Json:
     """Return one working order and its market, under the names of its version."""
     row = _order_v1(held) if version == 1 else _order_v2(held)
-    return {"workingOrderData": row, "marketData": _market(shown, _OF_AN_ORDER, version)}
+    market = _market(shown, _OF_AN_ORDER, version)
+    quote = shown[1]
+    if version == 1 and quote is not None:
+        # With the date here, and nowhere else (samples workingorders_v1__stop_gtc and positions_v1__two).
+        market["updateTime"] = _local(quote.tick.time)
+    return {"workingOrderData": row, "marketData": market}
 
 
 def _order_v1(held: Order) -> Json:
@@ -161,8 +167,7 @@ def iso(time: datetime) -> str:
 
 
 def _local(time: datetime) -> str:
-    # The simulated client lives in UTC: its timezoneOffset is 0.
-    return f"{time:%Y/%m/%d %H:%M:%S}:{time.microsecond // 1000:03d}"
+    return f"{local_time(time):%Y/%m/%d %H:%M:%S}:{time.microsecond // 1000:03d}"
 
 
 def _ms(time: datetime) -> int:

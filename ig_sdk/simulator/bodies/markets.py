@@ -6,12 +6,13 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from ig_sdk.simulator.prices.seeded import Quote
-from ig_sdk.simulator.reference.instruments import Instrument, instruments
+from ig_sdk.simulator.reference.hours import TRADEABLE, local_time
+from ig_sdk.simulator.reference.instruments import Instrument, listed
 
 Json = dict[str, Any]
 
@@ -35,24 +36,29 @@ IN_A_LIST = (
     "marketStatus",
     "scalingFactor",
 )
-_SYMBOLS = {"USD": "$", "GBP": "£", "EUR": "€", "JPY": "¥", "AUD": "A$", "CAD": "C$"}
+_SYMBOLS = {"USD": "$", "GBP": "£", "EUR": "E", "JPY": "¥", "AUD": "A$", "CAD": "C$"}
 # Static weights that IG sends beside the true rate (REST.md 6.4: do not use them); USD, AUD and GBP were recorded.
 _WEIGHTS = {"USD": 0.66, "AUD": 0.45, "GBP": 1.0, "EUR": 0.81, "JPY": 0.0054, "CAD": 0.58}
 # v1 sends an internal code; "Y." and "E." are known, the others are guesses by the same pattern.
 _INTERNAL = {"USD": "D.", "GBP": "P.", "EUR": "E.", "JPY": "Y.", "AUD": "A.", "CAD": "C."}
 
 
-def market(instrument: Instrument, quote: Quote | None, status: str, *, currency: str, version: int) -> Json:
+Rate = Callable[[str], float]
+"""Returns how much of a currency one unit of the account's own is worth now."""
+
+
+def market(instrument: Instrument, quote: Quote | None, status: str, *, rate: Rate, version: int) -> Json:
     """Return the body of ``GET /markets/{epic}`` in one of its four versions.
 
     Args:
         instrument: The market.
         quote: Its current quote.
         status: IG's market status.
-        currency: Currency of the account that asks.
+        rate: The rates of the account that asks.
         version: Version of the endpoint.
     """
-    details, rules = _details(instrument.epic, currency, version)
+    details, rules = _details(instrument.epic, version)
+    details = details | {"currencies": _currencies(instrument, rate, version)}
     snapshot = _snapshot_v4 if version == 4 else _snapshot
     return {"instrument": details, "dealingRules": rules, "snapshot": snapshot(instrument, quote, status)}
 
@@ -62,7 +68,7 @@ def bare_market(instrument: Instrument, quote: Quote | None, status: str) -> Jso
 
     Keys that the schema never allows to be null (epic, type) keep their values: the epic says which market it is.
     """
-    details, _ = _details(instrument.epic, "GBP", 3)
+    details, _ = _details(instrument.epic, 3)
     blank: Json = {name: False if isinstance(value, bool) else None for name, value in details.items()}
     blank |= {"epic": instrument.epic, "type": instrument.kind}
     return {"instrument": blank, "dealingRules": None, "snapshot": _snapshot(instrument, quote, status)}
@@ -85,7 +91,7 @@ def line(instrument: Instrument, quote: Quote | None, status: str) -> Json:
         "bid": shown["bid"],
         "offer": shown["offer"],
         "updateTime": shown["updateTime"],
-        "updateTimeUTC": shown["updateTime"],
+        "updateTimeUTC": None if quote is None else f"{quote.tick.time:%H:%M:%S}",
         "delayTime": 0,
         "otcTradeable": True,
         "streamingPricesAvailable": instrument.facts["streamingPricesAvailable"],
@@ -105,19 +111,20 @@ def symbol_of(currency: str) -> str:
 
 
 @lru_cache(maxsize=2_000)
-def _details(epic: str, currency: str, version: int) -> tuple[Json, Json]:
-    # Cached: it does not change while a simulator runs, and callers only read it.
-    instrument = instruments()[epic]
+def _details(epic: str, version: int) -> tuple[Json, Json]:
+    # Cached: it does not change while a simulator runs, and callers only read it. Rates do change: the caller puts the
+    # currencies in.
+    instrument = listed()[epic]
     rules = dict(instrument.facts["dealingRules"])
     if version == 4:
         del rules["marketOrderPreference"]
-        return _instrument_v4(instrument, currency), rules
+        return _instrument_v4(instrument), rules
     if version == 1:
         del rules["trailingStopsPreference"]
-    return _instrument(instrument, currency, version), rules
+    return _instrument(instrument, version), rules
 
 
-def _instrument(instrument: Instrument, currency: str, version: int) -> Json:
+def _instrument(instrument: Instrument, version: int) -> Json:
     facts = instrument.facts
     body: Json = {
         "epic": instrument.epic,
@@ -126,7 +133,7 @@ def _instrument(instrument: Instrument, currency: str, version: int) -> Json:
         **picked(facts, "forceOpenAllowed", "stopsLimitsAllowed", "lotSize", "unit"),
         "type": instrument.kind,
         **picked(facts, "controlledRiskAllowed", "streamingPricesAvailable", "marketId"),
-        "currencies": _currencies(instrument, currency, version),
+        "currencies": None,
         "sprintMarketsMinimumExpiryTime": None,
         "sprintMarketsMaximumExpiryTime": None,
         "marginDepositBands": [dict(band) for band in facts["marginDepositBands"]],
@@ -148,12 +155,12 @@ def _instrument(instrument: Instrument, currency: str, version: int) -> Json:
     return body
 
 
-def _instrument_v4(instrument: Instrument, currency: str) -> Json:
+def _instrument_v4(instrument: Instrument) -> Json:
     facts = instrument.facts
     return {
         **picked(facts, "chartCode", "contractSize"),
         "country": facts.get("country"),
-        "currencies": _currencies(instrument, currency, version=4),
+        "currencies": None,
         "epic": instrument.epic,
         "expiry": instrument.expiry,
         **picked(facts, "limitedRiskPremium", "lotSize", "marketId"),
@@ -166,14 +173,14 @@ def _instrument_v4(instrument: Instrument, currency: str) -> Json:
     }
 
 
-def _currencies(instrument: Instrument, own: str, version: int) -> list[Json]:
+def _currencies(instrument: Instrument, rate: Rate, version: int) -> list[Json]:
     rows = []
     for text in instrument.facts["currencies"]:
         code = text.split()[0]
         row = {
             "code": code,
             "symbol": symbol_of(code),
-            "baseExchangeRate": round(_usd_of(own) / _usd_of(code), 5),
+            "baseExchangeRate": rate(code),
             "exchangeRate": _WEIGHTS.get(code, 1.0),
             "isDefault": text.endswith("(default)"),
         }
@@ -181,25 +188,14 @@ def _currencies(instrument: Instrument, own: str, version: int) -> list[Json]:
     return rows
 
 
-@lru_cache(maxsize=100)
-def _usd_of(currency: str) -> float:
-    """Return about how many dollars one unit of ``currency`` is worth."""
-    for each in instruments().values():
-        if each.expiry == "-" and each.market_id == f"{currency}USD":
-            return each.mid
-        if each.expiry == "-" and each.market_id == f"USD{currency}":
-            return 1.0 / each.mid
-    return 1.0
-
-
 def _snapshot(instrument: Instrument, quote: Quote | None, status: str) -> Json:
     shown = _figures_of(instrument, quote)
     tick = quote.tick if quote is not None else None
     return {
-        "marketStatus": "OFFLINE" if tick is None else status,
+        "marketStatus": "OFFLINE" if tick is None and status == TRADEABLE else status,
         "netChange": shown["netChange"],
         "percentageChange": shown["percentageChange"],
-        "updateTime": None if tick is None else f"{tick.time:%H:%M:%S}",
+        "updateTime": None if tick is None else f"{local_time(tick.time):%H:%M:%S}",
         "delayTime": 0,
         "bid": None if tick is None else tick.bid,
         "offer": None if tick is None else tick.offer,
@@ -222,7 +218,7 @@ def _snapshot_v4(instrument: Instrument, quote: Quote | None, status: str) -> Js
         "decimalPlacesFactor": instrument.decimals,
         "delayTime": 0,
         **_figures_of(instrument, quote),
-        "marketStatus": "OFFLINE" if tick is None else status,
+        "marketStatus": "OFFLINE" if tick is None and status == TRADEABLE else status,
         "scalingFactor": instrument.points,
         "updateTimestampUTC": 0 if tick is None else int(tick.time.timestamp()),
         "priceLadder": ladder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from ig_sdk.simulator.broker.account import newest_first
 from ig_sdk.simulator.broker.book import TRADEABLE, Book
@@ -56,6 +57,10 @@ class View:
     def figures(self, account_id: str) -> Figures:
         """Return the account's money at the latest prices."""
         return self._book.figures(self._book.accounts[account_id])
+
+    def rate(self, source: str, target: str) -> Decimal | None:
+        """Return how much of ``target`` one unit of ``source`` is worth at mid prices, or ``None``."""
+        return self._book.prices.rate(source, target)
 
     def activity(
         self, account_id: str, first: datetime | None = None, last: datetime | None = None

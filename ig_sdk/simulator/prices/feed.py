@@ -49,6 +49,8 @@ class Feed:
         replay: Recorded ticks, which replace the generated ones of their markets.
         market_hours: When markets open and close; ``None`` when they deal at any hour.
         on_status: Called with epic and status of every market at first, then of each market that opens or closes.
+        on_second: Called at the end of each second, when every price before it was sent, with the time and with what
+            tells whether a market's prices are generated.
 
     Threading:
         Safe from any thread. Live prices are published on thread ``ig-sim-feed``.
@@ -63,6 +65,7 @@ class Feed:
         replay: Replay | None = None,
         market_hours: MarketHours | None = None,
         on_status: Callable[[str, str], None] | None = None,
+        on_second: Callable[[datetime, Callable[[str], bool]], None] | None = None,
     ) -> None:
         self._market = market
         self._outlet = outlet
@@ -70,6 +73,8 @@ class Feed:
         self._replay = replay
         self._market_hours = market_hours
         self._on_status = on_status
+        self._on_second = on_second
+        self._second: datetime | None = None
         self._lock = threading.Lock()
         self._stepped = threading.Condition(self._lock)
         self._current_at: datetime | None = None
@@ -157,13 +162,17 @@ class Feed:
                 due = self._market.next_at
             self._open_and_close(upto)
             self._send(ticks, now)
+            self._end_second(upto)
             with self._lock:
                 self._current_at = upto
                 self._stepped.notify_all()
-            wait_s = _LONGEST_WAIT_S if due is None else (due - self._clock.now()).total_seconds()
+            current = self._clock.now()
+            wait_s = _LONGEST_WAIT_S if due is None else (due - current).total_seconds()
             # After the last tick before a weekend there may still be a step to go.
             if wait_s > 0 and upto == now:
-                self._clock.wait(self._awake, min(wait_s, _LONGEST_WAIT_S))
+                # Candles end with a second, whether a price comes then or not.
+                left_s = 1.0 - current.microsecond / 1e6
+                self._clock.wait(self._awake, min(wait_s, left_s, _LONGEST_WAIT_S))
 
     def _next_stop(self, now: datetime) -> datetime:
         """Return the time up to which to generate prices now; after a long gap, skip part of it first."""
@@ -183,6 +192,12 @@ class Feed:
             self._market.leap(self._leap_to)
             self._leap_to = None
         return min(now, self._market.next_at or now)
+
+    def _end_second(self, upto: datetime) -> None:
+        second = upto.replace(microsecond=0)
+        if self._on_second is not None and second != self._second:
+            self._second = second
+            self._on_second(second, lambda epic: self._replay_of(epic) is None)
 
     def _send(self, ticks: Sequence[Tick], now: datetime) -> None:
         for tick in ticks:

@@ -1,6 +1,7 @@
 """Past prices: candles of every resolution, years back, the same for the same seed.
 
-They end where the live prices begin. Candles of a time for which there were ticks are made of those ticks.
+They end where the live prices begin. Candles of a time for which there were ticks are made of those ticks. Those of up
+to four hours open at whole multiples of their length since 1970; days, weeks and months by the client's clock, as IG's.
 
 Source:
     REST.md section 3 (depth of history), wire/samples (prices).
@@ -20,7 +21,7 @@ from typing import NamedTuple
 from ig_sdk.simulator.prices.past_live import LENGTHS_S, LiveCandles, Row, joined
 from ig_sdk.simulator.prices.past_tree import DAY_S, HOUR_S, LEVELS_S, SECONDS, Node, PastTree
 from ig_sdk.simulator.prices.seeded import profile_of, spread_steps
-from ig_sdk.simulator.reference.hours import epoch_s, hours_of
+from ig_sdk.simulator.reference.hours import day_began, day_starts_s, epoch_s, hours_of, local_second, utc_second
 from ig_sdk.simulator.reference.instruments import Instrument, instruments
 from ig_sdk.types import Tick
 
@@ -50,49 +51,79 @@ class PastCandle(NamedTuple):
 
 @dataclass(frozen=True)
 class _Grid:
-    """How one resolution divides time into candles.
+    """How one resolution of up to four hours divides time into candles.
 
     Attributes:
         level: Level of the tree that the candles are made from, an index of ``LEVELS_S``.
-        length_s: Seconds of a candle; 0 for months.
+        length_s: Seconds of a candle.
         block_s: Seconds that are generated at once: a multiple of the length.
         days: How many days back IG keeps it.
-        origin_s: A time at which a candle and a block begin.
     """
 
     level: int
     length_s: int
     block_s: int
     days: int
-    origin_s: int = 0
 
     def opens(self, second: int) -> int:
         """Return the beginning of the candle that holds ``second``."""
-        if self.length_s:
-            return second - (second - self.origin_s) % self.length_s
-        return _second_of(_day_of(second).replace(day=1))
+        return second - second % self.length_s
 
     def block(self, second: int) -> tuple[int, int]:
-        """Return the block that holds ``second``; for months it is the year."""
-        if self.length_s:
-            start = second - (second - self.origin_s) % self.block_s
-            return start, start + self.block_s
-        year = _day_of(second).year
-        return _second_of(date(year, 1, 1)), _second_of(date(year + 1, 1, 1))
+        """Return the block that holds ``second``."""
+        start = second - second % self.block_s
+        return start, start + self.block_s
 
 
-def _day_of(second: int) -> date:
-    return date.fromordinal(_EPOCH.toordinal() + second // DAY_S)
-
-
-def _second_of(day: date) -> int:
-    return (day - _EPOCH).days * DAY_S
-
-
-# Weeks begin on Sunday, when foreign exchange opens; 1 January 1970 was a Thursday.
-_SUNDAY_S = -4 * DAY_S
 _YEARS = 15 * 365 + 4
-_GRIDS = {
+_HOURS = 1
+
+
+@dataclass(frozen=True)
+class _LocalGrid:
+    """How days, weeks and months divide time: by the client's clock, so that some days have 23 or 25 hours.
+
+    Attributes:
+        unit: ``"DAY"``, ``"WEEK"`` (from Monday on) or ``"MONTH"``.
+        starts_s: When they begin, in seconds after midnight.
+        days: How many days back IG keeps it.
+
+    Source:
+        wire/samples: prices_v3__gold_range_day and prices_v2__numpoints_day (05:00 in the account's time).
+    """
+
+    unit: str
+    starts_s: int = 0
+    days: int = _YEARS
+
+    def next(self, opens: int) -> int:
+        """Return the beginning of the candle after the one that begins at ``opens``."""
+        return self._second(self._number(opens) + 1)
+
+    def block(self, second: int) -> tuple[int, int]:
+        """Return the block that holds ``second``: 64 days, ten weeks or a year."""
+        size = {"DAY": 64, "WEEK": 10, "MONTH": 12}[self.unit]
+        first = self._number(second) // size * size
+        return self._second(first), self._second(first + size)
+
+    def _number(self, second: int) -> int:
+        """Return which candle holds ``second``; they are counted through from the year 1."""
+        day = date.fromordinal(_EPOCH.toordinal() + (local_second(second) - self.starts_s) // DAY_S)
+        if self.unit == "MONTH":
+            return day.year * 12 + day.month - 1
+        # The year 1 began on a Monday.
+        return day.toordinal() - 1 if self.unit == "DAY" else (day.toordinal() - 1) // 7
+
+    def _second(self, number: int) -> int:
+        """Return when candle ``number`` begins."""
+        if self.unit == "MONTH":
+            day = date(number // 12, number % 12 + 1, 1)
+        else:
+            day = date.fromordinal((number if self.unit == "DAY" else number * 7) + 1)
+        return utc_second((day - _EPOCH).days * DAY_S + self.starts_s)
+
+
+_GRIDS: dict[str, _Grid | _LocalGrid] = {
     "SECOND": _Grid(4, 1, 300, 4),
     "MINUTE": _Grid(3, 60, HOUR_S, 40),
     "MINUTE_2": _Grid(3, 120, HOUR_S, 40),
@@ -101,13 +132,13 @@ _GRIDS = {
     "MINUTE_10": _Grid(2, 600, 4 * HOUR_S, 360),
     "MINUTE_15": _Grid(2, 900, 4 * HOUR_S, 360),
     "MINUTE_30": _Grid(2, 1_800, 4 * HOUR_S, 360),
-    "HOUR": _Grid(1, HOUR_S, 4 * DAY_S, 360),
-    "HOUR_2": _Grid(1, 2 * HOUR_S, 4 * DAY_S, 360),
-    "HOUR_3": _Grid(1, 3 * HOUR_S, 4 * DAY_S, 360),
-    "HOUR_4": _Grid(1, 4 * HOUR_S, 4 * DAY_S, 360),
-    "DAY": _Grid(0, DAY_S, 64 * DAY_S, _YEARS),
-    "WEEK": _Grid(0, 7 * DAY_S, 70 * DAY_S, _YEARS, _SUNDAY_S),
-    "MONTH": _Grid(0, 0, 0, _YEARS),
+    "HOUR": _Grid(_HOURS, HOUR_S, 4 * DAY_S, 360),
+    "HOUR_2": _Grid(_HOURS, 2 * HOUR_S, 4 * DAY_S, 360),
+    "HOUR_3": _Grid(_HOURS, 3 * HOUR_S, 4 * DAY_S, 360),
+    "HOUR_4": _Grid(_HOURS, 4 * HOUR_S, 4 * DAY_S, 360),
+    "DAY": _LocalGrid("DAY"),
+    "WEEK": _LocalGrid("WEEK"),
+    "MONTH": _LocalGrid("MONTH"),
 }
 
 
@@ -200,6 +231,21 @@ class PastPrices:
         row = _row(self._scales[epic], Node(0, level, level, level, level, 0))
         return row[4], row[8]
 
+    def day_before(self, epic: str, time: datetime) -> PastCandle | None:
+        """Return what a market's day was like before ``time``, which must not be after the first live price.
+
+        Returns:
+            ``None`` when the market had not opened on that day yet.
+        """
+        since, until = day_began(self._instruments[epic].market_id, time), epoch_s(time)
+        at, rows = epoch_s(since), []
+        # Whole hours, then what is left of the last one in ever smaller parts.
+        for level in range(_HOURS, SECONDS + 1):
+            upto = until // LEVELS_S[level] * LEVELS_S[level]
+            rows += self._rows(epic, level, at, upto)
+            at = max(at, upto)
+        return candle_of((epoch_s(since), *joined(rows)[1:])) if rows else None
+
     def first_hit(
         self, epic: str, start: datetime, end: datetime, hit: Callable[[PastCandle], bool]
     ) -> PastCandle | None:
@@ -240,7 +286,7 @@ class PastPrices:
     # ---- spans and blocks of candles
 
     def _span(self, epic: str, resolution: str, earliest: int, latest: int) -> list[Row]:
-        grid, live_from = _GRIDS[resolution], self._live_from(epic)
+        grid, live_from = self._grid(epic, resolution), self._live_from(epic)
         start, end = grid.block(latest)
         # Blocks before the first tick do not change any more.
         settled = min(start, grid.block(live_from)[0])
@@ -252,7 +298,7 @@ class PastPrices:
     def _blocks_back(self, epic: str, resolution: str, bounds: tuple[int, int]) -> Iterator[tuple[Row, ...]]:
         """Yield the blocks of a span of time, the latest first."""
         earliest, latest = bounds
-        grid, live_from = _GRIDS[resolution], self._live_from(epic)
+        grid, live_from = self._grid(epic, resolution), self._live_from(epic)
         start, end = grid.block(latest)
         while end > earliest:
             make = self._old_block if end <= live_from else self._make_block
@@ -266,12 +312,37 @@ class PastPrices:
         return self._start if first is None else min(first, self._start)
 
     def _make_block(self, epic: str, resolution: str, start: int, end: int) -> tuple[Row, ...]:
-        grid = _GRIDS[resolution]
+        grid = self._grid(epic, resolution)
+        if isinstance(grid, _LocalGrid):
+            return tuple(self._local_rows(epic, grid, start, end))
         rows = self._rows(epic, grid.level, start, end)
         if grid.length_s == LEVELS_S[grid.level]:
             return tuple(rows)
         groups = groupby(rows, lambda row: grid.opens(row[0]))
         return tuple((opens, *joined(list(group))[1:]) for opens, group in groups)
+
+    def _grid(self, epic: str, resolution: str) -> _Grid | _LocalGrid:
+        if resolution == "DAY":
+            return _LocalGrid("DAY", day_starts_s(self._instruments[epic].market_id))
+        return _GRIDS[resolution]
+
+    def _local_rows(self, epic: str, grid: _LocalGrid, start: int, end: int) -> Iterator[Row]:
+        """Yield days, weeks or months: where the market was open at all."""
+        opens = start
+        while opens < end:
+            until = grid.next(opens)
+            yield from self._joined(self._parts(epic, opens, until), opens)
+            opens = until
+
+    def _parts(self, epic: str, start: int, end: int) -> list[Row]:
+        """Return candles that make up a span of whole hours: days of the tree where they fit, hours at its ends."""
+        first, last = -(-start // DAY_S) * DAY_S, end // DAY_S * DAY_S
+        if first >= last:
+            return self._rows(epic, _HOURS, start, end)
+        parts = self._rows(epic, 0, first, last)
+        if start < first:
+            parts = self._rows(epic, _HOURS, start, first) + parts
+        return parts + self._rows(epic, _HOURS, last, end) if last < end else parts
 
     def _rows(self, epic: str, level: int, start: int, end: int) -> list[Row]:
         """Return candles of a level's length: from the tree, then from ticks, and at the change one from both."""

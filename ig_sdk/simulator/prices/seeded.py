@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
-from ig_sdk.simulator.reference.hours import hours_of
+from ig_sdk.simulator.reference.hours import hours_of, same_day
 from ig_sdk.simulator.reference.instruments import Instrument, instruments
 from ig_sdk.types import Tick
 
@@ -43,6 +43,9 @@ VOLATILITY_PROFILES = {
     "AUDUSD": VolatilityProfile(gap_s=0.90, yearly=0.100),
     "USDCAD": VolatilityProfile(gap_s=1.00, yearly=0.065),
     "GC": VolatilityProfile(gap_s=0.80, yearly=0.150),
+    "PL": VolatilityProfile(gap_s=2.50, yearly=0.220),
+    "PA": VolatilityProfile(gap_s=3.00, yearly=0.300),
+    "HG": VolatilityProfile(gap_s=2.00, yearly=0.200),
     "CL": VolatilityProfile(gap_s=1.00, yearly=0.300),
     "LCO": VolatilityProfile(gap_s=1.20, yearly=0.280),
     "FT100": VolatilityProfile(gap_s=1.00, yearly=0.130),
@@ -95,10 +98,30 @@ class Quote(NamedTuple):
         return cls(tick, tick.mid, tick.offer, tick.bid)
 
     def then(self, tick: Tick) -> Quote:
-        """Return the quote after one more tick; a new day (UTC) resets opening, high and low."""
-        if tick.time.date() != self.tick.time.date():
+        """Return the quote after one more tick; a new day of the market resets opening, high and low."""
+        if not same_day(tick.epic, self.tick.time, tick.time):
             return Quote.first(tick)
         return Quote(tick, self.opened, max(self.high, tick.offer), min(self.low, tick.bid))
+
+    def after(self, day: DaySoFar | None) -> Quote:
+        """Return this quote where the day had begun before its first tick."""
+        if day is None:
+            return self
+        return Quote(self.tick, day.opened, max(self.high, day.high), min(self.low, day.low))
+
+
+class DaySoFar(NamedTuple):
+    """What a market's day was like before some time.
+
+    Attributes:
+        opened: First mid price.
+        high: Highest offer.
+        low: Lowest bid.
+    """
+
+    opened: float
+    high: float
+    low: float
 
 
 class _Epic:
@@ -196,6 +219,7 @@ class Market:
         level: Returns the price at which a market begins, by market id, as the logarithm of its ratio to the usual
             level: the end of its past. Near the usual level unless given.
         opening_hours: Send no prices while the real markets are closed.
+        before: Returns what the day of an epic was like before its first price; as if there was nothing unless given.
 
     Attributes:
         opening: The prices that the markets begin with.
@@ -213,6 +237,7 @@ class Market:
         speed: float = 1.0,
         level: Callable[[str], float] | None = None,
         opening_hours: bool = False,
+        before: Callable[[str, datetime], DaySoFar | None] = lambda _epic, _time: None,
     ) -> None:
         start = start.replace(microsecond=start.microsecond // 1000 * 1000)
         by_id: dict[str, list[Instrument]] = {}
@@ -233,6 +258,7 @@ class Market:
         # The position breaks ties, so that prices with equal times always come in the same order.
         self._due = [(each.next_at, position, each) for position, each in enumerate(made)]
         heapq.heapify(self._due)
+        self._before = before
         self._quotes: dict[str, Quote] = {}
         self.opening = self.advance(start)
 
@@ -250,7 +276,10 @@ class Market:
             heapq.heapreplace(self._due, (underlying.next_at, position, underlying))
         for tick in ticks:
             quote = self._quotes.get(tick.epic)
-            self._quotes[tick.epic] = Quote.first(tick) if quote is None else quote.then(tick)
+            if quote is None:
+                self._quotes[tick.epic] = Quote.first(tick).after(self._before(tick.epic, tick.time))
+            else:
+                self._quotes[tick.epic] = quote.then(tick)
         return ticks
 
     def leap(self, time: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Dealing hours of markets, in London time, and the market status that follows from them. Pure.
+"""London's clock, which the simulated client lives by; dealing hours of markets, and the status that follows. Pure.
 
 Source:
     REST.md section 7 (FX opens Sunday 21:00 and closes Friday 22:00 London; ``EDITS_ONLY`` at the weekend).
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 
-from ig_sdk.simulator.reference.instruments import Instrument
+from ig_sdk.simulator.reference.instruments import Instrument, instruments
 
 TRADEABLE = "TRADEABLE"
 
@@ -133,6 +133,55 @@ def epoch_s(time: datetime) -> int:
     return (time.toordinal() - _EPOCH_DAY) * _DAY_S + time.hour * 3600 + time.minute * 60 + time.second
 
 
+def local_time(time: datetime) -> datetime:
+    """Return the time on the client's clock, which is London's, of an aware UTC time."""
+    return time + timedelta(hours=1) if _is_summer(epoch_s(time)) else time
+
+
+def utc_time(local: datetime) -> datetime:
+    """Return the aware UTC time of a time on the client's clock, whatever its zone says."""
+    second = epoch_s(local)
+    return (local - timedelta(seconds=second - utc_second(second))).replace(tzinfo=timezone.utc)
+
+
+def local_second(second: int) -> int:
+    """Return the second on the client's clock of a second since 1970."""
+    return second + 3600 if _is_summer(second) else second
+
+
+# A day of the metals begins at midnight in New York, which is five hours behind; any other with the client's own.
+_DAY_STARTS_S = dict.fromkeys(("GC", "PL", "PA", "HG"), 5 * 3600)
+
+
+def day_starts_s(market_id: str) -> int:
+    """Return when a market's day begins, in seconds after midnight on the client's clock.
+
+    Source:
+        wire/samples: prices_v3__gold_range_day and prices_v2__numpoints_day.
+    """
+    return _DAY_STARTS_S.get(market_id, 0)
+
+
+def day_of(market_id: str, time: datetime) -> int:
+    """Return which day of a market an aware UTC time falls into, counted from 1970."""
+    return (local_second(epoch_s(time)) - day_starts_s(market_id)) // _DAY_S
+
+
+def day_began(market_id: str, time: datetime) -> datetime:
+    """Return when the day of a market that holds ``time`` began, aware UTC."""
+    return _time_of(utc_second(day_of(market_id, time) * _DAY_S + day_starts_s(market_id)))
+
+
+def same_day(epic: str, first: datetime, second: datetime) -> bool:
+    """Whether two aware UTC times fall into the same day of a market, or of the client where it is not known."""
+    if first.hour == second.hour and first.date() == second.date():
+        # Days begin with whole hours: no need to look at clocks for each of a thousand prices.
+        return True
+    market = instruments().get(epic)
+    market_id = "" if market is None else market.market_id
+    return day_of(market_id, first) == day_of(market_id, second)
+
+
 def _time_of(second: int) -> datetime:
     return datetime.fromtimestamp(second, timezone.utc)
 
@@ -147,7 +196,7 @@ def _open_s(spans: tuple[tuple[int, int], ...], day: int) -> tuple[tuple[int, in
             begin, stop = max(start, weekday * 1440), min(end, (weekday + 1) * 1440)
             if begin < stop:
                 opens, closes = ((local - weekday) * _DAY_S + minute * 60 for minute in (begin, stop))
-                found.append((max(_utc_of(opens), first), min(_utc_of(closes), first + _DAY_S)))
+                found.append((max(utc_second(opens), first), min(utc_second(closes), first + _DAY_S)))
     return _joined([span for span in found if span[0] < span[1]])
 
 
@@ -161,8 +210,8 @@ def _joined(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(whole)
 
 
-def _utc_of(local: int) -> int:
-    """Return the UTC second of a second of London's clock; of the repeated hour in autumn, the later one."""
+def utc_second(local: int) -> int:
+    """Return the second since 1970 of a second on London's clock; of the repeated hour in autumn, the later one."""
     utc = local - 3600
     return utc if _is_summer(utc) else local
 

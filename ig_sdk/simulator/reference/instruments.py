@@ -24,6 +24,7 @@ class Instrument:
         points: Points in one unit of its level.
         mid: A usual level, from which the simulated price starts.
         spread_points: Narrowest spread.
+        exchange_traded: Whether its candles have a last traded price.
         facts: The market's whole entry in ``instruments.json``, under IG's names.
     """
 
@@ -36,6 +37,7 @@ class Instrument:
     points: int
     mid: float
     spread_points: float
+    exchange_traded: bool
     facts: Mapping[str, Any] = field(repr=False)
 
 
@@ -50,12 +52,32 @@ def _instrument(facts: Mapping[str, Any]) -> Instrument:
         points=facts["scalingFactor"],
         mid=facts["example_mid"],
         spread_points=facts["min_spread_points"],
+        exchange_traded=facts.get("exchangeTraded", False),
         facts=facts,
     )
 
 
 @cache
-def instruments() -> Mapping[str, Instrument]:
-    """Return every market by epic, in a fixed order."""
+def _data() -> Mapping[str, Any]:
     text = resources.files("ig_sdk.simulator.reference").joinpath("instruments.json").read_text(encoding="utf-8")
-    return {facts["epic"]: _instrument(facts) for facts in json.loads(text)["instruments"]}
+    data: Mapping[str, Any] = json.loads(text)
+    return data
+
+
+@cache
+def instruments() -> Mapping[str, Instrument]:
+    """Return every market that has prices, by epic, in a fixed order."""
+    bets, corrections = _data()["dailyFundedBets"], _data()["corrections"]
+    found = {}
+    for read in _data()["instruments"]:
+        facts = bets | read if read["expiry"] == "DFB" else read
+        for key, changed in corrections.get(facts["epic"], {}).items():
+            facts = facts | {key: facts[key] | changed}
+        found[facts["epic"]] = _instrument(facts)
+    return found
+
+
+@cache
+def listed() -> Mapping[str, Instrument]:
+    """Return every market that can be looked at: some shares show no price to those who do not pay the exchange."""
+    return {**instruments(), **{facts["epic"]: _instrument(facts) for facts in _data()["unquoted"]}}

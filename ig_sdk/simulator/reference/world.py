@@ -73,8 +73,13 @@ def _of(*market_ids: str) -> tuple[str, ...]:
 
 
 INDICES = ("FT100", "DE30", "US500", "WALL", "JP225")
-METALS, ENERGY = ("GC",), ("CL", "LCO")
+METALS, ENERGY = ("GC", "PL", "PA", "HG"), ("CL", "LCO")
 SHARES = ("AAPL",)
+# IG tells the sentiment of these too; they cannot be dealt in here.
+_SENTIMENT_ONLY = (
+    *("USTECH", "W", "EURCHF", "10YRTND", "FGBL", "FLG"),
+    *("BITCOIN", "ETHUSD", "LTCUSD", "BP-UK", "VOD-UK", "TSLA-US"),
+)
 
 
 @cache
@@ -143,13 +148,13 @@ def _cfds(*market_ids: str) -> tuple[str, ...]:
 
 
 def market_ids() -> tuple[str, ...]:
-    """Return every market id, in a fixed order; several epics may share one."""
+    """Return the id of every market that can be dealt in, in a fixed order; several epics may share one."""
     return tuple(dict.fromkeys(each.market_id for each in instruments().values()))
 
 
 def sentiment(seed: object, market_id: str) -> tuple[float, float]:
     """Return the percentages of clients that are long and short; both are 0 for an unknown market, as at IG."""
-    if market_id not in market_ids():
+    if market_id not in (*market_ids(), *_SENTIMENT_ONLY):
         return 0.0, 0.0
     long = float(round(min(max(Random(f"{seed}/sentiment/{market_id}").gauss(56.0, 14.0), 8.0), 92.0)))
     return long, 100.0 - long

@@ -13,7 +13,8 @@ from ig_sdk.simulator.accounts.encryption import EncryptionKey
 from ig_sdk.simulator.accounts.logins import Sessions
 from ig_sdk.simulator.prices.past import PastPrices
 from ig_sdk.simulator.prices.seeded import Quote
-from ig_sdk.simulator.reference.instruments import Instrument, instruments
+from ig_sdk.simulator.reference.hours import local_time
+from ig_sdk.simulator.reference.instruments import Instrument, listed
 from ig_sdk.simulator.rest.request import Call, Reply
 from ig_sdk.simulator.rest.storage import CostQuotes, Watchlists
 
@@ -65,7 +66,7 @@ class Backend:
 
     def shown(self, epic: str) -> tuple[Instrument, Quote | None, str]:
         """Return a known market, its quote and its status."""
-        return instruments()[epic], self.quote(epic), self.dealing.status(epic)
+        return listed()[epic], self.quote(epic), self.dealing.status(epic)
 
     def balance(self, account_id: str) -> dict[str, Any]:
         """Return the money of an account, as logins and account lists show it."""
@@ -76,6 +77,15 @@ class Backend:
             "profitLoss": held.profit_loss,
             "available": held.available,
         }
+
+    def rates(self, currency: str) -> Callable[[str], float]:
+        """Return what tells how much of another currency one unit of ``currency`` is worth: the rates it books at."""
+        return lambda other: self.dealing.rate(currency, other)
+
+    def timezone_offset(self) -> int:
+        """Return how many hours the client's clock is ahead of UTC today."""
+        now = self.clock.now()
+        return round((local_time(now) - now).total_seconds() / 3600)
 
     def trailing_stops(self, account_id: str) -> bool:
         """Return whether an account may use trailing stops."""

@@ -199,7 +199,8 @@ def _no_number(name: str) -> None:
 
 def _decimal(text: str) -> Decimal | str:
     # A number out of range stays text, which no number field accepts.
-    return _number(text) or text
+    number = _number(text)
+    return text if number is None else number
 
 
 def _number(text: str) -> Decimal | None:

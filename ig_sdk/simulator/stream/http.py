@@ -6,6 +6,8 @@ Source:
 
 from __future__ import annotations
 
+import json
+import re
 import selectors
 import socket
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +32,8 @@ _NO_CACHE = {
     "Pragma": "no-cache",
     "Expires": "Thu, 1 Jan 1970 00:00:00 GMT",
 }
+_TOO_OLD = "The protocol before TLCP is not served: use a client that speaks TLCP 2.0 to 2.4"
+_PHASE = re.compile(r"[0-9]{1,9}", re.ASCII)
 _STREAM_TYPE = "text/enriched; charset=utf-8"
 _ANSWER_TYPE = "text/plain; charset=utf-8"
 
@@ -69,6 +73,8 @@ class StreamApp:
 
     def _http(self, request: Request, sock: socket.socket) -> Response:
         folder, _, name = request.path.rpartition("/")
+        if folder == _PATH and name.endswith(".js"):
+            return _too_old_script(name, request, self._options.request_limit)
         if folder != _PATH or not name.endswith(".txt"):
             return _plain(404, "Not found")
         if request.method not in ("POST", "GET"):
@@ -78,6 +84,9 @@ class StreamApp:
             return _plain(413, Error(67, "Request too long").encode() + "\r\n")
         query = parse_qs(request.query_string.decode(errors="replace").replace("+", "%2B"), keep_blank_values=True)
         if "LS_protocol" not in query:
+            if "LS_op2=" in (_body(request, self._options.request_limit) or ""):
+                # The status line too: what a client shows of a refusal may be that line alone.
+                return Response(f"ERROR\r\n71\r\n{_TOO_OLD}\r\n", status=f"400 {_TOO_OLD}", content_type=_ANSWER_TYPE)
             return _plain(400, Error(67, "LS_protocol is missing in the query string").encode() + "\r\n")
         body = _body(request, self._options.request_limit)
         if body is None:
@@ -126,6 +135,17 @@ class StreamApp:
         size = self._options.chunk_bytes or len(data)
         for start in range(0, len(data), size):
             yield data[start : start + size]
+
+
+def _too_old_script(name: str, request: Request, limit: int) -> Response:
+    """Return the answer for a client of the protocol before TLCP, which is a script for it to run."""
+    parameters = parse_qs(_body(request, limit) or "")
+    phase = parameters.get("LS_phase", [""])[0]
+    if name not in ("create_session.js", "bind_session.js") or not _PHASE.fullmatch(phase):
+        return Response(f"{_TOO_OLD}\r\n", status=f"410 {_TOO_OLD}", content_type=_ANSWER_TYPE)
+    # A refusal of HTTP's it would retry for ever; this call it hands on to ``onServerError``, and gives up.
+    script = f"LS_window.LS_l(71,{phase},null,{json.dumps(_TOO_OLD)});\n"
+    return Response(script, content_type="text/javascript; charset=utf-8", headers=_NO_CACHE)
 
 
 def _join(lines: list[str]) -> bytes:

@@ -12,6 +12,7 @@ from ig_sdk.clock import Clock
 from ig_sdk.simulator.faults.lines import LineFaults
 from ig_sdk.simulator.faults.stream_state import StreamState
 from ig_sdk.simulator.http_server import break_off
+from ig_sdk.simulator.stream.core.channels import Feeds
 from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.requests import ServerRequest
 from ig_sdk.simulator.stream.core.session_table import SessionTable
@@ -210,10 +211,10 @@ class StreamHub:
             self._table.feeds.post(channel, row, self.clock.monotonic())
             self._wake_timer()
 
-    def clear(self, channel: str) -> None:
-        """Clear the snapshot of an item."""
+    def feed(self, action: Callable[[Feeds, float], None]) -> None:
+        """Do something else with the channels, at the present time."""
         with self.lock:
-            self._table.feeds.clear(channel, self.clock.monotonic())
+            action(self._table.feeds, self.clock.monotonic())
             self._wake_timer()
 
     def subscribed(self, epics: Collection[str]) -> bool:

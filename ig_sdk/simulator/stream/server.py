@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
+from datetime import datetime
 from functools import partial
 from random import Random
 
@@ -121,6 +122,19 @@ class StreamServer:
             self._hub.publish(tick)
         self.faults.schedule.note("tick", tick.epic)
 
+    def note(self, tick: Tick) -> None:
+        """Take a tick that is not sent to anybody into the figures of its market's day."""
+        self._hub.feed(lambda feeds, _: feeds.note(tick))
+
+    def end_candles(self, time: datetime, epics: Callable[[str], bool]) -> None:
+        """Send the last rows of the candles that end at ``time`` or did before.
+
+        Args:
+            time: Aware UTC; every tick before it was published.
+            epics: Whether a market's candles end by the clock; those of a replay end with its next tick.
+        """
+        self._hub.feed(lambda feeds, now: feeds.end_candles(time, epics, now))
+
     def post(self, item: str, row: Row) -> None:
         """Send an event of an item that no market feeds, such as ``ACCOUNT:…`` or ``TRADE:…``.
 
@@ -132,7 +146,7 @@ class StreamServer:
 
     def clear(self, item: str) -> None:
         """Clear an item's snapshot for its subscribers."""
-        self._hub.clear(item)
+        self._hub.feed(lambda feeds, now: feeds.clear(item, now))
 
     def subscribed(self, epics: Collection[str]) -> bool:
         """Whether one of ``epics`` has a subscriber."""

@@ -137,10 +137,10 @@ def test_too_many_epics(venue):
     assert venue.refuses(400, "error.public-api.too-many-epics", "GET", "/markets", 2, query=query)
 
 
-@card("TC-MKT-09", source="REST.md section 8", sure="documented")
+@card("TC-MKT-09", source="REST.md section 8", sure="observed")
 def test_unknown_epic(venue):
-    """An epic that IG does not know: 404 ``error.public-api.epic-not-found``."""
-    assert venue.refuses(404, "error.public-api.epic-not-found", "GET", f"/markets/{UNKNOWN}", 3)
+    """An epic that IG does not know: 404 ``error.service.marketdata.instrument.epic.unavailable``."""
+    assert venue.refuses(404, "error.service.marketdata.instrument.epic.unavailable", "GET", f"/markets/{UNKNOWN}", 3)
 
 
 @card("TC-MKT-10", source="REST.md section 8", sure="observed")

@@ -16,7 +16,7 @@ from typing import Any
 from ig_sdk.simulator.bodies import dealing as replies
 from ig_sdk.simulator.bodies.markets import picked
 from ig_sdk.simulator.broker import AmendDeal, AmendOrder, Broker, CloseDeal, NewOrder, NoMatch, OpenDeal, UnknownDeal
-from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.reference.instruments import listed
 from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.request import Call, Reply
@@ -25,6 +25,7 @@ from ig_sdk.types import Direction
 # IG knows no such deal of this account (REST.md section 8); that a deal is already closed is reported by the confirm.
 _NO_POSITION = "error.position.notfound"
 _NO_ORDER = "error.service.execution.find"
+_NO_ORDER_TO_CANCEL = "error.service.delete.working.order.not.found"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -99,7 +100,7 @@ def _sprints(backend: Backend, call: Call) -> Reply:
 
 def _open_sprint(backend: Backend, call: Call) -> Reply:
     del backend
-    if call.body["epic"] not in instruments():
+    if call.body["epic"] not in listed():
         raise RestRefusal("error.service.create.stockbroking.share-order.instrumentdata-invalid")
     raise RestRefusal("error.sprintmarket.create-position.market-closed")
 
@@ -146,7 +147,9 @@ def _amend_order(backend: Backend, call: Call) -> Reply:
 
 def _cancel_order(backend: Backend, call: Call) -> Reply:
     account_id, deal_id = call.owner.account_id, call.params[0]
-    return _dealt(backend, lambda broker, now: broker.cancel_order(account_id, deal_id, now))
+    return _dealt(
+        backend, lambda broker, now: broker.cancel_order(account_id, deal_id, now), unknown=_NO_ORDER_TO_CANCEL
+    )
 
 
 # ---- confirms and recent deals
@@ -179,7 +182,7 @@ def _dealt(backend: Backend, action: Callable[[Broker, datetime], str], *, unkno
 
 
 def _check_epic(epic: str) -> None:
-    if epic not in instruments():
+    if epic not in listed():
         raise RestRefusal("error.service.create.otc.position.instrument.invalid")
 
 

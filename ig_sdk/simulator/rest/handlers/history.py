@@ -207,7 +207,7 @@ def _transactions(backend: Backend, call: Call, kind: str, start: datetime, end:
 
 
 def _transaction(entry: TransactionEntry, *, version: int) -> dict[str, Any]:
-    symbol = "E" if entry.currency == "EUR" else symbol_of(entry.currency)
+    symbol = symbol_of(entry.currency)
     if version == 1:
         dates = {"date": f"{entry.at.day:02d}-{_MONTHS[entry.at.month - 1]}-{entry.at.year}"}
     else:

@@ -15,6 +15,7 @@ from typing import Any
 from ig_sdk.simulator.accounts.allowances import Points
 from ig_sdk.simulator.prices.past import PastCandle, candle_of
 from ig_sdk.simulator.prices.past_live import Row
+from ig_sdk.simulator.reference.hours import local_time, utc_time
 from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
@@ -56,7 +57,8 @@ def _range_v2(backend: Backend, call: Call) -> Reply:
 
 
 def _span(ends: Sequence[str | None], form: str) -> tuple[datetime, datetime]:
-    start, end = (read_time(text or "", form, code=_MALFORMED) for text in ends)
+    # These two versions speak in the account's time throughout.
+    start, end = (utc_time(read_time(text or "", form, code=_MALFORMED)) for text in ends)
     return in_order(start, end, code="error.invalid.daterange")
 
 
@@ -97,20 +99,32 @@ def _rows(backend: Backend, wanted: _Wanted) -> list[Row]:
 
 
 def _body(wanted: _Wanted, rows: Sequence[Row], shown: Callable[[PastCandle], Any]) -> dict[str, Any]:
-    return {"prices": [shown(candle_of(each)) for each in rows], "instrumentType": instruments()[wanted.epic].kind}
+    instrument = instruments()[wanted.epic]
+    prices = [shown(candle_of(each)) for each in rows]
+    if instrument.exchange_traded:
+        for row in prices:
+            _add_last_traded(row, instrument.decimals)
+    return {"prices": prices, "instrumentType": instrument.kind}
+
+
+def _add_last_traded(row: dict[str, Any], decimals: int) -> None:
+    """Tell the prices at which the exchange traded last: between bid and offer."""
+    for name in ("openPrice", "closePrice", "highPrice", "lowPrice"):
+        price = row[name]
+        price["lastTraded"] = round((price["bid"] + price["ask"]) / 2, decimals)
 
 
 def _candle_v1(candle: PastCandle) -> dict[str, Any]:
-    return {"snapshotTime": f"{candle.opens_at:%Y:%m:%d-%H:%M:%S}", **_quotes(candle)}
+    return {"snapshotTime": f"{local_time(candle.opens_at):{_V1}}", **_quotes(candle)}
 
 
 def _candle_v2(candle: PastCandle) -> dict[str, Any]:
-    return {"snapshotTime": candle.opens_at.strftime(_V2_SHOWN), **_quotes(candle)}
+    return {"snapshotTime": f"{local_time(candle.opens_at):{_V2_SHOWN}}", **_quotes(candle)}
 
 
 def _candle_v3(candle: PastCandle) -> dict[str, Any]:
-    # The simulated client lives in UTC: both times are the same.
-    times = {"snapshotTime": candle.opens_at.strftime(_V2_SHOWN), "snapshotTimeUTC": candle.opens_at.strftime(ISO)}
+    opens_at = candle.opens_at
+    times = {"snapshotTime": f"{local_time(opens_at):{_V2_SHOWN}}", "snapshotTimeUTC": f"{opens_at:{ISO}}"}
     return {**times, **_quotes(candle)}
 
 

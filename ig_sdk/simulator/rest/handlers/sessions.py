@@ -49,7 +49,7 @@ def _login(backend: Backend, account: Account) -> dict[str, Any]:
             for each in backend.sessions.accounts
         ],
         "clientId": CLIENT_ID,
-        "timezoneOffset": 0,
+        "timezoneOffset": backend.timezone_offset(),
         "hasActiveDemoAccounts": True,
         "hasActiveLiveAccounts": False,
         "trailingStopsEnabled": backend.trailing_stops(account.account_id),
@@ -62,7 +62,7 @@ def _oauth_login(backend: Backend, account: Account, tokens: OAuthTokens) -> dic
     return {
         "clientId": CLIENT_ID,
         "accountId": account.account_id,
-        "timezoneOffset": 0,
+        "timezoneOffset": backend.timezone_offset(),
         "lightstreamerEndpoint": backend.stream_url,
         "oauthToken": _oauth(tokens),
     }
@@ -97,7 +97,7 @@ def _session(backend: Backend, call: Call) -> Reply:
     body = {
         "clientId": CLIENT_ID,
         "accountId": account.account_id,
-        "timezoneOffset": 0,
+        "timezoneOffset": backend.timezone_offset(),
         "locale": "en_GB",
         "currency": account.currency,
         "lightstreamerEndpoint": backend.stream_url,

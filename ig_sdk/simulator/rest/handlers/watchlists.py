@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ig_sdk.simulator.bodies.markets import IN_A_LIST, line, picked
-from ig_sdk.simulator.reference.instruments import instruments
+from ig_sdk.simulator.reference.instruments import listed
 from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
 from ig_sdk.simulator.rest.request import Call, Reply
@@ -33,7 +33,7 @@ def _lists(backend: Backend, call: Call) -> Reply:
 
 def _create(backend: Backend, call: Call) -> Reply:
     epics = call.body["epics"] or []
-    known = [epic for epic in epics if epic in instruments()]
+    known = [epic for epic in epics if epic in listed()]
     list_id = backend.watchlists.create(call.owner.account_id, call.body["name"], known)
     status = "SUCCESS" if len(known) == len(epics) else "SUCCESS_NOT_ALL_INSTRUMENTS_ADDED"
     return Reply(body={"watchlistId": list_id, "status": status})
@@ -63,7 +63,7 @@ def _remove(backend: Backend, call: Call) -> Reply:
 
 
 def _check(epic: str) -> None:
-    if epic not in instruments():
+    if epic not in listed():
         raise RestRefusal("error.service.watchlists.add-instrument.invalid-epic")
 
 

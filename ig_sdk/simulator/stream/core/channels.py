@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from itertools import count
 
 from ig_sdk.simulator.stream.core.session import StreamSession
@@ -89,6 +91,19 @@ class Feeds:
             for subscription, index in listeners[channel]:
                 subscription.offer(index, row, now)
                 self._after_event(subscription, now)
+
+    def note(self, tick: Tick) -> None:
+        """Take a tick that is not sent into the figures of its market's day."""
+        self.adapter.on_tick(tick, ())
+
+    def end_candles(self, time: datetime, epics: Callable[[str], bool], now: float) -> None:
+        """Send the last rows of the candles of ``epics`` that are over at ``time``, though no tick has come since."""
+        wanted = [channel for channel in self._channels if channel.startswith("CHART:")]
+        for channel, row in self.adapter.ended(time, wanted):
+            if epics(self.adapter.epic_of(channel) or ""):
+                for subscription, index in self._channels[channel]:
+                    subscription.offer(index, row, now)
+                    self._after_event(subscription, now)
 
     def post(self, channel: str, row: Row, now: float) -> None:
         """Send one event of an item that no market feeds; in MERGE, absent fields keep their value."""

@@ -1,4 +1,4 @@
-"""How the simulated Lightstreamer server is set up; the defaults are the profile of IG's servers.
+"""How the simulated Lightstreamer server is set up: limits and timings are IG's, ``like_ig`` adds IG's manners.
 
 Source:
     IG-SPECIFICS.md section 10 (profile), TLCP.md sections 15 to 17 and 20 (where the protocol leaves a choice).
@@ -6,8 +6,8 @@ Source:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 Choice = Literal["never", "always", "random"]
 
@@ -22,7 +22,8 @@ class StreamOptions:
         adapter_sets: Adapter Sets that exist.
         cids: Values of ``LS_cid`` that are taken; ``None`` takes any, other clients have ids of their own.
         control_link: Fourth argument of ``CONOK``. IG sends a bare host, which official clients complete with the
-            original scheme but not always with the port; so ``*`` unless asked for.
+            original scheme but not always with the port: on another port than the scheme's they would find nobody. So
+            ``*`` unless asked for.
         server_name: Argument of ``SERVNAME``.
         request_limit: Longest request in bytes.
         keepalive_ms: Silence before ``PROBE`` when the client asks for none.
@@ -50,6 +51,12 @@ class StreamOptions:
         runs: Whether unchanged fields are written ``^N`` (``"random"``: either).
         diffs: Difference formats that may be used, of ``"T"`` and ``"P"``.
         diff_min_chars: Shorter values are always sent whole.
+        unset: What the first update of an item says of a field that has no value: ``"null"`` (``#``), or ``"empty"``
+            (nothing between the bars: unchanged since there was none, as IG sends it).
+        top_frequency: Updates a second that ``CONF`` names at most, ``None`` for ``unlimited`` (IG: 20.0). It is said,
+            and not kept to: no update of a replay may be lost.
+        update_first: Whether ``TRADE`` shows the update of a position or order before the confirm of its deal; unless
+            ``"never"``, the update's time is some milliseconds earlier than the confirm's.
     """
 
     tlcp_max: str = "2.4.0"
@@ -83,6 +90,22 @@ class StreamOptions:
     runs: Choice = "always"
     diffs: str = "TP"
     diff_min_chars: int = 24
+    unset: Literal["null", "empty"] = "null"
+    top_frequency: float | None = None
+    update_first: Choice = "never"
+
+    @classmethod
+    def like_ig(cls, **changes: Any) -> StreamOptions:
+        """Return the options of IG's servers, down to their habits where the protocol leaves a choice.
+
+        Args:
+            changes: Options that are to be different.
+
+        Source:
+            captures: tlcp-session-2026-02-26 (``CONF``), tlcp-lines-tempeh-2025-09-05 (control link, bars, empty).
+        """
+        habits = cls(control_link="127.0.0.1", runs="never", unset="empty", top_frequency=20.0, update_first="random")
+        return replace(habits, **changes)
 
 
 def parse_version(text: str) -> tuple[int, int] | None:

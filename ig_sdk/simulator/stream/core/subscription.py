@@ -120,7 +120,10 @@ class ServerSubscription:
     @property
     def frequency_text(self) -> str:
         """The frequency as ``CONF`` writes it."""
-        return decimal_text(self.frequency) if isinstance(self.frequency, float) else "unlimited"
+        top = self.session.options.top_frequency
+        if isinstance(self.frequency, float):
+            return decimal_text(self.frequency if top is None else min(self.frequency, top))
+        return "unlimited" if top is None or self.frequency == "unfiltered" else decimal_text(top)
 
     def reconfigure(self, frequency: Frequency) -> None:
         """Change the highest frequency from now on."""
@@ -303,6 +306,9 @@ class ServerSubscription:
         if state.lost:
             session.data(Ov(self.number, index + 1, state.lost).encode(), now)
             state.lost = 0
+        if state.sent is None and session.options.unset == "empty":
+            # A field without a value has not changed since there was no value at all.
+            state.sent = [None] * len(values)
         payload, state.patched = self._payload(values, state)
         # The base of the next difference is what was sent last, even if rows were merged or dropped between (C-200).
         state.sent = values

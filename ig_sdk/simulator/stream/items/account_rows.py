@@ -8,9 +8,11 @@ Source:
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from random import Random
+from typing import Any, Literal
 
 from ig_sdk.simulator.bodies.dealing import confirm
 from ig_sdk.simulator.broker import (
@@ -28,6 +30,40 @@ from ig_sdk.simulator.stream.items.price_rows import dealing_flag
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=float).encode
 _CENT = Decimal("0.01")
+
+
+class DealOrder:
+    """Sends a deal's two rows in the order that IG might: the confirm first, or the position's or order's update.
+
+    Args:
+        choice: Whether the update is to come before its confirm; its time is then some milliseconds earlier as well.
+        random: Decides where the choice is ``"random"``.
+
+    Threading:
+        Not thread-safe: called with one event after the other.
+
+    Source:
+        captures/INDEX.md, 7 (7 to 12 ms; either may arrive first).
+    """
+
+    def __init__(self, choice: Literal["never", "always", "random"], random: Random) -> None:
+        self._choice = choice
+        self._random = random
+        self._held: ConfirmEvent | None = None
+
+    def rows(self, event: BrokerEvent) -> list[tuple[str, Row]]:
+        """Return the channels and rows to send now; an accepted confirm may be kept until the event after it."""
+        held, self._held = self._held, None
+        if self._choice == "never":
+            return [event_row(event)]
+        if isinstance(event, ConfirmEvent) and event.confirm.deal_status == "ACCEPTED":
+            self._held = event
+            return [] if held is None else [event_row(held)]
+        if isinstance(event, (PositionEvent, OrderEvent)):
+            event = replace(event, at=event.at - timedelta(milliseconds=self._random.randint(7, 12)))
+        before = held is not None and (self._choice == "always" or self._random.random() < 0.5)
+        events = [event] if held is None else [event, held] if before else [held, event]
+        return [event_row(each) for each in events]
 
 
 def event_row(event: BrokerEvent) -> tuple[str, Row]:

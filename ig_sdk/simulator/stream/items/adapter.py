@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timezone
+from datetime import datetime
 from typing import Protocol
 
+from ig_sdk.simulator.prices.seeded import DaySoFar
+from ig_sdk.simulator.reference.hours import same_day
 from ig_sdk.simulator.refusals import StreamRefusal
 from ig_sdk.simulator.stream.items.price_rows import DayFigures, ScaleCandle, chart_tick_row, price_row
 from ig_sdk.types import Tick
@@ -83,6 +85,10 @@ class Adapter(Protocol):
 
     def on_tick(self, tick: Tick, wanted: Collection[str]) -> Iterable[tuple[str, Row]]:
         """Return the rows that ``tick`` makes, each with its channel, for the channels in ``wanted``."""
+        ...
+
+    def ended(self, time: datetime, wanted: Iterable[str]) -> Iterable[tuple[str, Row]]:
+        """Return the last rows of the candles that are over at ``time``, each with its channel, once."""
         ...
 
     def posted(self, channel: str, row: Row) -> None:
@@ -194,17 +200,26 @@ class ItemAdapter:
     Args:
         knows: Whether an epic exists.
         accounts: Account ids whose items may be subscribed; ``None`` allows any.
+        before: Returns what the day of an epic was like before its first tick; as if there was nothing unless given.
 
     Threading:
         Not thread-safe: the stream server calls it under its lock.
     """
 
-    def __init__(self, knows: Callable[[str], bool], *, accounts: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        knows: Callable[[str], bool],
+        *,
+        accounts: Collection[str] | None = None,
+        before: Callable[[str, datetime], DaySoFar | None] = lambda _epic, _time: None,
+    ) -> None:
         self._knows = knows
+        self._before = before
         self._accounts = accounts
         self._days: dict[str, DayFigures] = {}
         self._candles: dict[str, ScaleCandle] = {}
         self._last: dict[str, Tick] = {}
+        # What a new subscriber to an account's item is shown.
         self._figures: dict[str, Row] = {}
         self._flags: dict[str, str | None] = {}
 
@@ -293,9 +308,23 @@ class ItemAdapter:
         self._day(tick)
         return self._rows(tick, wanted)
 
+    def ended(self, time: datetime, wanted: Iterable[str]) -> list[tuple[str, Row]]:
+        """Return the last rows of the candles in ``wanted`` that are over at ``time`` and were not ended yet."""
+        rows: list[tuple[str, Row]] = []
+        for channel in wanted:
+            candle = self._candles.get(channel)
+            if candle is not None and not candle.ended and candle.is_over(time):
+                rows.append((channel, candle.end(self._days[self.epic_of(channel) or ""])))
+        return rows
+
     def posted(self, channel: str, row: Row) -> None:
-        """Take note of an account's figures and of a market's state; deals are events: a new subscriber gets none."""
-        if channel.startswith("ACCOUNT:"):
+        """Take note of an account's figures, of its last confirm, and of a market's state.
+
+        Deals are events, but IG shows a new subscriber the last confirm again, however old (captures/INDEX.md, 5).
+        """
+        if channel.startswith("TRADE:") and row.get("CONFIRMS") is not None:
+            self._figures[channel] = {"CONFIRMS": row["CONFIRMS"], "OPU": None, "WOU": None}
+        elif channel.startswith("ACCOUNT:"):
             self._figures[channel] = {**self._figures.get(channel, {}), **row}
         elif channel.startswith("PRICE:"):
             self._flags[channel] = row.get("DLG_FLAG")
@@ -306,10 +335,10 @@ class ItemAdapter:
         raise StreamRefusal(-1, "Messages are not supported")
 
     def _day(self, tick: Tick) -> DayFigures:
-        date = tick.time.astimezone(timezone.utc).date()
         day = self._days.get(tick.epic)
-        if day is None or day.date != date:
-            day = self._days[tick.epic] = DayFigures(date, tick)
+        if day is None or not same_day(tick.epic, day.latest, tick.time):
+            so_far = self._before(tick.epic, tick.time) if day is None else None
+            day = self._days[tick.epic] = DayFigures(tick, so_far)
         day.add(tick)
         return day
 
@@ -330,8 +359,8 @@ class ItemAdapter:
         length_s = SCALES_S[channel.rpartition(":")[2]]
         rows: list[Row] = []
         if candle is None or not candle.holds(tick):
-            if candle is not None:
-                rows.append(candle.row(day, ended=True))
+            if candle is not None and not candle.ended:
+                rows.append(candle.end(day))
             candle = self._candles[channel] = ScaleCandle(length_s, tick)
         candle.add(tick)
         rows.append(candle.row(day))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timezone
+from datetime import datetime, timezone
 from decimal import Decimal
 
+from ig_sdk.simulator.prices.seeded import DaySoFar
 from ig_sdk.types import Tick
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -24,30 +25,33 @@ def epoch_ms(time: datetime) -> int:
 
 
 class DayFigures:
-    """A market's figures since midnight UTC, as far as they were seen.
+    """The figures of a market's day.
+
+    Args:
+        first: The first tick that was seen of it.
+        before: What the day was like before.
 
     Attributes:
-        date: The day.
+        latest: Time of the last tick that was taken in.
         open_text: First mid price.
         high_text: Highest offer.
         low_text: Lowest bid.
     """
 
-    __slots__ = ("_digits", "_high", "_low", "_open", "date", "high_text", "low_text", "open_text")
+    __slots__ = ("_digits", "_high", "_low", "_open", "high_text", "latest", "low_text", "open_text")
 
-    def __init__(self, day: date, first: Tick) -> None:
-        self.date = day
-        self._open = first.mid
+    def __init__(self, first: Tick, before: DaySoFar | None = None) -> None:
+        self.latest = first.time
+        opened, high, low = before or DaySoFar(first.mid, first.offer, first.bid)
         # One digit more than the prices have: a mean of two.
         self._digits = max(len(decimal_text(side).partition(".")[2]) for side in (first.bid, first.offer)) + 1
-        self._high = first.offer
-        self._low = first.bid
-        self.open_text = f"{self._open:.{self._digits}f}"
-        self.high_text = decimal_text(first.offer)
-        self.low_text = decimal_text(first.bid)
+        self._open, self._high, self._low = opened, high, low
+        self.open_text = f"{opened:.{self._digits}f}"
+        self.high_text, self.low_text = decimal_text(high), decimal_text(low)
 
     def add(self, tick: Tick) -> None:
         """Take one more tick in."""
+        self.latest = tick.time
         if tick.offer > self._high:
             self._high, self.high_text = tick.offer, decimal_text(tick.offer)
         if tick.bid < self._low:
@@ -122,6 +126,9 @@ class ScaleCandle:
     Args:
         length_s: Length in seconds.
         first: The tick that opens it.
+
+    Attributes:
+        ended: Its last row was made.
     """
 
     def __init__(self, length_s: int, first: Tick) -> None:
@@ -131,10 +138,15 @@ class ScaleCandle:
         self._offer = [first.offer] * 4
         self._last = first
         self._ticks = 0
+        self.ended = False
 
     def holds(self, tick: Tick) -> bool:
-        """Whether ``tick`` falls into this candle; one that is too old counts here as well."""
-        return epoch_ms(tick.time) < self._opens_ms + self._length_ms
+        """Whether ``tick`` falls into this candle; one that is too old counts here as well, unless it has ended."""
+        return not self.ended and epoch_ms(tick.time) < self._opens_ms + self._length_ms
+
+    def is_over(self, time: datetime) -> bool:
+        """Whether it ends at ``time`` or did before."""
+        return epoch_ms(time) >= self._opens_ms + self._length_ms
 
     def add(self, tick: Tick) -> None:
         """Take one tick in."""
@@ -145,14 +157,19 @@ class ScaleCandle:
         self._last = tick
         self._ticks += 1
 
-    def row(self, day: DayFigures, *, ended: bool = False) -> Mapping[str, str | None]:
-        """Return the row; with ``ended`` the final one."""
+    def end(self, day: DayFigures) -> Mapping[str, str | None]:
+        """Return the last row."""
+        self.ended = True
+        return self.row(day)
+
+    def row(self, day: DayFigures) -> Mapping[str, str | None]:
+        """Return the row as it is now."""
         row = _day_row(self._last, day)
         for name, side in (("BID", self._bid), ("OFR", self._offer)):
             for part, price in zip(("OPEN", "HIGH", "LOW", "CLOSE"), side, strict=True):
                 row[f"{name}_{part}"] = decimal_text(price)
         row["UTM"] = str(self._opens_ms)
         row["TTV"] = str(self._ticks)
-        row["CONS_END"] = "1" if ended else "0"
+        row["CONS_END"] = "1" if self.ended else "0"
         row["CONS_TICK_COUNT"] = str(self._ticks)
         return row

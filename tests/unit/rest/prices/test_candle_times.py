@@ -74,6 +74,24 @@ def test_months_follow_the_calendar() -> None:
 
 
 @pytest.mark.parametrize(
+    ("opens", "closes"),
+    [
+        ("2025-04-30T23:00", "2025-05-31T23:00"),
+        ("2025-05-31T23:00", "2025-06-30T23:00"),
+        ("2025-01-31T23:00", "2025-02-28T23:00"),
+        ("2025-04-30T14:00", "2025-05-31T14:00"),
+        ("2025-05-01T04:00", "2025-06-01T04:00"),
+        ("2025-05-01T08:00", "2025-06-01T08:00"),
+    ],
+)
+def test_months_of_local_midnights_close_with_their_last_day(opens, closes):
+    """In UTC a month of London's summer opens on the last day before it: it is not closed a day early."""
+    second = timedelta(seconds=1)
+    assert edges.last_closed(Resolution.MONTH, at(closes)) >= at(opens)
+    assert edges.last_closed(Resolution.MONTH, at(closes) - second) < at(opens)
+
+
+@pytest.mark.parametrize(
     ("resolution", "times", "now", "until"),
     [
         ("MINUTE", [], "2025-01-06T12:00:05", "2025-01-06T12:00"),

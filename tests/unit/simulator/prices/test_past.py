@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from statistics import mean
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from ig_sdk.simulator.reference.instruments import instruments
 from ig_sdk.types import Resolution, Tick, epic_for
 
 UTC = timezone.utc
+LONDON = ZoneInfo("Europe/London")
 START = datetime(2025, 11, 19, 12, 10, 33, 456_000, tzinfo=UTC)
 NOW = START + timedelta(minutes=7)
 EURUSD = epic_for("EURUSD")
@@ -70,12 +72,21 @@ def day(time: datetime) -> datetime:
     return time.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def sunday(time: datetime) -> datetime:
-    return day(time) - timedelta(days=(time.weekday() + 1) % 7)
+def in_london(begins: Key) -> Key:
+    """The same beginning by London's clock."""
+    return lambda time: begins(time.astimezone(LONDON)).astimezone(UTC)
+
+
+def monday(time: datetime) -> datetime:
+    return day(time) - timedelta(days=time.weekday())
 
 
 def first_of_month(time: datetime) -> datetime:
     return day(time).replace(day=1)
+
+
+def five_o_clock(time: datetime) -> datetime:
+    return (day(time) - timedelta(days=time.hour < 5)).replace(hour=5)
 
 
 MADE_OF = [
@@ -90,9 +101,10 @@ MADE_OF = [
     ("HOUR_2", "HOUR", floor(7200), timedelta(days=8)),
     ("HOUR_3", "HOUR", floor(10_800), timedelta(days=8)),
     ("HOUR_4", "HOUR", floor(14_400), timedelta(days=8)),
-    ("DAY", "HOUR", day, timedelta(days=20)),
-    ("WEEK", "DAY", sunday, timedelta(days=100)),
-    ("MONTH", "DAY", first_of_month, timedelta(days=400)),
+    ("DAY", "HOUR", in_london(day), timedelta(days=60)),
+    ("WEEK", "DAY", in_london(monday), timedelta(days=400)),
+    ("WEEK", "HOUR", in_london(monday), timedelta(days=100)),
+    ("MONTH", "DAY", in_london(first_of_month), timedelta(days=400)),
 ]
 
 
@@ -182,6 +194,55 @@ def test_the_depth_of_history(past, resolution, days):
         )
         assert candles
         assert reach <= candles[0].opens_at < reach + timedelta(days=3)
+
+
+SUMMER = datetime(2025, 7, 16, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "now", [START, SUMMER, datetime(2025, 4, 4, 9, tzinfo=UTC), datetime(2025, 11, 4, 9, tzinfo=UTC)]
+)
+@pytest.mark.parametrize(
+    "epic", ["CS.D.CFDGOLD.CFDGC.IP", "CS.D.USCGC.TODAY.IP", "MT.D.GC.Month2.IP", "MT.D.HG.Month1.IP"]
+)
+def test_days_of_the_metals_open_at_five(epic, now):
+    """They open at 05:00 by London's clock in summer and in winter, are made of hours, and there are some on Sundays."""
+    past = PastPrices(7, now)
+    first = five_o_clock(now.astimezone(LONDON) - timedelta(days=20)).astimezone(UTC)
+    days = candles_of(past, epic, "DAY", now=now, first=first)
+    assert {each.opens_at.astimezone(LONDON).strftime("%H:%M:%S") for each in days} == {"05:00:00"}
+    assert days == grouped(candles_of(past, epic, "HOUR", now=now, first=first), in_london(five_o_clock))
+    assert 6 in {each.opens_at.weekday() for each in days}
+
+
+@pytest.mark.parametrize("resolution", ["DAY", "WEEK", "MONTH"])
+@pytest.mark.parametrize("epic", EPICS)
+def test_long_candles_open_at_midnight_by_the_clients_clock(past, epic, resolution):
+    """Over fifteen years and thirty changes of the clocks; weeks open on Mondays, months on their first day."""
+    candles = candles_of(past, epic, resolution, now=SUMMER)
+    local = [each.opens_at.astimezone(LONDON) for each in candles]
+    assert len(candles) > {"DAY": 3_700, "WEEK": 780, "MONTH": 178}[resolution]
+    assert {each.strftime("%H:%M:%S") for each in local} == {"00:00:00"}
+    assert {each.opens_at.hour for each in candles} == {0, 23}
+    if resolution == "WEEK":
+        assert {each.weekday() for each in local} == {0}
+    if resolution == "MONTH":
+        assert {each.day for each in local} == {1}
+
+
+def test_a_week_of_summer_opens_on_sunday_evening_in_utc(past):
+    """As IG's: Sunday 23:00 UTC, and in winter Monday 00:00."""
+    week, _ = candles_of(past, EURUSD, "WEEK", now=SUMMER, count=2)
+    assert week.opens_at == datetime(2025, 7, 6, 23, tzinfo=UTC)
+    assert candles_of(past, EURUSD, "WEEK", now=START, count=1)[0].opens_at == datetime(2025, 11, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 200])
+def test_the_latest_few_are_the_end_of_all(past, count):
+    """However many are asked for, and across the changes of the clocks."""
+    for resolution in ("DAY", "WEEK", "MONTH"):
+        whole_past = candles_of(past, EURUSD, resolution, now=SUMMER)
+        assert candles_of(past, EURUSD, resolution, now=SUMMER, count=count) == whole_past[-count:]
 
 
 def test_what_is_not_there_is_empty(past):

@@ -43,6 +43,8 @@ OPENINGS = {
     "flag for a number": ({"size": True}, "invalid.request.size"),
     "number out of reach": ({"size": 1e300}, "invalid.request.size"),
     "number for text": ({"epic": 5}, "invalid.request.epic"),
+    "nought for text": ({"epic": 0}, "invalid.request.epic"),
+    "nought with decimals for text": ({"currencyCode": 0.0}, "invalid.request.currencyCode"),
     "text for a flag": ({"forceOpen": "yes"}, "invalid.request.forceOpen"),
     "number for a flag": ({"forceOpen": 1}, "invalid.request.forceOpen"),
     "direction in small letters": ({"direction": "buy"}, "invalid.request.direction"),
@@ -173,7 +175,7 @@ def test_a_true_delete_loses_its_body(house, auth, refusal):
     for headers in ({}, {"_method": "DELETE"}):
         method = "POST" if headers else "DELETE"
         gone = house.call(method, "/workingorders/otc/DIAAAAX", 2, **auth, **headers)
-        assert refusal(gone) == (404, "error.service.execution.find")
+        assert refusal(gone) == (404, "error.service.delete.working.order.not.found")
 
 
 def test_a_close_without_the_override_is_an_opening(house, auth, refusal):

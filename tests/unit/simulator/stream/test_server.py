@@ -233,3 +233,30 @@ def test_no_secret_in_the_log(server, open_ws, caplog):
         record.getMessage() for record in caplog.records if record.name.startswith(("ig_sdk", "websockets", "werkz"))
     ]
     assert not [text for text in ours if "secret" in text or session in text]
+
+
+@pytest.mark.parametrize("name", ["create_session.js", "bind_session.js"])
+def test_a_client_of_the_protocol_before_is_refused_in_its_own_words(server, name):
+    """What asks for a script gets one that reports an error to its user, after which it gives up."""
+    body = {"LS_op2": "create", "LS_phase": "4901", "LS_user": "ABC123"}
+    reply = requests.post(f"{server.url}/lightstreamer/{name}", data=body, timeout=10)
+    assert reply.status_code == 200
+    assert reply.text.startswith("LS_window.LS_l(71,4901,null,")
+    assert "protocol before TLCP is not served" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status"),
+    [
+        ("create_session.txt", {"LS_op2": "create", "LS_cid": "x"}, 400),
+        ("control.js", {"LS_op": "add"}, 410),
+        ("create_session.js", {"LS_op2": "create", "LS_phase": "1);alert(1"}, 410),
+    ],
+)
+def test_other_requests_of_that_protocol_are_refused_in_words(server, name, body, status):
+    """The sentence is in the status line and in the body, and nothing of the request is."""
+    reply = requests.post(f"{server.url}/lightstreamer/{name}", data=body, timeout=10)
+    assert reply.status_code == status
+    assert "protocol before TLCP is not served" in reply.reason
+    assert "protocol before TLCP is not served" in reply.text
+    assert "alert" not in reply.text

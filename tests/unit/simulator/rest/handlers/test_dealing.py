@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -209,3 +210,29 @@ def test_accounts_do_not_see_each_other(house, trader):
     assert house.call("GET", "/positions", 2, **other).json == {"positions": []}
     for path in (f"/positions/{opened['dealId']}", f"/confirms/{opened['dealReference']}"):
         assert house.call("GET", path, 1, **other).status_code == 404
+
+
+@pytest.mark.parametrize(("distance", "status"), [(200, "ACCEPTED"), (100, "REJECTED")])
+def test_a_guaranteed_stop_by_its_distance_on_a_bet(house, distance, status):
+    """A guaranteed stop 200 points away is taken on a GBP/USD order, as on IG's demo; nearer than the market's own is not."""
+    trader = Trader(house)
+    trader.auth = house.log_in("XYZ987")
+    epic = "CS.D.GBPUSD.TODAY.IP"
+    offer = house.market.quote(epic).tick.offer
+    order = ORDER | {"epic": epic, "expiry": "DFB", "currencyCode": "GBP", "level": round(offer * 0.9, 1)}
+    confirm = trader.deal("POST", "/workingorders/otc", order | {"guaranteedStop": True, "stopDistance": distance})
+    assert confirm["dealStatus"] == status
+    assert confirm["guaranteedStop"] is (status == "ACCEPTED")
+
+
+def test_the_market_of_a_first_version_order_has_a_date(house):
+    """Version 1 of working orders shows the market's time with its date; version 2, and positions, without."""
+    trader = Trader(house)
+    trader.deal("POST", "/workingorders/otc", ORDER)
+    trader.open()
+    (first,), (second,) = (trader.get("/workingorders", version)["workingOrders"] for version in (1, 2))
+    assert re.fullmatch(r"2025/01/06 \d\d:\d\d:\d\d:\d{3}", first["marketData"]["updateTime"])
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", second["marketData"]["updateTime"])
+    for version in (1, 2):
+        (held,) = trader.get("/positions", version)["positions"]
+        assert re.fullmatch(r"\d\d:\d\d:\d\d", held["market"]["updateTime"])

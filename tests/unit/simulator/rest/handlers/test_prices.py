@@ -73,11 +73,14 @@ def test_spent_points_come_back_after_a_week(new_house, refusal):
     assert read(house, auth, f"/prices/{EPIC}/HOUR/1", 2)["allowance"]["remainingAllowance"] == 9
 
 
-def test_without_allowances_nothing_is_spent(house, auth):
-    """The numbers are reported, and stay the same."""
-    for _ in range(2):
-        allowance = read(house, auth, f"/prices/{EPIC}/HOUR/7", 2)["allowance"]
-        assert allowance["remainingAllowance"] == allowance["totalAllowance"] == 10_000
+def test_without_allowances_nothing_is_refused(house, auth):
+    """The points count down as IG's do; when they are spent the next period begins, and every request is answered."""
+    left = []
+    for _ in range(7):
+        allowance = read(house, auth, f"/prices/{EPIC}/MINUTE/3000", 2)["allowance"]
+        assert allowance["totalAllowance"] == 10_000
+        left.append(allowance["remainingAllowance"])
+    assert left == [7000, 4000, 1000, 7000, 4000, 1000, 7000]
 
 
 PRICE_FAULTS = {

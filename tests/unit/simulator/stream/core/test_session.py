@@ -41,6 +41,33 @@ def test_lines_that_never_left_are_taken_back():
     assert again.take(100)[2:] == ["U,1,1,2", "U,1,1,3", "U,1,1,4"]
 
 
+def like_ig(**changes):
+    return SessionTable(OpenItems(), lambda *_: True, StreamOptions.like_ig(**changes), random=Random(1))
+
+
+def test_igs_habits():
+    """A bare host in CONOK, 20.0 in CONF, bars for unchanged fields, and nothing for fields that never had a value."""
+    table, connection = like_ig(), StreamConnection("ws", "2.4.0")
+    table.receive(connection, CREATE, 0.0)
+    assert connection.take(1)[0].split(",")[4] == "127.0.0.1"
+    add = "LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=DISTINCT&LS_group=a&LS_schema=f g h k"
+    table.receive(connection, f"control\r\n{add}", 0.0)
+    assert "CONF,1,20.0,filtered" in connection.take(100)
+    for row in ({"f": "1", "k": "2"}, {"f": "3", "k": "2"}, {"g": "4"}):
+        table.feeds.post("a", row, 1.0)
+    assert connection.take(100) == ["U,1,1,1|||2", "U,1,1,3|||", "U,1,1,#|4||#"]
+
+
+def test_a_lower_frequency_than_igs_is_stated_as_it_is():
+    """20.0 is the most that is stated; unfiltered stays unfiltered."""
+    for asked, stated in (("5.0", "5.0,filtered"), ("50.0", "20.0,filtered"), ("unfiltered", "unlimited,unfiltered")):
+        table, connection = like_ig(), StreamConnection("ws", "2.4.0")
+        table.receive(connection, CREATE, 0.0)
+        add = "LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=DISTINCT&LS_group=a&LS_schema=f"
+        table.receive(connection, f"control\r\n{add}&LS_requested_max_frequency={asked}", 0.0)
+        assert f"CONF,1,{stated}" in connection.take(100)
+
+
 def test_room_and_slack():
     """There is room until the buffer is full, and slack for a whole tick until it is half full."""
     table = make(buffer_lines=10)

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timezone
 from decimal import Decimal
+from random import Random
 
 import pytest
 
@@ -19,7 +20,7 @@ from ig_sdk.simulator.broker import (
     Position,
     PositionEvent,
 )
-from ig_sdk.simulator.stream.items.account_rows import event_row, figures_row
+from ig_sdk.simulator.stream.items.account_rows import DealOrder, event_row, figures_row
 from ig_sdk.types import AffectedDeal, Direction
 
 AT = datetime(2021, 2, 10, 9, 58, 20, 241_000, tzinfo=timezone.utc)
@@ -119,3 +120,32 @@ def test_figures_are_money():
         "300.00",
     )
     assert row["EQUITY"] == "9987.66"
+
+
+def order_of(choice, *events):
+    """The fields in the order in which they are sent, and the times of the updates."""
+    order, fields, times = DealOrder(choice, Random(3)), [], set()
+    for event in events:
+        for channel, row in order.rows(event):
+            assert channel == "TRADE:ABC123"
+            ((field, text),) = [(name, value) for name, value in row.items() if value is not None]
+            fields.append(field)
+            if field != "CONFIRMS":
+                times.add(json.loads(text)["timestamp"])
+    return fields, times
+
+
+def test_either_row_of_a_deal_may_come_first():
+    """By default the confirm does; as at IG the update may, some milliseconds earlier; nothing is lost or sent twice."""
+    confirm = ConfirmEvent("ABC123", CONFIRM)
+    update = PositionEvent("ABC123", "OPEN", POSITION, POSITION.level, POSITION.size, AT, "PublicRestOTC")
+    rejected = ConfirmEvent("ABC123", replace(CONFIRM, deal_status="REJECTED"))
+    assert order_of("never", confirm, update) == (["CONFIRMS", "OPU"], {"2021-02-10T09:58:20.241"})
+    fields, (time,) = order_of("always", confirm, update)
+    assert fields == ["OPU", "CONFIRMS"]
+    assert "2021-02-10T09:58:20.229" <= time <= "2021-02-10T09:58:20.234"
+    assert order_of("always", rejected)[0] == ["CONFIRMS"]
+    assert order_of("always", confirm, confirm, update)[0] == ["CONFIRMS", "OPU", "CONFIRMS"]
+    fields, times = order_of("random", *[confirm, update] * 50)
+    assert {tuple(fields[at : at + 2]) for at in range(0, 100, 2)} == {("CONFIRMS", "OPU"), ("OPU", "CONFIRMS")}
+    assert len(times) == 6

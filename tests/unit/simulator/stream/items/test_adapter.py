@@ -96,6 +96,27 @@ def test_price_row():
     assert (row["NET_CHG"], row["NET_CHG_PCT"]) == ("-0.10", "-8.69")
 
 
+def test_a_candle_ends_with_its_time():
+    """Its last row comes at the boundary, once; the next tick opens the next candle, and a snapshot shows the last row."""
+    adapter, channel = make(), f"CHART:{EPIC}:1MINUTE"
+    adapter.on_tick(tick(1.1, 1.2, 50), [channel])
+    assert adapter.ended(BEGIN + timedelta(seconds=59.999), [channel]) == []
+    ((ended, row),) = adapter.ended(BEGIN + timedelta(seconds=60), [channel])
+    assert (ended, row["CONS_END"], row["BID_CLOSE"], row["CONS_TICK_COUNT"]) == (channel, "1", "1.1", "1")
+    assert adapter.ended(BEGIN + timedelta(seconds=61), [channel]) == []
+    assert adapter.snapshot(channel) == [row]
+    ((_, after),) = adapter.on_tick(tick(1.3, 1.4, 66), [channel])
+    assert (after["CONS_END"], after["BID_OPEN"], after["UTM"]) == ("0", "1.3", str(int(row["UTM"]) + 60_000))
+
+
+def test_a_candle_that_nobody_ended_ends_with_the_next_tick():
+    """As in a replay, whose times are not the clock's."""
+    adapter, channel = make(), f"CHART:{EPIC}:1MINUTE"
+    adapter.on_tick(tick(1.1, 1.2, 50), [channel])
+    ended, begun = (row for _, row in adapter.on_tick(tick(1.3, 1.4, 66), [channel]))
+    assert (ended["CONS_END"], begun["CONS_END"]) == ("1", "0")
+
+
 @pytest.mark.parametrize("price", [0.1 + 0.2, 1e-7, 123456789.125, 1.1, 150.0, 1e22])
 def test_prices_survive_the_text(price):
     """No price loses a digit on the wire, and none has an exponent."""
@@ -129,7 +150,7 @@ def test_candle_rows():
 
 
 def test_snapshots():
-    """A market shows its last tick, an account its figures, a market without prices nothing."""
+    """A market shows its last tick, an account its figures and its last confirm, a market without prices nothing."""
     adapter = make()
     assert adapter.snapshot(f"PRICE:{EPIC}") == []
     adapter.prime(tick(1.5, 1.6))
@@ -142,8 +163,10 @@ def test_snapshots():
     adapter.posted("ACCOUNT:ABC123", {"FUNDS": "10000.00", "PNL": "1.00"})
     adapter.posted("ACCOUNT:ABC123", {"PNL": "2.00"})
     assert adapter.snapshot("ACCOUNT:ABC123") == [{"FUNDS": "10000.00", "PNL": "2.00"}]
-    adapter.posted("TRADE:ABC123", {"CONFIRMS": "{}"})
     assert adapter.snapshot("TRADE:ABC123") == []
+    adapter.posted("TRADE:ABC123", {"CONFIRMS": "{}", "OPU": None, "WOU": None})
+    adapter.posted("TRADE:ABC123", {"CONFIRMS": None, "OPU": "{}", "WOU": None})
+    assert adapter.snapshot("TRADE:ABC123") == [{"CONFIRMS": "{}", "OPU": None, "WOU": None}]
     assert adapter.snapshot(f"MARKET:{EPIC}") == []
 
 
