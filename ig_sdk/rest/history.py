@@ -12,11 +12,12 @@ from ig_sdk.rest.account_history import pages
 from ig_sdk.rest.account_history.activity import Activities, Activity
 from ig_sdk.rest.account_history.transactions import KINDS, Transaction, Transactions
 from ig_sdk.rest.arguments import deal_id_of, epic_of, one_of, without_none
+from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.prices.candle_times import Span, next_opening, parse_resolution
-from ig_sdk.rest.prices.decode import PointsAllowance
 from ig_sdk.rest.prices.plan import PricePlan
-from ig_sdk.rest.prices.reader import PriceReader, Progress, Wanted
+from ig_sdk.rest.prices.reader import PriceReader, Progress
+from ig_sdk.rest.prices.wanted import Wanted
 from ig_sdk.rest.tables import Candles
 from ig_sdk.rest.times import Moment, iso_seconds, parse_moment
 from ig_sdk.types import Resolution
@@ -57,6 +58,7 @@ class HistoryResource:
         price: Price = "mid",
         progress: Callable[[Progress], object] | bool = False,
         force: bool = False,
+        up_to_allowance: bool = False,
         timeout: float | None = None,
     ) -> Candles:
         """Return the latest candles of a market, or those of a span, oldest first.
@@ -77,7 +79,10 @@ class HistoryResource:
             end: First instant that is not wanted any more; the present unless given.
             price: Side of open to close; a candle whose side IG did not send is left out.
             progress: Called after each page; ``True`` writes a line to the standard error stream.
-            force: Ask IG although the points are not left, as far as is known.
+            force: Ask IG although the points are not left, as far as is known, and also for what is older than what IG
+                says that it keeps.
+            up_to_allowance: When not all points are left, return what they pay for: of a span its oldest candles, else
+                the latest. The same call next week pays the rest.
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
         Returns:
@@ -86,7 +91,7 @@ class HistoryResource:
 
         Raises:
             ValueError: What is asked for is not clear, or IG has no such candles.
-            RateLimited: The points are not left (nothing was sent), or IG says so.
+            RateLimited: The points are not left (at most a question for one point was sent), or IG says so.
             NotFound: IG knows no such epic.
             IGError: The call failed; pages that came before are in the cache.
 
@@ -99,7 +104,7 @@ class HistoryResource:
             times are assumed to be UTC.
         """
         plan = self.plan(epic, resolution, points=points, start=start, end=end, price=price)
-        return plan.fetch(progress=progress, force=force, timeout=timeout)
+        return plan.fetch(progress=progress, force=force, up_to_allowance=up_to_allowance, timeout=timeout)
 
     def plan(
         self,
@@ -112,6 +117,9 @@ class HistoryResource:
         price: Price = "mid",
     ) -> PricePlan:
         """Return what ``prices`` would cost, and what it would take from the cache. Sends nothing.
+
+        The cost is a range: by the hours in which such a market is open, and by how long IG keeps candles of a length.
+        ``plan.check()`` asks IG for the number, for one point.
 
         Args:
             epic: Market: an epic, or one of the five pairs by name.
@@ -132,19 +140,7 @@ class HistoryResource:
         span = self._span(length, start, end)
         wanted = Wanted(series, span, points)
         todo = self._reader.todo(wanted)
-        return PricePlan(
-            epic=series.epic,
-            resolution=length,
-            price=price,
-            start=None if points is not None else span[0],
-            end=span[1],
-            wanted=points,
-            points=todo.points,
-            from_cache=len(todo.cached),
-            pages=todo.pages,
-            allowance=self.allowance,
-            _work=(self._reader, wanted, self._auth.deadline),
-        )
+        return PricePlan.of(self._reader, wanted, self._auth.deadline, price=price, todo=todo)
 
     def activity(
         self,

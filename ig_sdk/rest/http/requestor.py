@@ -7,6 +7,7 @@ import random as _random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from ig_sdk import _json, logs
@@ -15,6 +16,7 @@ from ig_sdk.config import IGConfig
 from ig_sdk.errors import DecodeError, IGError, RateLimited, RequestTimeout, TransportError, UsageError
 from ig_sdk.redaction import Hidden, redact
 from ig_sdk.rest.http import encode as outgoing
+from ig_sdk.rest.http.dates import http_date
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import error_for
@@ -95,6 +97,9 @@ class Requestor:
         throttle: Keeps to IG's allowances.
         random: Draws the jitter.
 
+    Attributes:
+        throttle: Keeps to IG's allowances.
+
     Threading:
         Safe from any thread; holds no lock.
     """
@@ -115,12 +120,19 @@ class Requestor:
         self._target = target
         self._clock = clock
         self._closing = closing
-        self._throttle = throttle
+        self.throttle = throttle
         self._random = random
+        self._ahead: timedelta | None = None  # of the server's clock
 
     def deadline(self, timeout: float | None) -> Deadline:
         """Return the deadline of a new call."""
         return Deadline(self._clock, timeout)
+
+    @property
+    def server_now(self) -> datetime | None:
+        """What time it is by the server's clock; ``None`` before it has said so."""
+        ahead = self._ahead
+        return None if ahead is None else self._clock.now() + ahead
 
     def call(
         self,
@@ -169,7 +181,7 @@ class Requestor:
 
         Never raises an ``IGError``, and leaves the caller most of its time.
         """
-        if not self._throttle.begin_asking():
+        if not self.throttle.begin_asking():
             return
         limits = Limits()
         try:
@@ -180,7 +192,7 @@ class Requestor:
         except IGError as error:
             _log.info("the allowances of this key are not known: %s", error)
         finally:
-            self._throttle.tell(limits)
+            self.throttle.tell(limits)
 
     def _attempts(self, call: _Call) -> Reply:
         failure: IGError | None = None
@@ -213,7 +225,7 @@ class Requestor:
         if authorizer is None:
             return Stamp(call.headers, 0), self._enter(call, None, failure)
         stamp = authorizer.stamp(call.deadline)
-        self._throttle.await_limits(call.endpoint, call.deadline)
+        self.throttle.await_limits(call.endpoint, call.deadline)
         permit = self._enter(call, authorizer.account_id, failure)
         if permit.waited_s > 0:
             try:
@@ -226,9 +238,9 @@ class Requestor:
 
     def _enter(self, call: _Call, account_id: str | None, failure: IGError | None) -> Permit:
         if call.last:
-            return Permit.free(self._throttle, call.endpoint)
+            return Permit.free(self.throttle, call.endpoint)
         try:
-            return self._throttle.enter(call.endpoint, account_id, call.deadline)
+            return self.throttle.enter(call.endpoint, account_id, call.deadline)
         except RateLimited as spent:
             if failure is None:
                 raise
@@ -248,17 +260,16 @@ class Requestor:
     def _once(self, call: _Call, stamp: Stamp, permit: Permit) -> Reply:
         # What is neither an answer nor an error of ours (an interrupt) may have been sent.
         failure: IGError | None = TransportError("interrupted")
-        body = b""
         try:
             reply = self._exchange(call, Hidden({**call.headers, **stamp.headers}))
         except IGError as error:
             failure = error
             raise
         else:
-            failure, body = None, reply.body
+            failure = None
             return reply
         finally:
-            permit.leave(failure, body)
+            permit.leave(failure)
 
     def _exchange(self, call: _Call, headers: Mapping[str, str]) -> Reply:
         endpoint, config = call.endpoint, self._target()
@@ -268,6 +279,9 @@ class Requestor:
         request = outgoing.request(endpoint, call.path, call.payload, headers, config)
         began = self._clock.monotonic()
         response = self._transport.send(request, timeout=call.deadline.attempt(config))
+        told = http_date(response.headers.get("date", ""))
+        if told is not None:
+            self._ahead = told - self._clock.now()
         took_ms = (self._clock.monotonic() - began) * 1000
         well = 200 <= response.status < 300
         echoes = _Echoes(config, headers, call)

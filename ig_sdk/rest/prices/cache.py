@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ig_sdk import logs
+from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.prices.candle_times import Span
-from ig_sdk.rest.prices.decode import PointsAllowance
 from ig_sdk.types import Candle, Ohlc, Resolution
 
 _log = logs.get_logger("rest")

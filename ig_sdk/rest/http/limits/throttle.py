@@ -19,7 +19,7 @@ from ig_sdk.errors import APIError, IGError, RateLimited, TransportError, UsageE
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.limits.numbers import Limits, configured, published
-from ig_sdk.rest.http.limits.points import Points
+from ig_sdk.rest.http.limits.points import PointsAllowance, WeeklyPoints
 from ig_sdk.rest.http.limits.window import Slot, Verdict, Window
 
 _log = logs.get_logger("rest")
@@ -124,7 +124,7 @@ class Throttle:
         self._limits = self._own.over(self._published)
         self._lock = threading.Lock()
         self._windows: dict[tuple[str, str], Window] = {}
-        self._points: dict[str, Points] = {}
+        self._points = WeeklyPoints(self._own.historical, self._limits.historical)
         self._waited_s = dict.fromkeys(_WORDS, 0.0)
         others = _Line()
         # A deal is never in line behind a read.
@@ -201,7 +201,7 @@ class Throttle:
         wait_s, line.held_by = max(waits, key=lambda each: each[0])
         return wait_s
 
-    def leave(self, permit: Permit, failure: IGError | None, body: bytes) -> None:
+    def leave(self, permit: Permit, failure: IGError | None) -> None:
         """Note how a request ended; see ``Permit.leave``."""
         if permit.endpoint.allowance is None:
             return
@@ -211,12 +211,8 @@ class Throttle:
             for name, window, slot in permit.slots:
                 verdict = _verdict(name, failure, last=name == permit.slots[-1][0])
                 window.end(slot, now, verdict, pause if verdict == "refused" else None)
-            if permit.endpoint.allowance == "historical" and permit.account_id is not None:
-                points = self._points_of(permit.account_id)
-                if failure is None:
-                    points.read(body, now)
-                elif isinstance(failure, RateLimited) and failure.allowance == "historical":
-                    points.refuse(now, pause)
+            if isinstance(failure, RateLimited) and failure.allowance == "historical":
+                self._points.refuse(permit.account_id or "", self._clock.now(), pause)
             self._lines[permit.endpoint.allowance].wake()
 
     def begin_asking(self) -> bool:
@@ -240,8 +236,7 @@ class Throttle:
             self._limits = self._own.over(limits).over(self._published)
             for (name, _), window in self._windows.items():
                 window.tell(self._limit_of(name))
-            for points in self._points.values():
-                points.tell(self._limits.historical)
+            self._points.tell_limit(self._limits.historical)
             for line in self._lines.values():
                 line.wake()
         self._told.set()
@@ -260,12 +255,12 @@ class Throttle:
         account = account_id or ""
         with self._lock:
             now = self._clock.monotonic()
-            points = self._points_of(account)
+            points, today = self._points, self._clock.now()
             return Allowances(
                 self._state("trading", account, now),
                 self._state("account", account, now),
                 self._state("api-key", "", now),
-                AllowanceState(points.limit, points.used(now), refusals=points.refusals),
+                AllowanceState(points.limit(account), points.used(account, today), refusals=points.refusals(account)),
             )
 
     def _state(self, name: str, whose: str, now: float) -> AllowanceState:
@@ -293,15 +288,26 @@ class Throttle:
         numbers = self._limits
         return {"trading": numbers.trading, "account": numbers.account, "api-key": numbers.key}[name]
 
-    def _points_of(self, account_id: str) -> Points:
-        return self._points.setdefault(account_id, Points(self._limits.historical))
+    def points(self, account_id: str) -> PointsAllowance | None:
+        """Return what is left of an account's price points; ``None`` when nobody said anything."""
+        with self._lock:
+            return self._points.left(account_id, self._clock.now())
+
+    def note_points(self, account_id: str, told: PointsAllowance) -> None:
+        """Take what IG says is left of an account's price points."""
+        with self._lock:
+            self._points.tell(account_id, told)
+
+    def recall_points(self, account_id: str, told: PointsAllowance) -> None:
+        """Take what IG said to another client, while it has said nothing to this one."""
+        with self._lock:
+            self._points.recall(account_id, told)
 
     def _check_points(self, endpoint: Endpoint, account_id: str | None) -> None:
         if endpoint.allowance == "historical" and account_id is not None:
-            points = self._points_of(account_id)
-            wait_s = points.wait_s(self._clock.monotonic())
+            wait_s = self._points.wait_s(account_id, self._clock.now())
             if wait_s > 0:
-                raise _spent("historical", points.limit, wait_s, endpoint)
+                raise _spent("historical", self._points.limit(account_id), wait_s, endpoint)
 
 
 class Permit:
@@ -334,14 +340,13 @@ class Permit:
         """Return a permit that takes no place."""
         return cls(throttle, endpoint, None, [])
 
-    def leave(self, failure: IGError | None = None, body: bytes = b"") -> None:
+    def leave(self, failure: IGError | None = None) -> None:
         """Give the places back, saying how the request ended.
 
         Args:
             failure: What went wrong, if anything.
-            body: The answer's body, which may say what is left.
         """
-        self._throttle.leave(self, failure, body)
+        self._throttle.leave(self, failure)
 
 
 def _verdict(name: str, failure: IGError | None, *, last: bool) -> Verdict:

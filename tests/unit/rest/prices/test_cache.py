@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.prices import cache as price_cache
 from ig_sdk.rest.prices.cache import Known, PriceCache, Series
-from ig_sdk.rest.prices.decode import PointsAllowance
 from ig_sdk.types import Candle, Ohlc, Resolution
 
 T0 = datetime(2025, 1, 6, tzinfo=timezone.utc)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import error_for
 from ig_sdk.rest.http.limits.numbers import Limits, of_application
+from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.http.limits.throttle import Permit, Throttle, asking_s
 from ig_sdk.rest.http.limits.window import PERIOD_S
 
@@ -56,8 +58,12 @@ class Bench:
     def enter(self, endpoint: Endpoint = READ, timeout: float | None = None) -> Permit:
         return self.throttle.enter(endpoint, ACCOUNT, Deadline(self.clock, timeout))
 
-    def spend(self, endpoint: Endpoint = READ, failure: IGError | None = None, body: bytes = b"") -> None:
-        self.enter(endpoint).leave(failure, body)
+    def spend(self, endpoint: Endpoint = READ, failure: IGError | None = None) -> None:
+        self.enter(endpoint).leave(failure)
+
+    def note_points(self, left: int) -> None:
+        resets_at = self.clock.now() + timedelta(seconds=500)
+        self.throttle.note_points(ACCOUNT, PointsAllowance(left, 10_000, resets_at))
 
     def come(self, name: str, endpoint: Endpoint = READ, timeout: float | None = None) -> Future[None]:
         """Let a caller get in line, and return once it stands there."""
@@ -231,9 +237,7 @@ def test_other_failures_teach_nothing(pool: Callers) -> None:
 def test_points_that_are_spent_are_not_asked_for(pool: Callers) -> None:
     """When IG said that no points are left, prices are refused here until the week ends; other reads go on."""
     bench = Bench(pool)
-    bench.spend(
-        PRICES, body=b'{"metadata":{"allowance":{"remainingAllowance":0,"totalAllowance":10000,"allowanceExpiry":500}}}'
-    )
+    bench.note_points(0)
     state = bench.throttle.view(ACCOUNT).historical
     assert (state.limit, state.used) == (10000, 10000)
     with pytest.raises(RateLimited, match="10000 price points a week") as excinfo:
@@ -247,9 +251,9 @@ def test_points_that_are_spent_are_not_asked_for(pool: Callers) -> None:
 def test_own_points_are_kept(pool: Callers) -> None:
     """A limit of the user's own is where it stops, even if IG would give more."""
     bench = Bench(pool, historical_points_per_week=100)
-    body = b'{"allowance": {"remainingAllowance": %d, "totalAllowance": 10000, "allowanceExpiry": 500}, "prices": []}'
-    bench.spend(PRICES, body=body % 9901)
-    bench.spend(PRICES, body=body % 9900)
+    bench.note_points(9901)
+    bench.spend(PRICES)
+    bench.note_points(9900)
     with pytest.raises(RateLimited):
         bench.enter(PRICES)
 
