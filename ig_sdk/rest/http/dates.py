@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
 _EPOCH_YEAR = 1970
-_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_LONGEST_S = 1e6
+_SECONDS = re.compile(r"\d{1,6}(\.\d{1,9})?")
 
 
 def http_date(text: str) -> datetime | None:
@@ -21,21 +21,22 @@ def http_date(text: str) -> datetime | None:
     return aware if aware.year >= _EPOCH_YEAR else None
 
 
-def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds until the server wants to be asked again; ``None`` when it does not say.
+def retry_after_s(text: str | None, *, date: str = "", now: datetime | None = None) -> float | None:
+    """Return the seconds until the server wants to be asked again; ``None`` when it does not say so in days.
 
     Args:
-        headers: Those of an answer, names in lower case. A date in ``retry-after`` is measured from the answer's own
-            ``date``: our clock may differ.
+        text: The header ``Retry-After``: seconds, or a date.
+        date: The header ``Date`` of the same answer, which a date is measured from: our clock may differ.
         now: The present, where the answer has no date.
 
     Source:
         RFC 9110, sections 10.2.3 (Retry-After) and 5.6.7 (dates).
     """
-    text = headers.get("retry-after", "").strip()
+    text = (text or "").strip()
     if _SECONDS.fullmatch(text):
         return float(text)
-    until = http_date(text) if text else None
-    if until is None:
+    until, since = http_date(text), http_date(date) or now
+    if until is None or since is None:
         return None
-    return max((until - (http_date(headers.get("date", "")) or now)).total_seconds(), 0.0)
+    seconds = max((until - since).total_seconds(), 0.0)
+    return seconds if seconds < _LONGEST_S else None

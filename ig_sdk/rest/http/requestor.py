@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random as _random
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -21,8 +22,8 @@ from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import error_for
 from ig_sdk.rest.http.limits.numbers import APPLICATION, Limits, of_application
-from ig_sdk.rest.http.limits.throttle import Permit, Throttle, asking_s
-from ig_sdk.rest.http.retry import Remedy, decide
+from ig_sdk.rest.http.limits.throttle import LONG_S, Permit, Throttle, asking_s
+from ig_sdk.rest.http.retry import LONGEST_PAUSE_S, Remedy, decide
 from ig_sdk.rest.http.transport import Response, Transport
 from ig_sdk.schedule import delays
 
@@ -208,7 +209,11 @@ class Requestor:
                 sent = error.sent if isinstance(error, TransportError) else "maybe"
                 able = call.authorizer is not None and not renewed
                 limit = call.max_retries + renewed  # the attempt that found the token dead is not counted
-                decision = decide(call.endpoint, error, attempt, sent, max_retries=limit, can_renew=able)
+                # Within the time that the caller gave, a pause may be as long as the server says.
+                longest_s = math.inf if call.deadline.limited else LONGEST_PAUSE_S
+                decision = decide(
+                    call.endpoint, error, attempt, sent, max_retries=limit, can_renew=able, longest_pause_s=longest_s
+                )
                 if decision.remedy is Remedy.STOP:
                     raise
                 _log.info("%s %s: %s; %s", call.endpoint.method, call.endpoint.path, error, decision.remedy.value)
@@ -216,8 +221,8 @@ class Requestor:
                     renewed = True
                     call.authorizer.renew(stamp.generation)
                 else:
-                    pause_s = next(pauses) if decision.remedy is Remedy.BACKOFF else decision.pause_s
-                    self._pause(pause_s, call.deadline, error)
+                    own_s = next(pauses) if decision.remedy is Remedy.BACKOFF else 0.0
+                    self._pause(decision.pause_s or own_s, call, error)
 
     def _admit(self, call: _Call, failure: IGError | None) -> tuple[Stamp, Permit]:
         """Return tokens and places for the next attempt; when it gets no place, the last failure is what is raised."""
@@ -252,9 +257,13 @@ class Requestor:
         limits = self._config.reconnect
         return delays(limits.initial_delay_s, limits.max_delay_s, limits.multiplier, random=self._random)
 
-    def _pause(self, seconds: float, deadline: Deadline, failure: IGError) -> None:
+    def _pause(self, seconds: float, call: _Call, failure: IGError) -> None:
         """Wait for the next attempt; raise the failure itself when there is no time or no point."""
-        if seconds >= deadline.left_s or self._clock.wait(self._closing, seconds):
+        if seconds >= call.deadline.left_s:
+            raise failure
+        if seconds > LONG_S:
+            _log.warning("%s %s waits %.1f s: %s", call.endpoint.method, call.endpoint.path, seconds, failure)
+        if self._clock.wait(self._closing, seconds):
             raise failure
 
     def _once(self, call: _Call, stamp: Stamp, permit: Permit) -> Reply:
@@ -297,6 +306,8 @@ class Requestor:
             method=endpoint.method,
             path=bare,
             retry_after=response.headers.get("retry-after"),
+            date=response.headers.get("date", ""),
+            now=self._clock.now(),
             request_id=identity,
         )
 

@@ -29,7 +29,7 @@ _PATIENCE_S = 600.0
 # Longest time that asking IG for its numbers may take, and longest wait for another thread that asks.
 _ASK_S = 5.0
 # Longer than this looks like a call that hangs: it is said where it is seen without settings.
-_LONG_S = 5.0
+LONG_S = 5.0
 # Who may do what in which words (the names of RateLimited.allowance).
 _WORDS = {
     "trading": "requests a minute that deal on this account",
@@ -44,7 +44,8 @@ class AllowanceState:
     """The state of an allowance.
 
     Attributes:
-        limit: Requests a minute, or price points a week; ``None`` while nobody has said.
+        limit: Requests a minute, or price points a week: what IG says, or what it was seen to take before it refused;
+            ``None`` while it has done neither.
         used: How much of it is taken; ``None`` while nobody has said.
         waiting: Calls that wait for it now.
         waited_s: Seconds that calls have spent waiting for it, added up.
@@ -93,6 +94,7 @@ class _Line:
     def __init__(self) -> None:
         self.tickets: list[_Ticket] = []
         self.held_by = ""
+        self.limit: int | None = None
 
     def join(self, ticket: _Ticket) -> None:
         bisect.insort(self.tickets, ticket, key=lambda each: each.rank)
@@ -177,13 +179,12 @@ class Throttle:
                     slots = [(name, window, window.begin(now)) for name, window in ticket.windows]
                     return Permit(self, endpoint, account_id, slots, now - began)
                 certain = not any(window.flying for _, window in ticket.windows)
-                held_by = line.held_by
-                limit = dict(ticket.windows)[held_by].limit if held_by else None
+                held_by, limit = line.held_by, line.limit
             if now >= ends or (certain and math.isfinite(wait_s) and now + wait_s > ends):
                 raise _spent(held_by or "account", limit, wait_s, endpoint)
             if not told and wait_s > 1 and math.isfinite(wait_s):
                 told = True
-                level = logging.WARNING if wait_s > _LONG_S else logging.INFO
+                level = logging.WARNING if wait_s > LONG_S else logging.INFO
                 _log.log(
                     level, "%s %s waits %.1f s for %s", endpoint.method, endpoint.path, wait_s, _words(held_by, limit)
                 )
@@ -197,8 +198,9 @@ class Throttle:
         if line.tickets[0] is not ticket:
             return math.inf
         # Of equal waits the narrower allowance's counts, which is last.
-        waits = [(window.wait_s(now, urgent=ticket.urgent), name) for name, window in reversed(ticket.windows)]
-        wait_s, line.held_by = max(waits, key=lambda each: each[0])
+        waits = [(window.wait_s(now, urgent=ticket.urgent), name, window) for name, window in reversed(ticket.windows)]
+        wait_s, line.held_by, window = max(waits, key=lambda each: each[0])
+        line.limit = window.in_force
         return wait_s
 
     def leave(self, permit: Permit, failure: IGError | None) -> None:
@@ -210,7 +212,9 @@ class Throttle:
             now = self._clock.monotonic()
             for name, window, slot in permit.slots:
                 verdict = _verdict(name, failure, last=name == permit.slots[-1][0])
-                window.end(slot, now, verdict, pause if verdict == "refused" else None)
+                # A 429 does not say which: its pause goes before what any of them counted.
+                meant = verdict == "refused" or (isinstance(failure, RateLimited) and failure.allowance == "unknown")
+                window.end(slot, now, verdict, pause if meant else None)
             if isinstance(failure, RateLimited) and failure.allowance == "historical":
                 self._points.refuse(permit.account_id or "", self._clock.now(), pause)
             self._lines[permit.endpoint.allowance].wake()
@@ -268,7 +272,7 @@ class Throttle:
         line = self._lines["trading" if name == "trading" else "non-trading"]
         waiting = len(line.tickets) if line.held_by == name else 0
         return AllowanceState(
-            window.limit, window.used(now), waiting, self._waited_s[name], window.refusals, window.learnt
+            window.in_force, window.used(now), waiting, self._waited_s[name], window.refusals, window.learnt
         )
 
     def _wanted(self, endpoint: Endpoint, account_id: str | None) -> list[tuple[str, Window]]:

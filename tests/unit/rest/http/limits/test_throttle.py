@@ -23,6 +23,7 @@ from ig_sdk.rest.http.limits.window import PERIOD_S
 
 READ = Endpoint("GET", "/positions")
 CONFIRM = Endpoint("GET", "/confirms/{dealReference}", urgent=True)
+LOGIN = Endpoint("POST", "/session", version=2, authenticated=False, urgent=True)
 DEAL = Endpoint("POST", "/positions/otc", mutating=True, allowance="trading")
 PRICES = Endpoint("GET", "/prices/{epic}", allowance="historical", raw=True)
 ACCOUNT = "ABC12"
@@ -232,6 +233,39 @@ def test_other_failures_teach_nothing(pool: Callers) -> None:
     bench.spend(READ, error_for(401, "error.security.client-token-invalid"))
     state = bench.throttle.view(ACCOUNT).account
     assert (state.refusals, state.used, state.limit) == (0, 2, None)
+
+
+def test_a_login_behind_a_verdict_that_waits(pool: Callers) -> None:
+    """Who stands in line behind a wait for an allowance that is none of its own just waits its turn."""
+    bench = Bench(pool)
+    for _ in range(3):
+        bench.spend()
+    bench.spend(READ, error_for(403, "error.public-api.exceeded-account-allowance"))
+    verdict = bench.come("verdict", CONFIRM)
+    before = bench.clock.waiting
+    login = pool.executor.submit(bench.throttle.enter, LOGIN, None, Deadline(bench.clock, 100.0))
+    bench.until(lambda: bench.clock.waiting > before or login.done())
+    assert not login.done()
+    # Too little time to wait: told what it is that all wait for.
+    late = pool.executor.submit(bench.throttle.enter, LOGIN, None, Deadline(bench.clock, 1.0))
+    bench.until(lambda: bench.clock.waiting > before + 1 or late.done())
+    bench.clock.advance(1.0)
+    with pytest.raises(RateLimited, match="3 requests a minute on this account is used up, others are in line"):
+        late.result(5)
+    bench.clock.advance(PERIOD_S)
+    verdict.result(5)
+    assert login.result(5).waited_s > 0
+
+
+def test_what_was_learnt_is_shown(pool: Callers) -> None:
+    """After IG refused, the limit is what it took until then, though nobody has said a number."""
+    bench = Bench(pool)
+    for _ in range(5):
+        bench.spend()
+    assert bench.throttle.view(ACCOUNT).account.limit is None
+    bench.spend(READ, error_for(403, "error.public-api.exceeded-account-allowance"))
+    state = bench.throttle.view(ACCOUNT).account
+    assert (state.limit, state.learnt, state.refusals) == (5, True, 1)
 
 
 def test_points_that_are_spent_are_not_asked_for(pool: Callers) -> None:
