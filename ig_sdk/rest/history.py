@@ -15,7 +15,8 @@ from ig_sdk.rest.arguments import deal_id_of, epic_of, one_of, without_none
 from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.prices.candle_times import Span, next_opening, parse_resolution
-from ig_sdk.rest.prices.plan import PricePlan
+from ig_sdk.rest.prices.decode import of_side
+from ig_sdk.rest.prices.plan import PricePlan, told
 from ig_sdk.rest.prices.reader import PriceReader, Progress
 from ig_sdk.rest.prices.wanted import Wanted
 from ig_sdk.rest.tables import Candles
@@ -103,8 +104,12 @@ class HistoryResource:
             ``snapshotTimeUTC``; without it, ``snapshotTime`` less the offset that the login reported. The query's
             times are assumed to be UTC.
         """
-        plan = self.plan(epic, resolution, points=points, start=start, end=end, price=price)
-        return plan.fetch(progress=progress, force=force, up_to_allowance=up_to_allowance, timeout=timeout)
+        deadline = self._auth.deadline(timeout)
+        wanted = self._wanted(epic, resolution, points, start, end, price)
+        candles = self._reader.fetch(
+            wanted, deadline, tell=told(progress), force=force, up_to_allowance=up_to_allowance
+        )
+        return Candles(of_side(candles, price))
 
     def plan(
         self,
@@ -132,15 +137,24 @@ class HistoryResource:
         Raises:
             ValueError: What is asked for is not clear, or IG has no such candles.
         """
+        wanted = self._wanted(epic, resolution, points, start, end, price)
+        todo, left = self._reader.todo(wanted)
+        return PricePlan.of(todo, left, (self._reader, wanted, self._auth.deadline), price)
+
+    def _wanted(
+        self,
+        epic: str,
+        resolution: Resolution | str | timedelta,
+        points: int | None,
+        start: Moment | None,
+        end: Moment | None,
+        price: Price,
+    ) -> Wanted:
         length = parse_resolution(resolution)
         if price not in _PRICES:
             raise ValueError(f"price must be 'mid', 'bid' or 'offer', not {price!r}")
         _check_form(points, start, end)
-        series = self._reader.series(epic_of(epic), length)
-        span = self._span(length, start, end)
-        wanted = Wanted(series, span, points)
-        todo = self._reader.todo(wanted)
-        return PricePlan.of(self._reader, wanted, self._auth.deadline, price=price, todo=todo)
+        return Wanted(self._reader.series(epic_of(epic), length), self._span(length, start, end), points)
 
     def activity(
         self,

@@ -12,12 +12,14 @@ from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.prices.decode import of_side
 from ig_sdk.rest.prices.estimate import Cost
-from ig_sdk.rest.prices.reader import PriceReader, Progress
+from ig_sdk.rest.prices.reader import PriceReader, Progress, Tell
 from ig_sdk.rest.prices.wanted import Todo, Wanted
 from ig_sdk.rest.tables import Candles
 from ig_sdk.types import Resolution
 
-MakeDeadline = Callable[[float | None], Deadline]
+Report = Callable[[Progress], object] | bool
+"""What to call after each page; ``True`` writes a line to the standard error stream."""
+Work = tuple[PriceReader, Wanted, Callable[[float | None], Deadline]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class PricePlan:
     pages: int
     allowance: PointsAllowance | None
     starts_later: datetime | None
-    _work: tuple[PriceReader, Wanted, MakeDeadline] = field(repr=False, compare=False)
+    _work: Work = field(repr=False, compare=False)
 
     @property
     def affordable(self) -> bool | None:
@@ -77,12 +79,13 @@ class PricePlan:
             IGError: The call failed.
         """
         reader, wanted, deadline = self._work
-        todo = reader.check(wanted, deadline(timeout))
-        return self.of(reader, wanted, deadline, price=self.price, todo=todo)
+        todo, left = reader.check(wanted, deadline(timeout))
+        return self.of(todo, left, self._work, self.price)
 
     @classmethod
-    def of(cls, reader: PriceReader, wanted: Wanted, deadline: MakeDeadline, *, price: Price, todo: Todo) -> PricePlan:
-        """Return the plan of what has to be done. Sends nothing."""
+    def of(cls, todo: Todo, left: PointsAllowance | None, work: Work, price: Price) -> PricePlan:
+        """Return the plan of what has to be done."""
+        wanted = work[1]
         return cls(
             epic=wanted.series.epic,
             resolution=wanted.series.resolution,
@@ -94,15 +97,15 @@ class PricePlan:
             least=todo.cost.least,
             from_cache=len(todo.cached),
             pages=todo.pages,
-            allowance=reader.allowance,
+            allowance=left,
             starts_later=todo.starts_later,
-            _work=(reader, wanted, deadline),
+            _work=work,
         )
 
     def fetch(
         self,
         *,
-        progress: Callable[[Progress], object] | bool = False,
+        progress: Report = False,
         force: bool = False,
         up_to_allowance: bool = False,
         timeout: float | None = None,
@@ -128,8 +131,9 @@ class PricePlan:
             IGError: The call failed; pages that came before are in the cache.
         """
         reader, wanted, deadline = self._work
-        tell = progress if callable(progress) else _write if progress else _keep_quiet
-        candles = reader.fetch(wanted, deadline(timeout), tell=tell, force=force, up_to_allowance=up_to_allowance)
+        candles = reader.fetch(
+            wanted, deadline(timeout), tell=told(progress), force=force, up_to_allowance=up_to_allowance
+        )
         return Candles(of_side(candles, self.price))
 
     def __str__(self) -> str:
@@ -142,9 +146,10 @@ class PricePlan:
         return f"{self.epic} {self.resolution}: {asked}, {self.from_cache:,} candles from the cache; {left}{late}"
 
 
+def told(progress: Report) -> Tell | None:
+    """Return what is called after each page."""
+    return progress if callable(progress) else _write if progress else None
+
+
 def _write(progress: Progress) -> None:
     sys.stderr.write(f"{progress}\n")
-
-
-def _keep_quiet(_progress: Progress) -> None:
-    pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +19,12 @@ from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.prices import candle_times as edges
-from ig_sdk.rest.prices.cache import Known, PriceCache, Series
+from ig_sdk.rest.prices.cache import PriceCache
 from ig_sdk.rest.prices.candle_times import Span, next_opening
 from ig_sdk.rest.prices.decode import PricePage, decode_prices
 from ig_sdk.rest.prices.estimate import Cost, cost_of, kept_from
 from ig_sdk.rest.prices.received import PAGE_SIZE, Received, query_of
+from ig_sdk.rest.prices.series import Known, Series
 from ig_sdk.rest.prices.wanted import Part, Todo, Wanted
 from ig_sdk.types import Candle, Resolution
 
@@ -68,7 +70,8 @@ class _Order:
 
     wanted: Wanted
     deadline: Deadline
-    tell: Tell
+    cache: PriceCache | None
+    tell: Tell | None
     force: bool
     within: bool
 
@@ -105,29 +108,42 @@ class PriceReader:
     @property
     def allowance(self) -> PointsAllowance | None:
         """What is left of the account's points, as IG last reported to this client or another one with this cache."""
+        return self._allowance(self._cache_within(None))
+
+    def _cache_within(self, deadline: Deadline | None) -> PriceCache | None:
+        """Return the cache for one call, which may cost it no more than a part of its time."""
+        if self._cache is None:
+            return None
+        return self._cache.within(math.inf if deadline is None else max(deadline.left_s, 0.0) / 4)
+
+    def _allowance(self, cache: PriceCache | None) -> PointsAllowance | None:
         account, throttle = self._auth.account_id or self._config.account_id, self._auth.requestor.throttle
         left = throttle.points(account or "")
-        if (left is None or not left.told) and account is not None and self._cache is not None:
-            kept = self._cache.allowance(self._source, account)
+        if (left is None or not left.told) and account is not None and cache is not None:
+            kept = cache.allowance(self._source, account)
             if kept is not None:
                 throttle.recall_points(account, kept)
                 return throttle.points(account)
         return left
 
-    def todo(self, wanted: Wanted, *, fresh: bool = False, whole: bool = False) -> Todo:
+    def todo(self, wanted: Wanted) -> tuple[Todo, PointsAllowance | None]:
+        """Return what has to be asked of IG, and what is left to pay for it. Sends nothing."""
+        cache = self._cache_within(None)
+        return self._todo(wanted, cache), self._allowance(cache)
+
+    def _todo(self, wanted: Wanted, cache: PriceCache | None, *, whole: bool = False) -> Todo:
         """Return what has to be asked of IG.
 
         Args:
             wanted: What is asked for.
-            fresh: Take nothing from the cache.
+            cache: What is kept; ``None`` takes nothing from there.
             whole: Ask also for what is older than IG keeps such candles.
         """
-        known = [] if fresh or self._cache is None else self._cache.known(wanted.series)
         if wanted.points is not None:
-            return self._latest(wanted, wanted.points, known)
+            return self._latest(wanted, wanted.points, cache)
+        known, cached = ([], []) if cache is None else cache.recall(wanted.series, wanted.span)
         length, told, missing = wanted.series.resolution, self._auth.requestor.server_now, [each.span for each in known]
         now = told or self._clock.now()
-        cached = self._cache.candles(wanted.series, wanted.span) if known and self._cache else ()
         spans = edges.without(wanted.span, missing)
         kept, perhaps = (next_opening(length, kept_from(length, now, surely=surely)) for surely in (False, True))
         late = kept if spans and spans[0][0] < kept else None
@@ -143,33 +159,31 @@ class PriceReader:
     def _part(self, wanted: Wanted, span: Span, now: datetime | None) -> Part:
         return Part(span, cost_of(wanted.series.epic, wanted.series.resolution, span, now))
 
-    def _latest(self, wanted: Wanted, points: int, known: Sequence[Known]) -> Todo:
+    def _latest(self, wanted: Wanted, points: int, cache: PriceCache | None) -> Todo:
         """Take from the cache what goes on without a gap to the present, if that and what came since is enough."""
-        now = wanted.span[1]
-        everything = self._part(wanted, (kept_from(wanted.series.resolution, now, surely=True), now), now)
+        now, series = wanted.span[1], wanted.series
+        everything = self._part(wanted, (kept_from(series.resolution, now, surely=True), now), now)
         whole = Todo((), [Part(points, everything.cost.up_to(points))])
-        if not known or self._cache is None:
+        last, cached = (None, []) if cache is None else cache.recall_latest(series, points)
+        if last is None or len(cached) + last.begun < points:
             return whole
-        last = known[-1]
         missing = self._part(wanted, (last.ends, now), now)
-        if missing.cost.most >= points or self._cache.count(wanted.series, last.span) + last.begun < points:
-            return whole
-        cached = self._cache.candles(wanted.series, last.span, latest=points)
-        return Todo(cached, [missing] if last.ends < now else [])
+        return whole if missing.cost.most >= points else Todo(cached, [missing] if last.ends < now else [])
 
-    def check(self, wanted: Wanted, deadline: Deadline) -> Todo:
-        """Return what has to be asked of IG, with what it costs exactly as far as one point for each part tells.
+    def check(self, wanted: Wanted, deadline: Deadline) -> tuple[Todo, PointsAllowance | None]:
+        """Return the same with what it costs exactly, as far as one point for each part tells.
 
         Raises:
             IGError: A call failed.
         """
-        todo = self.todo(wanted)
+        order = self._order(wanted, deadline)
+        todo = self._todo(wanted, order.cache)
         for part in sorted(todo.parts, key=_doubt, reverse=True)[:_MOST_QUESTIONS]:
-            todo = todo.with_cost(part, self._count(wanted.series, part, deadline))
-        return todo
+            todo = todo.with_cost(part, self._count(part, order))
+        return todo, self._allowance(order.cache)
 
     def fetch(
-        self, wanted: Wanted, deadline: Deadline, *, tell: Tell, force: bool, up_to_allowance: bool = False
+        self, wanted: Wanted, deadline: Deadline, *, tell: Tell | None, force: bool, up_to_allowance: bool = False
     ) -> list[Candle]:
         """Return what is asked for, oldest first, with open to close of the mid.
 
@@ -186,7 +200,7 @@ class PriceReader:
             RateLimited: The points are not left.
             IGError: The call failed.
         """
-        order = _Order(wanted, deadline, tell, force=force, within=up_to_allowance)
+        order = self._order(wanted, deadline, tell, force=force, within=up_to_allowance)
         try:
             candles = self._gather(order, fresh=False)
             if candles is None:  # what the cache had does not go with what IG sends
@@ -196,24 +210,31 @@ class PriceReader:
                 self._promised.pop(order, None)
         return candles or []
 
+    def _order(
+        self, wanted: Wanted, deadline: Deadline, tell: Tell | None = None, *, force: bool = False, within: bool = False
+    ) -> _Order:
+        return _Order(wanted, deadline, self._cache_within(deadline), tell, force=force, within=within)
+
     def _gather(self, order: _Order, *, fresh: bool) -> list[Candle] | None:
         wanted, series = order.wanted, order.wanted.series
-        todo, within = self.todo(wanted, fresh=fresh, whole=order.force), False
+        cache = None if fresh else order.cache
+        todo, within = self._todo(wanted, cache, whole=order.force), False
         if todo.parts and not order.force:
             self._auth.login(order.deadline)  # whose points they are, and what time it is there
-            todo = self.todo(wanted, fresh=fresh)
+            todo = self._todo(wanted, cache)
             todo = self._with_certainty(todo, order)
             within = self._is_beyond(todo, order)
         found = {candle.opens_at: candle for candle in todo.cached}
         received, pages, most = 0, 0, todo.cost.most
         for part in todo.parts:
-            for page, rescaled in self._piece(series, part.piece, order, within=within):
+            for page, rescaled in self._piece(part.piece, order, within=within):
                 if rescaled and todo.cached:
                     return None
                 self._promise(order, -len(page))
                 found.update((candle.opens_at, candle) for candle in page)
                 received, pages = received + len(page), pages + 1
-                order.tell(Progress(series.epic, series.resolution, received, most, pages, max(todo.pages, pages)))
+                if order.tell is not None:
+                    order.tell(Progress(series.epic, series.resolution, received, most, pages, max(todo.pages, pages)))
         candles = [found[opens_at] for opens_at in sorted(found)]
         if within:
             _log.warning("%s %s: %d candles, for the points that were left; the next call goes on from there",
@@ -227,14 +248,14 @@ class PriceReader:
     def _with_certainty(self, todo: Todo, order: _Order) -> Todo:
         """Return what is to be asked with its cost, asking IG where it is not sure that the points are left or not."""
         for part in sorted(todo.parts, key=_doubt, reverse=True)[:_MOST_QUESTIONS]:
-            if todo.cost.fits(self.allowance) is not None or _is_cheap(todo.cost, self.allowance):
+            if todo.cost.fits(left := self._allowance(order.cache)) is not None or _is_cheap(todo.cost, left):
                 break
-            todo = todo.with_cost(part, self._count(order.wanted.series, part, order.deadline))
+            todo = todo.with_cost(part, self._count(part, order))
         return todo
 
     def _is_beyond(self, todo: Todo, order: _Order) -> bool:
         """Return whether only a part can be paid, and is wanted; refuse what cannot be paid."""
-        left = self.allowance
+        left = self._allowance(order.cache)
         with self._lock:
             left = self._without_promised(left, order)
             if todo.cost.fits(left) or _is_cheap(todo.cost, left):
@@ -254,68 +275,63 @@ class PriceReader:
             if order in self._promised:
                 self._promised[order] = max(self._promised[order] + points, 0)
 
-    def _count(self, series: Series, part: Part, deadline: Deadline) -> Cost:
+    def _count(self, part: Part, order: _Order) -> Cost:
         """Return how many candles IG has of a part, and note how many points are left, for one point."""
+        length = order.wanted.series.resolution
         if isinstance(part.piece, int):
-            next(self._pages(series, query_of(series.resolution, 1), deadline))
+            next(self._pages(query_of(length, 1), order))
             return part.cost
-        page = next(self._pages(series, query_of(series.resolution, part.piece, 1), deadline))
+        page = next(self._pages(query_of(length, part.piece, 1), order))
         if page.size != 1 and page.candles:
             return part.cost  # it does not page as it is asked to
         count = page.pages if page.candles or page.unread else 0
         return Cost(count, count)
 
-    def _piece(
-        self, series: Series, piece: Span | int, order: _Order, *, within: bool
-    ) -> Iterator[tuple[list[Candle], bool]]:
+    def _piece(self, piece: Span | int, order: _Order, *, within: bool) -> Iterator[tuple[list[Candle], bool]]:
         """Yield the candles of each page, and whether they threw away what the cache had."""
         if within and isinstance(piece, int):
             piece = min(piece, self._left(order))
         if within and not isinstance(piece, int):
-            yield from self._as_far_as_paid(series, piece, order)
+            yield from self._as_far_as_paid(piece, order)
         elif piece:
-            yield from self._whole(series, piece, order.deadline)
+            yield from self._whole(piece, order)
 
-    def _whole(self, series: Series, piece: Span | int, deadline: Deadline) -> Iterator[tuple[list[Candle], bool]]:
-        received = Received(series.resolution, piece, self._clock.now())
-        for page in self._pages(series, query_of(series.resolution, piece), deadline):
+    def _whole(self, piece: Span | int, order: _Order) -> Iterator[tuple[list[Candle], bool]]:
+        length = order.wanted.series.resolution
+        received = Received(length, piece, self._clock.now())
+        for page in self._pages(query_of(length, piece), order):
             candles = received.take(page)
             known = None if page.unread else received.known_by(candles)
-            yield candles, self._keep(series, received.settled(candles), known)
-        self._finish(series, received)
+            yield candles, _keep(order, received.settled(candles), known)
+        _finish(order, received)
 
-    def _as_far_as_paid(self, series: Series, span: Span, order: _Order) -> Iterator[tuple[list[Candle], bool]]:
+    def _as_far_as_paid(self, span: Span, order: _Order) -> Iterator[tuple[list[Candle], bool]]:
         """Yield pages from the oldest candle on, none larger than what is left to spend."""
-        begins, ends, length = *span, series.resolution
+        begins, ends, length = *span, order.wanted.series.resolution
         while begins < ends and (size := min(PAGE_SIZE, self._left(order))) > 0:
             received = Received(length, (begins, ends), self._clock.now())
-            page = next(self._pages(series, query_of(length, (begins, ends), size), order.deadline))
+            page = next(self._pages(query_of(length, (begins, ends), size), order))
             candles = received.take(page)
             known = None if page.unread else received.known_by(candles)
             if known is not None and begins > span[0]:
                 # What is behind the first page begins with this one: IG pages from the oldest candle on.
                 known = Known(span[0], known.ends)
-            yield candles, self._keep(series, received.settled(candles), known)
+            yield candles, _keep(order, received.settled(candles), known)
             if page.pages <= 1:
-                self._finish(series, received)
+                _finish(order, received)
             if page.pages <= 1 or not candles:
                 return
             begins = next_opening(length, candles[-1].opens_at + timedelta(seconds=1))
 
-    def _finish(self, series: Series, received: Received) -> None:
-        if received.unread:
-            _log.warning("%d rows of prices of %s hold no time or no price", received.unread, series.epic)
-        if received.strayed:
-            _log.warning("IG sent prices of %s from outside of the span that was asked for", series.epic)
-        self._keep(series, (), received.known())
-
     def _left(self, order: _Order) -> int:
-        left = self.allowance
+        left = self._allowance(order.cache)
         with self._lock:
             left = self._without_promised(left, order)
         return left.remaining if left is not None and left.told else 0
 
-    def _pages(self, series: Series, query: Mapping[str, str], deadline: Deadline) -> Iterator[PricePage]:
+    def _pages(self, query: Mapping[str, str], order: _Order) -> Iterator[PricePage]:
+        series, deadline = order.wanted.series, order.deadline
+
         def local_offset() -> timedelta:
             # The login reports the offset of today: local times of the other half of the year are an hour off.
             return timedelta(hours=self._auth.login(deadline).timezone_offset or 0)
@@ -336,21 +352,31 @@ class PriceReader:
             if page.number not in (0, number) or (number < pages and not page.candles and not page.unread):
                 what = "is empty" if page.number in (0, number) else f"came as number {page.number}"
                 raise DecodeError(f"page {number} of {pages} {what}", path="metadata.pageData")
-            self._note(page.allowance)
+            self._note(page.allowance, order)
             yield page
 
-    def _note(self, told: PointsAllowance | None) -> None:
+    def _note(self, told: PointsAllowance | None, order: _Order) -> None:
         account = self._auth.account_id
         if told is None or account is None:
             return
         self._auth.requestor.throttle.note_points(account, told)
-        if self._cache is not None:
-            self._cache.keep_allowance(self._source, account, told)
+        if order.cache is not None:
+            order.cache.keep_allowance(self._source, account, told)
 
-    def _keep(self, series: Series, candles: Sequence[Candle], known: Known | None) -> bool:
-        if self._cache is None or not (candles or known):
-            return False
-        return self._cache.store(series, candles, known)
+
+def _finish(order: _Order, received: Received) -> None:
+    epic = order.wanted.series.epic
+    if received.unread:
+        _log.warning("%d rows of prices of %s hold no time or no price", received.unread, epic)
+    if received.strayed:
+        _log.warning("IG sent prices of %s from outside of the span that was asked for", epic)
+    _keep(order, (), received.known())
+
+
+def _keep(order: _Order, candles: Sequence[Candle], known: Known | None) -> bool:
+    if order.cache is None or not (candles or known):
+        return False
+    return order.cache.store(order.wanted.series, candles, known)
 
 
 def _doubt(part: Part) -> int:
@@ -389,8 +415,16 @@ def _cache(config: IGConfig) -> PriceCache | None:
     if where == "none":
         return None
     if where != "auto":
-        return PriceCache(Path(where).expanduser())
+        return _in_home(where)
     # What a simulator or a server of one's own says is true while it runs, so it is kept no longer than the client.
     if config.base_url not in BASE_URLS.values():
         return PriceCache(None)
-    return PriceCache(Path("~/.cache/ig_sdk/prices.sqlite").expanduser())
+    return _in_home("~/.cache/ig_sdk/prices.sqlite")
+
+
+def _in_home(where: str) -> PriceCache | None:
+    try:
+        return PriceCache(Path(where).expanduser())
+    except RuntimeError as error:  # a user without a home, as in some containers
+        _log.warning("prices are not kept: %s", error)
+        return None

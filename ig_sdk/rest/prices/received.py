@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from ig_sdk.errors import DecodeError
 from ig_sdk.rest.prices import candle_times as edges
-from ig_sdk.rest.prices.cache import Known
 from ig_sdk.rest.prices.candle_times import Span
 from ig_sdk.rest.prices.decode import PricePage
+from ig_sdk.rest.prices.series import Known
 from ig_sdk.rest.times import iso_seconds
 from ig_sdk.types import Candle, Resolution
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ig_sdk.rest.prices.cache import Series
 from ig_sdk.rest.prices.candle_times import Span
 from ig_sdk.rest.prices.estimate import Cost
 from ig_sdk.rest.prices.received import PAGE_SIZE
+from ig_sdk.rest.prices.series import Series
 from ig_sdk.types import Candle
 
 
