@@ -16,7 +16,7 @@ from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.prices.candle_times import Span, next_opening, parse_resolution
 from ig_sdk.rest.prices.decode import of_side
-from ig_sdk.rest.prices.plan import PricePlan, told
+from ig_sdk.rest.prices.plan import PricePlan, plan_of, told
 from ig_sdk.rest.prices.reader import PriceReader, Progress
 from ig_sdk.rest.prices.wanted import Wanted
 from ig_sdk.rest.tables import Candles
@@ -139,7 +139,7 @@ class HistoryResource:
         """
         wanted = self._wanted(epic, resolution, points, start, end, price)
         todo, left = self._reader.todo(wanted)
-        return PricePlan.of(todo, left, (self._reader, wanted, self._auth.deadline), price)
+        return plan_of(todo, left, price, self._reader, wanted, self._auth.deadline)
 
     def _wanted(
         self,

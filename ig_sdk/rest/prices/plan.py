@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from ig_sdk.candles import Price
 from ig_sdk.rest.http.deadline import Deadline
@@ -19,7 +20,14 @@ from ig_sdk.types import Resolution
 
 Report = Callable[[Progress], object] | bool
 """What to call after each page; ``True`` writes a line to the standard error stream."""
-Work = tuple[PriceReader, Wanted, Callable[[float | None], Deadline]]
+
+
+class _Work(NamedTuple):
+    """What a plan is carried out with."""
+
+    reader: PriceReader
+    wanted: Wanted
+    deadline: Callable[[float | None], Deadline]
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class PricePlan:
     pages: int
     allowance: PointsAllowance | None
     starts_later: datetime | None
-    _work: Work = field(repr=False, compare=False)
+    _work: _Work = field(repr=False, compare=False)
 
     @property
     def affordable(self) -> bool | None:
@@ -80,27 +88,7 @@ class PricePlan:
         """
         reader, wanted, deadline = self._work
         todo, left = reader.check(wanted, deadline(timeout))
-        return self.of(todo, left, self._work, self.price)
-
-    @classmethod
-    def of(cls, todo: Todo, left: PointsAllowance | None, work: Work, price: Price) -> PricePlan:
-        """Return the plan of what has to be done."""
-        wanted = work[1]
-        return cls(
-            epic=wanted.series.epic,
-            resolution=wanted.series.resolution,
-            price=price,
-            start=None if wanted.points is not None else wanted.span[0],
-            end=wanted.span[1],
-            wanted=wanted.points,
-            points=todo.cost.most,
-            least=todo.cost.least,
-            from_cache=len(todo.cached),
-            pages=todo.pages,
-            allowance=left,
-            starts_later=todo.starts_later,
-            _work=work,
-        )
+        return plan_of(todo, left, self.price, reader, wanted, deadline)
 
     def fetch(
         self,
@@ -144,6 +132,32 @@ class PricePlan:
         if self.starts_later is not None and self.start is not None:
             late = f"; IG keeps them since {self.starts_later:%Y-%m-%d} only, not since {self.start:%Y-%m-%d}"
         return f"{self.epic} {self.resolution}: {asked}, {self.from_cache:,} candles from the cache; {left}{late}"
+
+
+def plan_of(
+    todo: Todo,
+    left: PointsAllowance | None,
+    price: Price,
+    reader: PriceReader,
+    wanted: Wanted,
+    deadline: Callable[[float | None], Deadline],
+) -> PricePlan:
+    """Return the plan of what has to be done."""
+    return PricePlan(
+        epic=wanted.series.epic,
+        resolution=wanted.series.resolution,
+        price=price,
+        start=None if wanted.points is not None else wanted.span[0],
+        end=wanted.span[1],
+        wanted=wanted.points,
+        points=todo.cost.most,
+        least=todo.cost.least,
+        from_cache=len(todo.cached),
+        pages=todo.pages,
+        allowance=left,
+        starts_later=todo.starts_later,
+        _work=_Work(reader, wanted, deadline),
+    )
 
 
 def told(progress: Report) -> Tell | None:
