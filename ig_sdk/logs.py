@@ -168,9 +168,7 @@ def to_files(
                 if not _users[handler]:
                     del _users[handler]
                     logger.removeHandler(handler)
-                    # A full disk is found when what is buffered is written: it costs the records, not whoever closes.
-                    with contextlib.suppress(OSError, ValueError):
-                        handler.close()
+                    _end(handler)
 
     return stop
 
@@ -191,6 +189,12 @@ def _join_file(logger: logging.Logger, path: Path, size: int, backups: int) -> l
     logger.addHandler(handler)
     _users[handler] = 1
     return handler
+
+
+def _end(handler: logging.Handler) -> None:
+    # A full disk is found when what is buffered is written: it costs the records, not whoever closes.
+    with contextlib.suppress(OSError, ValueError):
+        handler.close()
 
 
 def _say_once(handler: logging.Handler, path: Path) -> Callable[[logging.LogRecord], None]:

@@ -15,19 +15,19 @@ import math
 import os
 import zlib
 from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ig_sdk import logs
 from ig_sdk.rest.http.limits.points import PointsAllowance
+from ig_sdk.rest.prices.cache_file import CacheFile, Damaged
 from ig_sdk.rest.prices.candle_times import Span
 from ig_sdk.rest.prices.series import Known, Series
 from ig_sdk.types import Candle, Ohlc
 
 if TYPE_CHECKING:
     import sqlite3
-
-    from ig_sdk.rest.prices.cache_file import CacheFile
 
 _log = logs.get_logger("rest")
 ResultT = TypeVar("ResultT")
@@ -52,15 +52,17 @@ class PriceCache:
     Args:
         path: Its file, made when needed; ``None`` keeps everything in memory, for this client alone.
 
+    Attributes:
+        patience_s: For one call: how long it still waits for others at the file.
+
     Threading:
         Safe from any thread, and for several processes on one file: each operation opens it again, is one transaction,
         and waits two seconds at most for other processes, and as long for other threads.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        self._path = path
-        self._file: CacheFile | None = None
-        self._patience_s: float | None = None
+        self._file = CacheFile(path)
+        self.patience_s: float | None = None
 
     def within(self, seconds: float) -> PriceCache:
         """Return this cache for one call: it waits so long at most, and no more after it has waited in vain.
@@ -68,22 +70,13 @@ class PriceCache:
         Args:
             seconds: What the call can spare.
         """
-        brief = PriceCache(self._path)
-        brief._file, brief._patience_s = self._opened(), min(seconds, _PATIENCE_S)
+        brief = copy(self)
+        brief.patience_s = min(seconds, _PATIENCE_S)
         return brief
-
-    def _opened(self) -> CacheFile:
-        if self._file is None:
-            # SQLite is imported when a price is first asked for.
-            from ig_sdk.rest.prices.cache_file import CacheFile  # noqa: PLC0415
-
-            self._file = CacheFile(self._path)
-        return self._file
 
     def close(self) -> None:
         """Let go of what is in memory."""
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
 
     def known(self, series: Series) -> list[Known]:
         """Return the spans that are known, in order and apart from each other."""
@@ -156,10 +149,10 @@ class PriceCache:
 
     def _do(self, work: Callable[[sqlite3.Connection], ResultT], *, otherwise: ResultT) -> ResultT:
         """Return the result of one transaction; if it cannot be had, ``otherwise``."""
-        patience_s = _PATIENCE_S if self._patience_s is None else self._patience_s
-        done = self._opened().run(lambda database: (work(database),), patience_s)
-        if done is None and self._patience_s is not None:
-            self._patience_s = 0.0
+        patience_s = _PATIENCE_S if self.patience_s is None else self.patience_s
+        done = self._file.run(lambda database: (work(database),), patience_s)
+        if done is None and self.patience_s is not None:
+            self.patience_s = 0.0
         return otherwise if done is None else done[0]
 
 
@@ -185,7 +178,7 @@ def _known(database: sqlite3.Connection, series: Series) -> list[Known]:
         begins, ends, begun = map(_whole, row)
         many = _one(database, f"SELECT count(*) {_IN_SPAN}", (*series.key, begins, ends))
         if begins >= ends or mark not in (None, _mark(series, (begins, ends, begun, many))):
-            raise _damaged("a span of candles is not as it was stored")
+            raise Damaged("a span of candles is not as it was stored")
         spans.append(Known(_moment(begins), _moment(ends), begun))
     return spans
 
@@ -196,7 +189,7 @@ def _candles(database: sqlite3.Connection, series: Series, span: Span, latest: i
     most = many if latest is None else min(latest, many)
     rows = database.execute(f"SELECT * {_IN_SPAN} ORDER BY opens_at DESC LIMIT ?", (*values, most)).fetchall()
     if len(rows) != most:  # forwards there are others than backwards
-        raise _damaged("candles are missing")
+        raise Damaged("candles are missing")
     return [_candle(series, row) for row in reversed(rows)]
 
 
@@ -248,14 +241,8 @@ def _moment(seconds: object) -> datetime:
 
 def _whole(value: object) -> int:
     if not isinstance(value, int) or value not in _TIMES:
-        raise _damaged(f"there is no whole number where one was stored, but {type(value).__name__}")
+        raise Damaged(f"there is no whole number where one was stored, but {type(value).__name__}")
     return value
-
-
-def _damaged(what: str) -> Exception:
-    from ig_sdk.rest.prices.cache_file import Damaged  # noqa: PLC0415 -- as in _opened
-
-    return Damaged(what)
 
 
 def _one(database: sqlite3.Connection, query: str, values: Sequence[Any]) -> Any:
@@ -281,7 +268,7 @@ def _row(candle: Candle) -> tuple[float | None, ...]:
 def _candle(series: Series, row: tuple[Any, ...]) -> Candle:
     _, *values, mark = row
     if mark not in (None, _mark(series, values)) or not all(isinstance(price, float) for price in values[1:5]):
-        raise _damaged("a candle is not as it was stored")
+        raise Damaged("a candle is not as it was stored")
     opens_at, first, high, low, last, volume, *sides = values
     bid, offer = (None if None in side else Ohlc(*side) for side in (sides[:4], sides[4:]))
     return Candle(

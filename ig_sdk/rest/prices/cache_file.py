@@ -9,17 +9,19 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ig_sdk import logs
 
+if TYPE_CHECKING:
+    import sqlite3
+
 _log = logs.get_logger("rest")
 ResultT = TypeVar("ResultT")
-Work = Callable[[sqlite3.Connection], ResultT]
+Work = Callable[["sqlite3.Connection"], ResultT]
 
 SCHEMA = 2
 # ``mark`` is a checksum: a disk, or a copy that was cut short, may change bytes where SQLite does not notice.
@@ -45,8 +47,12 @@ _FROM_1 = "ALTER TABLE candles ADD COLUMN mark INTEGER; ALTER TABLE spans ADD CO
 _CONTENT = re.compile(r"no such (table|column)|has no column|malformed|decode|corrupt")
 
 
-class Damaged(sqlite3.DatabaseError):
+class Damaged(Exception):
     """What was read is not what was written."""
+
+
+class _Unusable(Exception):
+    """The file is sound, and is not to be used now."""
 
 
 class CacheFile:
@@ -82,10 +88,12 @@ class CacheFile:
             work: Reads and writes.
             patience_s: Longest wait for other processes, and for other threads.
         """
+        import sqlite3  # noqa: PLC0415 -- when a price is first asked for
+
         try:
             try:
                 result = self._once(work, patience_s)
-            except (sqlite3.DatabaseError, UnicodeError) as error:
+            except (Damaged, sqlite3.DatabaseError, UnicodeError) as error:
                 # Locked, full, not to be written: the file itself may be sound.
                 if isinstance(error, sqlite3.OperationalError) and not _CONTENT.search(str(error)):
                     raise
@@ -111,7 +119,7 @@ class CacheFile:
     def _connected(self, patience_s: float) -> Iterator[sqlite3.Connection]:
         # Threads queue here: SQLite lets those who wait for it look again now and then, and some never get their turn.
         if not self._lock.acquire(timeout=patience_s):
-            raise sqlite3.OperationalError("other threads are at it")
+            raise _Unusable("other threads are at it")
         try:
             if self._path is not None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +127,7 @@ class CacheFile:
                     yield database
                 return
             if self._closed:
-                raise sqlite3.OperationalError("the client is closed")
+                raise _Unusable("the client is closed")
             if self._memory is None:
                 self._memory = _connect(":memory:", patience_s)
             yield self._memory
@@ -139,6 +147,8 @@ class CacheFile:
 
 
 def _connect(name: str, patience_s: float) -> sqlite3.Connection:
+    import sqlite3  # noqa: PLC0415 -- as in CacheFile.run
+
     # IMMEDIATE: a transaction that will write waits for others at its beginning, never in its middle.
     return sqlite3.connect(name, timeout=patience_s, isolation_level="IMMEDIATE", check_same_thread=False)
 
@@ -152,7 +162,7 @@ def _prepare(database: sqlite3.Connection) -> None:
     if version == SCHEMA:
         return
     if version != 1 and (version or database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]):
-        raise sqlite3.OperationalError(f"its schema is number {version}, and this version of ig_sdk writes {SCHEMA}")
+        raise _Unusable(f"its schema is number {version}, and this version of ig_sdk writes {SCHEMA}")
     for change in (_FROM_1 if version else _TABLES).split(";"):  # one by one: executescript() would end the transaction
         database.execute(change)
     database.execute(f"PRAGMA user_version = {SCHEMA}")
@@ -163,6 +173,8 @@ def _version(database: sqlite3.Connection) -> int:
 
 
 def _is_sound(name: str) -> bool:
+    import sqlite3  # noqa: PLC0415 -- as in CacheFile.run
+
     with contextlib.closing(_connect(name, 0.1)) as database:
         try:
             whole = database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
