@@ -196,7 +196,13 @@ class InvalidRequest(APIError):
 
 
 class BrokerUnavailable(APIError):
-    """IG's service failed (5xx)."""
+    """IG's service failed (5xx).
+
+    Attributes:
+        retry_after: Seconds until a new attempt makes sense, or ``None`` if IG does not say.
+    """
+
+    retry_after: float | None = None
 
 
 class DealError(IGError):

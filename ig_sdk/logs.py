@@ -207,7 +207,7 @@ def to_files(
                 if not _users[handler]:
                     del _users[handler]
                     logger.removeHandler(handler)
-                    handler.close()
+                    _end(handler)
 
     return stop
 
@@ -224,9 +224,32 @@ def _join_file(logger: logging.Logger, path: Path, size: int, backups: int) -> l
     # delay: a component that logs nothing leaves no empty file
     handler = RotatingFileHandler(path, maxBytes=max(size, 1), backupCount=backups, encoding="utf-8", delay=True)
     handler.addFilter(RedactionFilter())
+    handler.handleError = _say_once(handler, path)  # type: ignore[assignment] # the class is imported only here
     logger.addHandler(handler)
     _users[handler] = 1
     return handler
+
+
+def _end(handler: logging.Handler) -> None:
+    # A full disk is found when what is buffered is written: it costs the records, not whoever closes.
+    with contextlib.suppress(OSError, ValueError):
+        handler.close()
+
+
+def _say_once(handler: logging.Handler, path: Path) -> Callable[[logging.LogRecord], None]:
+    """Return what to do about a record that cannot be written: a line for the first, no traceback for each."""
+    usual, said = handler.handleError, threading.Event()
+
+    def handle(record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            usual(record)
+        elif not said.is_set() and sys.stderr is not None:
+            said.set()
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(f"ig_sdk cannot write to {path}: {error.strerror}; records are lost until it can\n")
+
+    return handle
 
 
 def set_level(level: str) -> None:

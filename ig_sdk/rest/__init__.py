@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ig_sdk.rest.deals.repeat_dealing import RecentCurrency, RecentDeal, RecentMarket, RepeatDealingWindow
     from ig_sdk.rest.history import HistoryResource
     from ig_sdk.rest.http.endpoint import Endpoint
+    from ig_sdk.rest.http.limits.points import PointsAllowance
     from ig_sdk.rest.http.limits.throttle import Allowances, AllowanceState
     from ig_sdk.rest.http.retry import Decision, Remedy, decide
     from ig_sdk.rest.http.transport import Request, RequestsTransport, Response, Timeout, Transport
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
     from ig_sdk.rest.markets import MarketsResource
     from ig_sdk.rest.orders import OrdersResource
     from ig_sdk.rest.positions import CloseOutcome, PositionsResource
-    from ig_sdk.rest.prices.decode import PointsAllowance
     from ig_sdk.rest.prices.plan import PricePlan
     from ig_sdk.rest.prices.reader import Progress
     from ig_sdk.rest.sentiment import ClientSentiment, SentimentResource
@@ -172,6 +172,7 @@ _HOMES = {
     "deals.repeat_dealing": ("RecentCurrency", "RecentDeal", "RecentMarket", "RepeatDealingWindow"),
     "history": ("HistoryResource",),
     "http.endpoint": ("Endpoint",),
+    "http.limits.points": ("PointsAllowance",),
     "http.limits.throttle": ("AllowanceState", "Allowances"),
     "http.retry": ("Decision", "Remedy", "decide"),
     "http.transport": ("Request", "RequestsTransport", "Response", "Timeout", "Transport"),
@@ -203,7 +204,6 @@ _HOMES = {
     "markets": ("MarketsResource",),
     "orders": ("OrdersResource",),
     "positions": ("CloseOutcome", "PositionsResource"),
-    "prices.decode": ("PointsAllowance",),
     "prices.plan": ("PricePlan",),
     "prices.reader": ("Progress",),
     "sentiment": ("ClientSentiment", "SentimentResource"),

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ig_sdk import _json
 from ig_sdk.errors import DecodeError
-from ig_sdk.rest.arguments import epic_of, reference_of, without_none
+from ig_sdk.rest.arguments import epic_of, limit_of, reference_of, stop_of, without_none
 from ig_sdk.rest.deals.cost_quotes import CostQuote, CostQuotesPage, CostsToClose, CostsToEdit, OpeningCosts
 from ig_sdk.rest.deals.new import currency_for
 from ig_sdk.rest.http.deadline import Deadline
@@ -171,6 +171,7 @@ class CostsResource:
         Source:
             ``POST /indicativecostsandcharges/edit`` version 1 (wire/ig_api.json, costs.edit.v1).
         """
+        limit = limit_of(limit)
         if limit is not None and limit.level is None:
             raise ValueError("costs are quoted for a limit at a level: Limit(level=...)")
         deal = _deal(direction, size, level, stop, knockout_premium, deal_reference)
@@ -282,6 +283,7 @@ def _deal(
     knockout_premium: Number | None,
     reference: str | None,
 ) -> dict[str, object]:
+    stop = stop_of(stop)
     if stop is not None and stop.level is None:
         raise ValueError("costs are quoted for a stop at a level: Stop(level=...)")
     return {

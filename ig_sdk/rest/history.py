@@ -12,11 +12,13 @@ from ig_sdk.rest.account_history import pages
 from ig_sdk.rest.account_history.activity import Activities, Activity
 from ig_sdk.rest.account_history.transactions import KINDS, Transaction, Transactions
 from ig_sdk.rest.arguments import deal_id_of, epic_of, one_of, without_none
+from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.prices.candle_times import Span, next_opening, parse_resolution
-from ig_sdk.rest.prices.decode import PointsAllowance
-from ig_sdk.rest.prices.plan import PricePlan
-from ig_sdk.rest.prices.reader import PriceReader, Progress, Wanted
+from ig_sdk.rest.prices.decode import of_side
+from ig_sdk.rest.prices.plan import PricePlan, plan_of, told
+from ig_sdk.rest.prices.reader import PriceReader, Progress
+from ig_sdk.rest.prices.wanted import Wanted
 from ig_sdk.rest.tables import Candles
 from ig_sdk.rest.times import Moment, iso_seconds, parse_moment
 from ig_sdk.types import Resolution
@@ -57,6 +59,7 @@ class HistoryResource:
         price: Price = "mid",
         progress: Callable[[Progress], object] | bool = False,
         force: bool = False,
+        up_to_allowance: bool = False,
         timeout: float | None = None,
     ) -> Candles:
         """Return the latest candles of a market, or those of a span, oldest first.
@@ -77,7 +80,10 @@ class HistoryResource:
             end: First instant that is not wanted any more; the present unless given.
             price: Side of open to close; a candle whose side IG did not send is left out.
             progress: Called after each page; ``True`` writes a line to the standard error stream.
-            force: Ask IG although the points are not left, as far as is known.
+            force: Ask IG although the points are not left, as far as is known, and also for what is older than what IG
+                says that it keeps.
+            up_to_allowance: When not all points are left, return what they pay for: of a span its oldest candles, else
+                the latest. The same call next week pays the rest.
             timeout: Seconds for the whole call; ``None`` bounds each attempt by the configuration.
 
         Returns:
@@ -86,7 +92,7 @@ class HistoryResource:
 
         Raises:
             ValueError: What is asked for is not clear, or IG has no such candles.
-            RateLimited: The points are not left (nothing was sent), or IG says so.
+            RateLimited: The points are not left (at most a question for one point was sent), or IG says so.
             NotFound: IG knows no such epic.
             IGError: The call failed; pages that came before are in the cache.
 
@@ -98,8 +104,12 @@ class HistoryResource:
             ``snapshotTimeUTC``; without it, ``snapshotTime`` less the offset that the login reported. The query's
             times are assumed to be UTC.
         """
-        plan = self.plan(epic, resolution, points=points, start=start, end=end, price=price)
-        return plan.fetch(progress=progress, force=force, timeout=timeout)
+        deadline = self._auth.deadline(timeout)
+        wanted = self._wanted(epic, resolution, points, start, end, price)
+        candles = self._reader.fetch(
+            wanted, deadline, tell=told(progress), force=force, up_to_allowance=up_to_allowance
+        )
+        return Candles(of_side(candles, price))
 
     def plan(
         self,
@@ -113,6 +123,9 @@ class HistoryResource:
     ) -> PricePlan:
         """Return what ``prices`` would cost, and what it would take from the cache. Sends nothing.
 
+        The cost is a range: by the hours in which such a market is open, and by how long IG keeps candles of a length.
+        ``plan.check()`` asks IG for the number, for one point.
+
         Args:
             epic: Market: an epic, or one of the five pairs by name.
             resolution: Candle length, one that IG has.
@@ -124,27 +137,24 @@ class HistoryResource:
         Raises:
             ValueError: What is asked for is not clear, or IG has no such candles.
         """
+        wanted = self._wanted(epic, resolution, points, start, end, price)
+        todo, left = self._reader.todo(wanted)
+        return plan_of(todo, left, price, self._reader, wanted, self._auth.deadline)
+
+    def _wanted(
+        self,
+        epic: str,
+        resolution: Resolution | str | timedelta,
+        points: int | None,
+        start: Moment | None,
+        end: Moment | None,
+        price: Price,
+    ) -> Wanted:
         length = parse_resolution(resolution)
         if price not in _PRICES:
             raise ValueError(f"price must be 'mid', 'bid' or 'offer', not {price!r}")
         _check_form(points, start, end)
-        series = self._reader.series(epic_of(epic), length)
-        span = self._span(length, start, end)
-        wanted = Wanted(series, span, points)
-        todo = self._reader.todo(wanted)
-        return PricePlan(
-            epic=series.epic,
-            resolution=length,
-            price=price,
-            start=None if points is not None else span[0],
-            end=span[1],
-            wanted=points,
-            points=todo.points,
-            from_cache=len(todo.cached),
-            pages=todo.pages,
-            allowance=self.allowance,
-            _work=(self._reader, wanted, self._auth.deadline),
-        )
+        return Wanted(self._reader.series(epic_of(epic), length), self._span(length, start, end), points)
 
     def activity(
         self,

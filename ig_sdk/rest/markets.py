@@ -176,8 +176,8 @@ class MarketsResource:
         Source:
             As for ``category``.
         """
-        if not 1 <= page_size <= _PAGE_SIZE:
-            raise ValueError(f"page_size must be 1 to {_PAGE_SIZE}, not {page_size!r}")
+        if type(page_size) is not int or not 1 <= page_size <= _PAGE_SIZE:
+            raise ValueError(f"page_size must be a whole number, 1 to {_PAGE_SIZE}, not {page_size!r}")
         return self._pages(category_id, page_size, lambda: self._auth.deadline(timeout))
 
     def _pages(self, category_id: str, page_size: int, deadline: Callable[[], Deadline]) -> Iterator[MarketSummary]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import logging
 import subprocess
@@ -194,3 +196,30 @@ def test_files_rotate(tmp_path: Path) -> None:
         logs.get_logger("rest").info("record number %d of a file that is full soon", number)
     stop()
     assert (tmp_path / "rest.log.1").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_full_disk_costs_the_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither logging nor the end of it fails; one line says what is lost, and the other files are closed too."""
+    (tmp_path / "rest.log").symlink_to("/dev/full")
+    stop = logs.to_files(tmp_path)
+    for component in ("rest", "auth", "rest"):
+        logs.get_logger(component).warning("something happened")
+    stop()
+    assert capsys.readouterr().err.count("cannot write to") == 1
+    assert "something happened" in (tmp_path / "auth.log").read_text()
+    assert not any(isinstance(each, logging.FileHandler) for each in logs.get_logger("rest").handlers)
+
+
+def test_a_file_that_fails_when_it_is_closed(tmp_path: Path) -> None:
+    """What the disk refuses at the very end is nobody's error either."""
+
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    stop = logs.to_files(tmp_path)
+    (handler,) = (each for each in logs.get_logger("rest").handlers if isinstance(each, logging.FileHandler))
+    handler.stream = Full()  # type: ignore[assignment] # what a file is to a handler
+    stop()
+    assert handler not in logs.get_logger("rest").handlers

@@ -20,11 +20,16 @@ class Deadline:
         timeout: Seconds for the whole call; ``None`` limits only each attempt, by the configuration.
 
     Raises:
+        TypeError: ``timeout`` is no number.
         ValueError: ``timeout`` is not a positive number.
     """
 
     def __init__(self, clock: Clock, timeout: float | None) -> None:
-        if timeout is not None and not (timeout > 0 and math.isfinite(timeout)):
+        given: object = timeout
+        if given is not None and (isinstance(given, bool) or not isinstance(given, (int, float))):
+            raise TypeError(f"timeout must be a number of seconds, not of type {type(given).__name__}")
+        # Compared, not converted: an integer may be too large for that.
+        if timeout is not None and not 0 < timeout < math.inf:
             raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
         self._clock = clock
         self._ends = None if timeout is None else clock.monotonic() + min(timeout, _LONGEST_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
 from ig_sdk.errors import (
     APIError,
@@ -16,6 +17,7 @@ from ig_sdk.errors import (
     SessionExpired,
 )
 from ig_sdk.redaction import redact
+from ig_sdk.rest.http.dates import retry_after_s
 from ig_sdk.rest.http.error_table import HINTS, MEANINGS
 
 # A login right after another one may be refused so; trying again cures it (REST.md section 2.1, observed).
@@ -106,7 +108,15 @@ def _by_status(status: int) -> type[APIError]:
 
 
 def error_for(
-    status: int, code: str, *, method: str = "", path: str = "", retry_after: str | None = None, request_id: str = ""
+    status: int,
+    code: str,
+    *,
+    method: str = "",
+    path: str = "",
+    retry_after: str | None = None,
+    date: str = "",
+    now: datetime | None = None,
+    request_id: str = "",
 ) -> APIError:
     """Return the error for IG's refusal.
 
@@ -116,6 +126,8 @@ def error_for(
         method: HTTP method of the request.
         path: Path of the request.
         retry_after: Header ``Retry-After``, if any.
+        date: Header ``Date``, if any.
+        now: The present, for a date in ``Retry-After`` of an answer that has none itself.
         request_id: Header ``X-REQUEST-ID``, which IG's support asks for.
     """
     # What a server writes goes into messages and logs: one line, of bounded length, without what looks like a secret.
@@ -136,12 +148,9 @@ def error_for(
             path=path,
             hint=hint or "wait before asking again",
             allowance=_ALLOWANCES.get(code, "unknown"),
-            retry_after=_seconds(retry_after),
+            retry_after=retry_after_s(retry_after, date=date, now=now),
         )
-    return kind(message, status=status, code=code, method=method, path=path, hint=hint)
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Read ``Retry-After`` in seconds; a date is of no use against another machine's clock."""
-    text = (retry_after or "").strip()
-    return float(text) if re.fullmatch(r"\d{1,6}", text) else None
+    error = kind(message, status=status, code=code, method=method, path=path, hint=hint)
+    if isinstance(error, BrokerUnavailable):
+        error.retry_after = retry_after_s(retry_after, date=date, now=now)
+    return error

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import random as _random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from ig_sdk import _json, logs
@@ -15,12 +17,13 @@ from ig_sdk.config import IGConfig
 from ig_sdk.errors import DecodeError, IGError, RateLimited, RequestTimeout, TransportError, UsageError
 from ig_sdk.redaction import Hidden, redact
 from ig_sdk.rest.http import encode as outgoing
+from ig_sdk.rest.http.dates import http_date
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import error_for
 from ig_sdk.rest.http.limits.numbers import APPLICATION, Limits, of_application
-from ig_sdk.rest.http.limits.throttle import Permit, Throttle, asking_s
-from ig_sdk.rest.http.retry import Remedy, decide
+from ig_sdk.rest.http.limits.throttle import LONG_S, Permit, Throttle, asking_s
+from ig_sdk.rest.http.retry import LONGEST_PAUSE_S, Remedy, decide
 from ig_sdk.rest.http.transport import Response, Transport
 from ig_sdk.schedule import delays
 
@@ -95,6 +98,9 @@ class Requestor:
         throttle: Keeps to IG's allowances.
         random: Draws the jitter.
 
+    Attributes:
+        throttle: Keeps to IG's allowances.
+
     Threading:
         Safe from any thread; holds no lock.
     """
@@ -115,12 +121,19 @@ class Requestor:
         self._target = target
         self._clock = clock
         self._closing = closing
-        self._throttle = throttle
+        self.throttle = throttle
         self._random = random
+        self._ahead: timedelta | None = None  # of the server's clock
 
     def deadline(self, timeout: float | None) -> Deadline:
         """Return the deadline of a new call."""
         return Deadline(self._clock, timeout)
+
+    @property
+    def server_now(self) -> datetime | None:
+        """What time it is by the server's clock; ``None`` before it has said so."""
+        ahead = self._ahead
+        return None if ahead is None else self._clock.now() + ahead
 
     def call(
         self,
@@ -169,7 +182,7 @@ class Requestor:
 
         Never raises an ``IGError``, and leaves the caller most of its time.
         """
-        if not self._throttle.begin_asking():
+        if not self.throttle.begin_asking():
             return
         limits = Limits()
         try:
@@ -180,7 +193,7 @@ class Requestor:
         except IGError as error:
             _log.info("the allowances of this key are not known: %s", error)
         finally:
-            self._throttle.tell(limits)
+            self.throttle.tell(limits)
 
     def _attempts(self, call: _Call) -> Reply:
         failure: IGError | None = None
@@ -196,7 +209,11 @@ class Requestor:
                 sent = error.sent if isinstance(error, TransportError) else "maybe"
                 able = call.authorizer is not None and not renewed
                 limit = call.max_retries + renewed  # the attempt that found the token dead is not counted
-                decision = decide(call.endpoint, error, attempt, sent, max_retries=limit, can_renew=able)
+                # Within the time that the caller gave, a pause may be as long as the server says.
+                longest_s = math.inf if call.deadline.limited else LONGEST_PAUSE_S
+                decision = decide(
+                    call.endpoint, error, attempt, sent, max_retries=limit, can_renew=able, longest_pause_s=longest_s
+                )
                 if decision.remedy is Remedy.STOP:
                     raise
                 _log.info("%s %s: %s; %s", call.endpoint.method, call.endpoint.path, error, decision.remedy.value)
@@ -204,8 +221,8 @@ class Requestor:
                     renewed = True
                     call.authorizer.renew(stamp.generation)
                 else:
-                    pause_s = next(pauses) if decision.remedy is Remedy.BACKOFF else decision.pause_s
-                    self._pause(pause_s, call.deadline, error)
+                    own_s = next(pauses) if decision.remedy is Remedy.BACKOFF else 0.0
+                    self._pause(decision.pause_s or own_s, call, error)
 
     def _admit(self, call: _Call, failure: IGError | None) -> tuple[Stamp, Permit]:
         """Return tokens and places for the next attempt; when it gets no place, the last failure is what is raised."""
@@ -213,7 +230,7 @@ class Requestor:
         if authorizer is None:
             return Stamp(call.headers, 0), self._enter(call, None, failure)
         stamp = authorizer.stamp(call.deadline)
-        self._throttle.await_limits(call.endpoint, call.deadline)
+        self.throttle.await_limits(call.endpoint, call.deadline)
         permit = self._enter(call, authorizer.account_id, failure)
         if permit.waited_s > 0:
             try:
@@ -226,9 +243,9 @@ class Requestor:
 
     def _enter(self, call: _Call, account_id: str | None, failure: IGError | None) -> Permit:
         if call.last:
-            return Permit.free(self._throttle, call.endpoint)
+            return Permit.free(self.throttle, call.endpoint)
         try:
-            return self._throttle.enter(call.endpoint, account_id, call.deadline)
+            return self.throttle.enter(call.endpoint, account_id, call.deadline)
         except RateLimited as spent:
             if failure is None:
                 raise
@@ -240,25 +257,28 @@ class Requestor:
         limits = self._config.reconnect
         return delays(limits.initial_delay_s, limits.max_delay_s, limits.multiplier, random=self._random)
 
-    def _pause(self, seconds: float, deadline: Deadline, failure: IGError) -> None:
+    def _pause(self, seconds: float, call: _Call, failure: IGError) -> None:
         """Wait for the next attempt; raise the failure itself when there is no time or no point."""
-        if seconds >= deadline.left_s or self._clock.wait(self._closing, seconds):
+        if seconds >= call.deadline.left_s:
+            raise failure
+        if seconds > LONG_S:
+            _log.warning("%s %s waits %.1f s: %s", call.endpoint.method, call.endpoint.path, seconds, failure)
+        if self._clock.wait(self._closing, seconds):
             raise failure
 
     def _once(self, call: _Call, stamp: Stamp, permit: Permit) -> Reply:
         # What is neither an answer nor an error of ours (an interrupt) may have been sent.
         failure: IGError | None = TransportError("interrupted")
-        body = b""
         try:
             reply = self._exchange(call, Hidden({**call.headers, **stamp.headers}))
         except IGError as error:
             failure = error
             raise
         else:
-            failure, body = None, reply.body
+            failure = None
             return reply
         finally:
-            permit.leave(failure, body)
+            permit.leave(failure)
 
     def _exchange(self, call: _Call, headers: Mapping[str, str]) -> Reply:
         endpoint, config = call.endpoint, self._target()
@@ -268,6 +288,9 @@ class Requestor:
         request = outgoing.request(endpoint, call.path, call.payload, headers, config)
         began = self._clock.monotonic()
         response = self._transport.send(request, timeout=call.deadline.attempt(config))
+        told = http_date(response.headers.get("date", ""))
+        if told is not None:
+            self._ahead = told - self._clock.now()
         took_ms = (self._clock.monotonic() - began) * 1000
         well = 200 <= response.status < 300
         echoes = _Echoes(config, headers, call)
@@ -283,6 +306,8 @@ class Requestor:
             method=endpoint.method,
             path=bare,
             retry_after=response.headers.get("retry-after"),
+            date=response.headers.get("date", ""),
+            now=self._clock.now(),
             request_id=identity,
         )
 

@@ -19,7 +19,7 @@ from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import LOGIN_AGAIN
 
 # A refusal that asks for more than IG's own period of a minute asks for something else.
-_LONGEST_PAUSE_S = 120.0
+LONGEST_PAUSE_S = 120.0
 
 
 class Remedy(Enum):
@@ -48,7 +48,7 @@ class Decision:
 
     Attributes:
         remedy: What to do.
-        pause_s: The pause that the server asked for.
+        pause_s: The pause that the server asked for; 0 when it did not.
     """
 
     remedy: Remedy
@@ -67,6 +67,7 @@ def decide(
     *,
     max_retries: int | None = 5,
     can_renew: bool = True,
+    longest_pause_s: float = LONGEST_PAUSE_S,
 ) -> Decision:
     """Return what to do after ``failure``.
 
@@ -85,6 +86,7 @@ def decide(
         sent: Whether the request may have reached the server.
         max_retries: Attempts that may follow the first; ``None`` for as many as it takes.
         can_renew: Whether a new login is possible and was not yet tried for this request.
+        longest_pause_s: The longest pause that the server may ask for; a longer one means ``STOP``.
     """
     again = max_retries is None or attempt <= max_retries
     if endpoint is None:
@@ -102,7 +104,9 @@ def decide(
     if isinstance(failure, RateLimited):
         pause_s = failure.retry_after or 0.0
         weekly = failure.allowance == "historical"
-        return _STOP if weekly or pause_s > _LONGEST_PAUSE_S else Decision(Remedy.RETRY, pause_s)
+        return _STOP if weekly or pause_s > longest_pause_s else Decision(Remedy.RETRY, pause_s)
+    if isinstance(failure, BrokerUnavailable) and failure.retry_after is not None:
+        return _STOP if failure.retry_after > longest_pause_s else Decision(Remedy.BACKOFF, failure.retry_after)
     if isinstance(failure, BrokerUnavailable) or getattr(failure, "code", None) == LOGIN_AGAIN:
         return _BACKOFF
     return _STOP

@@ -87,12 +87,15 @@ class Auth:
             that logs in, or after it.
         clock: Measures the age of the login.
 
+    Attributes:
+        requestor: Sends the calls; knows what IG lets us do, and what time it is there.
+
     Threading:
         Safe from any thread. The lock guards the fields only; it is never held over a request or a wait.
     """
 
     def __init__(self, requestor: Requestor, config: IGConfig, target: Callable[[], IGConfig], *, clock: Clock) -> None:
-        self._requestor = requestor
+        self.requestor = requestor
         self._config = config
         self._target = target
         self._clock = clock
@@ -120,7 +123,7 @@ class Auth:
 
     def deadline(self, timeout: float | None) -> Deadline:
         """Return the deadline of a new call."""
-        return self._requestor.deadline(timeout)
+        return self.requestor.deadline(timeout)
 
     def login(self, deadline: Deadline) -> Login:
         """Log in unless there is a login in force, and return what it reported."""
@@ -136,7 +139,7 @@ class Auth:
         body: Mapping[str, object] | None = None,
     ) -> Reply:
         """Return the answer to a call that needs a login."""
-        return self._requestor.call(endpoint, deadline=deadline, parts=parts, query=query, body=body, authorizer=self)
+        return self.requestor.call(endpoint, deadline=deadline, parts=parts, query=query, body=body, authorizer=self)
 
     def stamp(self, deadline: Deadline) -> Stamp:
         """Return the headers of a live login, logging in if there is none."""
@@ -223,7 +226,7 @@ class Auth:
             if make_default or (wanted != session.account_id and isinstance(tokens, SessionTokens)):
                 body = {"accountId": wanted, "defaultAccount": make_default}
                 try:
-                    reply = self._requestor.call(SWITCH, deadline=deadline, body=body, headers=session.headers)
+                    reply = self.requestor.call(SWITCH, deadline=deadline, body=body, headers=session.headers)
                 except SessionExpired:
                     if expired:
                         raise
@@ -322,7 +325,7 @@ class Auth:
             raise
         self._finish(attempt, None)
         # Here, where a login is expected to take its time: never inside a deal that comes later.
-        self._requestor.learn_limits(self, deadline)
+        self.requestor.learn_limits(self, deadline)
         return session
 
     def _renewed(self, deadline: Deadline) -> _Session | None:

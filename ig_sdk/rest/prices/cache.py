@@ -10,93 +10,40 @@ another (REST.md section 7), so a series whose notation changes starts over.
 
 from __future__ import annotations
 
-import contextlib
+import marshal
 import math
 import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ig_sdk import logs
+from ig_sdk.rest.http.limits.points import PointsAllowance
+from ig_sdk.rest.prices.cache_file import CacheFile, Damaged
 from ig_sdk.rest.prices.candle_times import Span
-from ig_sdk.rest.prices.decode import PointsAllowance
-from ig_sdk.types import Candle, Ohlc, Resolution
+from ig_sdk.rest.prices.series import Known, Series
+from ig_sdk.types import Candle, Ohlc
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _log = logs.get_logger("rest")
 ResultT = TypeVar("ResultT")
-_Work = Callable[[sqlite3.Connection], ResultT]
 
-SCHEMA = 1
 # Longest wait for another process, or thread, that is at the file, which takes milliseconds.
-_PATIENCE_S = 5.0
+_PATIENCE_S = 2.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_TABLES = """
-CREATE TABLE series (
-    id INTEGER PRIMARY KEY, source TEXT, epic TEXT, resolution TEXT, UNIQUE (source, epic, resolution)
-);
-CREATE TABLE candles (
-    series INTEGER, opens_at INTEGER, open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL, close REAL NOT NULL,
-    volume REAL, bid_open REAL, bid_high REAL, bid_low REAL, bid_close REAL,
-    offer_open REAL, offer_high REAL, offer_low REAL, offer_close REAL, PRIMARY KEY (series, opens_at)
-) WITHOUT ROWID;
-CREATE TABLE spans (
-    series INTEGER, begins INTEGER, ends INTEGER, begun INTEGER, PRIMARY KEY (series, begins)
-) WITHOUT ROWID;
-CREATE TABLE allowances (
-    source TEXT, account TEXT, remaining INTEGER, total INTEGER, resets_at INTEGER, PRIMARY KEY (source, account)
-) WITHOUT ROWID
-"""
-_PUT_CANDLE = "INSERT OR REPLACE INTO candles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_CANDLE = "INSERT OR REPLACE INTO candles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# The first and the last second that a datetime can be.
+_TIMES = range(-62_135_596_800, 253_402_300_800)
 _THIS_SERIES = "(SELECT id FROM series WHERE source = ? AND epic = ? AND resolution = ?)"
-_SPANS = f"SELECT begins, ends, begun FROM spans WHERE series = {_THIS_SERIES} ORDER BY begins"  # noqa: S608 -- ours
+_SPANS = f"SELECT begins, ends, begun, mark FROM spans WHERE series = {_THIS_SERIES} ORDER BY begins"  # noqa: S608 -- ours
 _IN_SPAN = f"FROM candles WHERE series = {_THIS_SERIES} AND opens_at >= ? AND opens_at < ?"
+_HOW_MANY = "SELECT count(*) FROM candles WHERE series = ? AND opens_at >= ? AND opens_at < ?"
 # How near in time two candles must be for a jump between them to be one of notation rather than of the market.
 _NEAR = timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class Series:
-    """Candles of one kind.
-
-    Attributes:
-        source: The environment, with its address where that is not IG's own.
-        epic: IG's market id.
-        resolution: Candle length.
-    """
-
-    source: str
-    epic: str
-    resolution: Resolution
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What names it in the file."""
-        return self.source, self.epic, self.resolution.name
-
-
-@dataclass(frozen=True)
-class Known:
-    """Instants ``[begins, ends)`` whose candles are all known.
-
-    Attributes:
-        begins: First instant.
-        ends: First instant after it.
-        begun: How many candles had begun behind its end, and were not closed, when it was stored: they exist, but what
-            is in them was not final.
-    """
-
-    begins: datetime
-    ends: datetime
-    begun: int = 0
-
-    @property
-    def span(self) -> Span:
-        """Both ends."""
-        return self.begins, self.ends
 
 
 class PriceCache:
@@ -105,46 +52,69 @@ class PriceCache:
     Args:
         path: Its file, made when needed; ``None`` keeps everything in memory, for this client alone.
 
+    Attributes:
+        patience_s: For one call: how long it still waits for others at the file.
+
     Threading:
         Safe from any thread, and for several processes on one file: each operation opens it again, is one transaction,
-        and waits five seconds at most for other processes, and as long for other threads.
+        and waits two seconds at most for other processes, and as long for other threads.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        self._path = None if path is None else Path(path)
-        self._lock = threading.Lock()  # held for one transaction, which takes milliseconds
-        self._memory: sqlite3.Connection | None = None
-        self._closed = False
+        self._file = CacheFile(path)
+        self.patience_s: float | None = None
+
+    def within(self, seconds: float) -> PriceCache:
+        """Return this cache for one call: it waits so long at most, and no more after it has waited in vain.
+
+        Args:
+            seconds: What the call can spare.
+        """
+        brief = copy(self)
+        brief.patience_s = min(seconds, _PATIENCE_S)
+        return brief
 
     def close(self) -> None:
         """Let go of what is in memory."""
-        with self._lock:
-            self._closed = True
-            if self._memory is not None:
-                self._memory.close()
-                self._memory = None
+        self._file.close()
 
     def known(self, series: Series) -> list[Known]:
         """Return the spans that are known, in order and apart from each other."""
-        rows = self._rows(_SPANS, series.key)
-        return [Known(_moment(begins), _moment(ends), begun) for begins, ends, begun in rows]
+        return self._do(lambda database: _known(database, series), otherwise=[])
 
     def candles(self, series: Series, span: Span, *, latest: int | None = None) -> list[Candle]:
-        """Return the candles of a span that are here, oldest first; ``known`` says whether they are all.
+        """Return the candles of a span that are here, oldest first; ``recall`` says whether they are all.
 
         Args:
             series: Which.
             span: Instants at which they open.
             latest: Return so many of the latest only.
         """
-        query = f"SELECT * {_IN_SPAN} ORDER BY opens_at DESC LIMIT ?"
-        values = (*series.key, *map(_seconds, span), -1 if latest is None else latest)
-        return [_candle(series, row) for row in reversed(self._rows(query, values))]
+        return self._do(lambda database: _candles(database, series, span, latest), otherwise=[])
+
+    def recall(self, series: Series, span: Span) -> tuple[list[Known], list[Candle]]:
+        """Return which spans are known, and the candles of one: both, or nothing of either."""
+        nothing: tuple[list[Known], list[Candle]] = [], []
+
+        def read(database: sqlite3.Connection) -> tuple[list[Known], list[Candle]]:
+            return _known(database, series), _candles(database, series, span)
+
+        return self._do(read, otherwise=nothing)
+
+    def recall_latest(self, series: Series, points: int) -> tuple[Known | None, list[Candle]]:
+        """Return the span that was known last, and the latest candles in it."""
+        nothing: tuple[Known | None, list[Candle]] = None, []
+
+        def read(database: sqlite3.Connection) -> tuple[Known | None, list[Candle]]:
+            known = _known(database, series)
+            return (known[-1], _candles(database, series, known[-1].span, points)) if known else (None, [])
+
+        return self._do(read, otherwise=nothing)
 
     def count(self, series: Series, span: Span) -> int:
         """Return how many candles of a span are here."""
-        rows = self._rows(f"SELECT count(*) {_IN_SPAN}", (*series.key, *map(_seconds, span)))
-        return int(rows[0][0]) if rows else 0
+        values = (*series.key, *map(_seconds, span))
+        return self._do(lambda database: int(_one(database, f"SELECT count(*) {_IN_SPAN}", values)), otherwise=0)
 
     def store(self, series: Series, candles: Sequence[Candle], known: Known | None) -> bool:
         """Keep closed candles.
@@ -162,9 +132,13 @@ class PriceCache:
     def allowance(self, source: str, account: str) -> PointsAllowance | None:
         """Return what IG last reported of an account's points, to any client."""
         query = "SELECT remaining, total, resets_at FROM allowances WHERE source = ? AND account = ?"
-        for remaining, total, ends in self._rows(query, (source, account)):
-            return PointsAllowance(remaining, total, None if ends is None else _moment(ends))
-        return None
+
+        def read(database: sqlite3.Connection) -> PointsAllowance | None:
+            for remaining, total, ends in database.execute(query, (source, account)):
+                return PointsAllowance(_whole(remaining), _whole(total), None if ends is None else _moment(ends))
+            return None
+
+        return self._do(read, otherwise=None)
 
     def keep_allowance(self, source: str, account: str, told: PointsAllowance) -> None:
         """Keep what IG reported of an account's points."""
@@ -173,91 +147,13 @@ class PriceCache:
         query = "INSERT OR REPLACE INTO allowances VALUES (?, ?, ?, ?, ?)"
         self._do(lambda database: database.execute(query, row), otherwise=None)
 
-    def _rows(self, query: str, values: Sequence[Any]) -> list[Any]:
-        return self._do(lambda database: database.execute(query, values).fetchall(), otherwise=[])
-
-    def _do(self, work: _Work[ResultT], *, otherwise: ResultT) -> ResultT:
-        """Return the result of one transaction; if it cannot be had, log why and return ``otherwise``."""
-        try:
-            try:
-                return self._once(work)
-            except sqlite3.OperationalError:  # locked, full, not to be written: the file itself may be sound
-                raise
-            except sqlite3.DatabaseError as error:
-                self._set_aside(error)
-                return self._once(work)
-        except (sqlite3.Error, OSError, OverflowError) as error:
-            _log.warning("the price cache %s is not used this time: %s", self._path or "in memory", error)
-            return otherwise
-
-    def _once(self, work: _Work[ResultT]) -> ResultT:
-        with self._connected() as database, database:
-            _prepare(database)
-            return work(database)
-
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        # Threads queue here: SQLite lets those who wait for it look again now and then, and some never get their turn.
-        if not self._lock.acquire(timeout=_PATIENCE_S):
-            raise sqlite3.OperationalError("other threads are at it")
-        try:
-            if self._path is not None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                with contextlib.closing(_connect(str(self._path))) as database:
-                    yield database
-                return
-            if self._closed:
-                raise sqlite3.OperationalError("the client is closed")
-            if self._memory is None:
-                self._memory = _connect(":memory:")
-            yield self._memory
-        finally:
-            self._lock.release()
-
-    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        """Move a broken file out of the way, unless another process has done so meanwhile."""
-        if self._path is None or _is_sound(str(self._path)):
-            return
-        aside = self._path.with_name(f"{self._path.name}.broken")
-        _log.warning("the price cache %s is broken (%s): it is set aside as %s", self._path, error, aside.name)
-        # A journal left behind would be applied to the new file.
-        for ending in ("", "-journal", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                Path(f"{self._path}{ending}").replace(f"{aside}{ending}")
-
-
-def _connect(name: str) -> sqlite3.Connection:
-    # IMMEDIATE: a transaction that will write waits for others at its beginning, never in its middle.
-    return sqlite3.connect(name, timeout=_PATIENCE_S, isolation_level="IMMEDIATE", check_same_thread=False)
-
-
-def _prepare(database: sqlite3.Connection) -> None:
-    """Make the tables of a new file; refuse one that this version does not understand."""
-    if _version(database) == SCHEMA:
-        return
-    database.execute("BEGIN IMMEDIATE")
-    version = _version(database)  # another process may have been faster
-    if version == SCHEMA:
-        return
-    if version or database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise sqlite3.OperationalError(f"its schema is number {version}, and this version of ig_sdk writes {SCHEMA}")
-    for table in _TABLES.split(";"):  # one by one: executescript() would end the transaction
-        database.execute(table)
-    database.execute(f"PRAGMA user_version = {SCHEMA}")
-
-
-def _version(database: sqlite3.Connection) -> int:
-    return int(database.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _is_sound(name: str) -> bool:
-    with contextlib.closing(_connect(name)) as database:
-        try:
-            return bool(database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
-        except sqlite3.OperationalError:
-            return True  # busy: no verdict, so it stays
-        except sqlite3.DatabaseError:
-            return False
+    def _do(self, work: Callable[[sqlite3.Connection], ResultT], *, otherwise: ResultT) -> ResultT:
+        """Return the result of one transaction; if it cannot be had, ``otherwise``."""
+        patience_s = _PATIENCE_S if self.patience_s is None else self.patience_s
+        done = self._file.run(lambda database: (work(database),), patience_s)
+        if done is None and self.patience_s is not None:
+            self.patience_s = 0.0
+        return otherwise if done is None else done[0]
 
 
 def _put(database: sqlite3.Connection, series: Series, candles: Sequence[Candle], known: Known | None) -> bool:
@@ -268,10 +164,42 @@ def _put(database: sqlite3.Connection, series: Series, candles: Sequence[Candle]
         _log.warning("prices of %s come in another notation than before: its cache begins anew", series.epic)
         database.execute("DELETE FROM candles WHERE series = ?", (number,))
         database.execute("DELETE FROM spans WHERE series = ?", (number,))
-    database.executemany(_PUT_CANDLE, [(number, *_row(candle)) for candle in candles])
+    rows = [_row(candle) for candle in candles]
+    database.executemany(_PUT_CANDLE, [(number, *row, _mark(series, row)) for row in rows])
     if known is not None and known.begins < known.ends:
         _join(database, number, known)
+    _mark_spans(database, series, number)
     return rescaled
+
+
+def _known(database: sqlite3.Connection, series: Series) -> list[Known]:
+    spans = []
+    for *row, mark in database.execute(_SPANS, series.key).fetchall():
+        begins, ends, begun = map(_whole, row)
+        many = _one(database, f"SELECT count(*) {_IN_SPAN}", (*series.key, begins, ends))
+        if begins >= ends or mark not in (None, _mark(series, (begins, ends, begun, many))):
+            raise Damaged("a span of candles is not as it was stored")
+        spans.append(Known(_moment(begins), _moment(ends), begun))
+    return spans
+
+
+def _candles(database: sqlite3.Connection, series: Series, span: Span, latest: int | None = None) -> list[Candle]:
+    values = (*series.key, *map(_seconds, span))
+    many = _one(database, f"SELECT count(*) {_IN_SPAN}", values)
+    most = many if latest is None else min(latest, many)
+    rows = database.execute(f"SELECT * {_IN_SPAN} ORDER BY opens_at DESC LIMIT ?", (*values, most)).fetchall()
+    if len(rows) != most:  # forwards there are others than backwards
+        raise Damaged("candles are missing")
+    return [_candle(series, row) for row in reversed(rows)]
+
+
+def _mark_spans(database: sqlite3.Connection, series: Series, number: int) -> None:
+    """Note of each span what is in it, so that candles that get lost are missed."""
+    query = "SELECT begins, ends, begun FROM spans WHERE series = ?"
+    for begins, ends, begun in database.execute(query, (number,)).fetchall():
+        many = _one(database, _HOW_MANY, (number, begins, ends))
+        marked = (_mark(series, (begins, ends, begun, many)), number, begins)
+        database.execute("UPDATE spans SET mark = ? WHERE series = ? AND begins = ?", marked)
 
 
 def _is_rescaled(database: sqlite3.Connection, number: int, candles: Sequence[Candle]) -> bool:
@@ -300,15 +228,30 @@ def _join(database: sqlite3.Connection, number: int, new: Known) -> None:
         if known_until > ends:
             ends, begun = known_until, known_begun
     database.execute("DELETE FROM spans WHERE series = ? AND begins <= ? AND ends >= ?", meeting)
-    database.execute("INSERT INTO spans VALUES (?, ?, ?, ?)", (number, begins, ends, begun))
+    database.execute("INSERT INTO spans VALUES (?, ?, ?, ?, NULL)", (number, begins, ends, begun))
 
 
 def _seconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(seconds=1)
 
 
-def _moment(seconds: int) -> datetime:
-    return _EPOCH + timedelta(seconds=seconds)
+def _moment(seconds: object) -> datetime:
+    return _EPOCH + timedelta(seconds=_whole(seconds))
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or value not in _TIMES:
+        raise Damaged(f"there is no whole number where one was stored, but {type(value).__name__}")
+    return value
+
+
+def _one(database: sqlite3.Connection, query: str, values: Sequence[Any]) -> Any:
+    return database.execute(query, values).fetchone()[0]
+
+
+def _mark(series: Series, values: Sequence[float | None]) -> int:
+    # Version 2 of the format is the same for the same values, always.
+    return zlib.crc32(marshal.dumps((series.key, tuple(values)), 2))
 
 
 def _row(candle: Candle) -> tuple[float | None, ...]:
@@ -317,11 +260,16 @@ def _row(candle: Candle) -> tuple[float | None, ...]:
         for side in (candle.bid, candle.offer)
     ]
     prices = (candle.open, candle.high, candle.low, candle.close)
-    return (_seconds(candle.opens_at), *prices, candle.volume, *sides[0], *sides[1])
+    numbers = (*prices, candle.volume, *sides[0], *sides[1])
+    # As SQLite gives them back: floats, none of them the zero below zero.
+    return (_seconds(candle.opens_at), *(None if number is None else float(number) + 0.0 for number in numbers))
 
 
 def _candle(series: Series, row: tuple[Any, ...]) -> Candle:
-    _, opens_at, first, high, low, last, volume, *sides = row
+    _, *values, mark = row
+    if mark not in (None, _mark(series, values)) or not all(isinstance(price, float) for price in values[1:5]):
+        raise Damaged("a candle is not as it was stored")
+    opens_at, first, high, low, last, volume, *sides = values
     bid, offer = (None if None in side else Ohlc(*side) for side in (sides[:4], sides[4:]))
     return Candle(
         series.epic, series.resolution, _moment(opens_at), first, high, low, last, volume=volume, bid=bid, offer=offer

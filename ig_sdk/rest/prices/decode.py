@@ -18,35 +18,12 @@ from typing import Any
 from ig_sdk import _json
 from ig_sdk.candles import Price
 from ig_sdk.errors import DecodeError
+from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.prices.candle_times import last_closed
 from ig_sdk.types import Candle, Ohlc, Resolution
 
 _QUOTES = ("openPrice", "highPrice", "lowPrice", "closePrice")
 _opens_at = attrgetter("opens_at")
-
-
-@dataclass(frozen=True)
-class PointsAllowance:
-    """What is left of the weekly allowance of price points; one candle is one point.
-
-    Attributes:
-        remaining: Points left.
-        total: Points of a period.
-        resets_at: When the period ends, aware UTC; ``None`` while none has begun: the next request begins one.
-    """
-
-    remaining: int
-    total: int
-    resets_at: datetime | None = None
-
-    def at(self, now: datetime) -> PointsAllowance:
-        """Return what it is at ``now``: full again when its period is over."""
-        over = self.resets_at is not None and self.resets_at <= now
-        return PointsAllowance(self.total, self.total) if over else self
-
-    def __str__(self) -> str:
-        ends = "" if self.resets_at is None else f", resets {self.resets_at:%Y-%m-%d %H:%M} UTC"
-        return f"{self.remaining:,} of {self.total:,} points left{ends}"
 
 
 @dataclass(frozen=True)
@@ -59,6 +36,7 @@ class PricePage:
         allowance: What IG says is left, if it says so.
         number: Which page this is, from 1; 0 when the reply does not say.
         pages: How many there are.
+        size: How many candles a page has at most; 0 when the reply does not say.
         as_of: When it was asked for, by IG's clock where it sends one.
     """
 
@@ -67,6 +45,7 @@ class PricePage:
     allowance: PointsAllowance | None = None
     number: int = 0
     pages: int = 1
+    size: int = 0
     as_of: datetime | None = None
 
 
@@ -242,9 +221,9 @@ def _allowance(data: Mapping[str, Any], now: datetime) -> PointsAllowance | None
     return PointsAllowance(remaining, total, None if ends_s is None else now + timedelta(seconds=ends_s))
 
 
-def _page(data: Mapping[str, Any]) -> tuple[int, int]:
+def _page(data: Mapping[str, Any]) -> tuple[int, int, int]:
     told = _json.inner(data, "metadata", "pageData")
-    return _whole(told.get("pageNumber")) or 0, _whole(told.get("totalPages")) or 1
+    return _whole(told.get("pageNumber")) or 0, _whole(told.get("totalPages")) or 1, _whole(told.get("pageSize")) or 0
 
 
 def _whole(value: object) -> int | None:

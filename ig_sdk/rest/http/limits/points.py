@@ -1,68 +1,108 @@
-"""The week's price points, as a pure ledger: what IG said is left, and whether asking for more makes sense."""
+"""The week's price points, as a pure ledger: what IG said is left of each account's, and what the user lets it spend.
+
+The one owner of these numbers. Each reply of ``/prices`` tells them; who decodes it tells them here. The cache of
+candles keeps them from one run of a program to the next.
+"""
 
 from __future__ import annotations
 
-import math
-import re
-
-# In v1 and v2 replies at the top, in v3 replies in their metadata (REST.md section 5); the bodies are long, and who
-# asked for them may decode them by hand.
-_FIELDS = {
-    name: re.compile(rb'"' + name.encode() + rb'"\s*:\s*"?(\d{1,12})')
-    for name in ("remainingAllowance", "totalAllowance", "allowanceExpiry")
-}
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 
-class Points:
-    """What is left of an account's price points; time is handed in.
-
-    Args:
-        limit: Points a week: a limit of the user's own, or what IG says; ``None`` when nobody said anything.
+@dataclass(frozen=True)
+class PointsAllowance:
+    """What is left of the weekly allowance of price points; one candle is one point.
 
     Attributes:
-        refusals: How often IG refused a request because they were spent.
+        remaining: Points left.
+        total: Points of a period.
+        resets_at: When the period ends, aware UTC; ``None`` while none has begun: the next request begins one.
+        told: Whether IG has said what is left. If not, the numbers are only the user's own limit, and some of it may
+            be spent.
     """
 
-    def __init__(self, limit: int | None = None) -> None:
-        self.refusals = 0
+    remaining: int
+    total: int
+    resets_at: datetime | None = None
+    told: bool = field(default=True, compare=False)
+
+    def at(self, now: datetime) -> PointsAllowance:
+        """Return what it is at ``now``: full again when its period is over."""
+        over = self.resets_at is not None and self.resets_at <= now
+        return PointsAllowance(self.total, self.total) if over else self
+
+    def __str__(self) -> str:
+        ends = "" if self.resets_at is None else f", resets {self.resets_at:%Y-%m-%d %H:%M} UTC"
+        unsure = "" if self.told else " at most, IG has not said yet"
+        return f"{self.remaining:,} of {self.total:,} points left{unsure}{ends}"
+
+
+class WeeklyPoints:
+    """The price points of all accounts; time is handed in.
+
+    Args:
+        own: The user's own limit a week.
+        limit: What IG says an account has a week; ``None`` when nobody said anything.
+
+    Threading:
+        For one thread at a time; ``Throttle`` sees to it.
+    """
+
+    def __init__(self, own: int | None = None, limit: int | None = None) -> None:
+        self._own = own
         self._limit = limit
-        self._total: int | None = None
-        self._left: int | None = None
-        self._ends_at = -math.inf
+        self._told: dict[str, PointsAllowance] = {}
+        self._spent_until: dict[str, datetime] = {}
+        self._refusals: dict[str, int] = {}
 
-    @property
-    def limit(self) -> int | None:
-        """Points a week."""
-        return self._total if self._limit is None else self._limit
-
-    def tell(self, limit: int | None) -> None:
-        """Take what is said about the limit."""
+    def tell_limit(self, limit: int | None) -> None:
+        """Take what IG says about the limit."""
         self._limit = limit
 
-    def used(self, now: float) -> int | None:
-        """Return how many are spent in the running week, ``None`` before any answer said so."""
-        if self._left is None or self._total is None:
-            return None
-        return max(self._total - self._left, 0) if now < self._ends_at else 0
+    def tell(self, account: str, told: PointsAllowance) -> None:
+        """Take what IG says is left."""
+        self._told[account] = told
+        self._spent_until.pop(account, None)
 
-    def read(self, body: bytes, now: float) -> None:
-        """Take over what the answer to a request for prices says."""
-        found = {name: field.search(body) for name, field in _FIELDS.items()}
-        values = {name: int(match[1]) for name, match in found.items() if match}
-        if len(values) == len(_FIELDS):
-            self._left, self._total = values["remainingAllowance"], values["totalAllowance"]
-            self._ends_at = now + values["allowanceExpiry"]
+    def recall(self, account: str, told: PointsAllowance) -> None:
+        """Take what IG said earlier, to somebody else, unless it has said something since."""
+        self._told.setdefault(account, told)
 
-    def refuse(self, now: float, retry_after_s: float | None = None) -> None:
+    def refuse(self, account: str, now: datetime, retry_after_s: float | None = None) -> None:
         """Note that IG refused a request: it asked for more than was left, which may still be some."""
-        self.refusals += 1
+        self._refusals[account] = self.refusals(account) + 1
         if retry_after_s is not None:
-            self._left, self._ends_at = 0, now + retry_after_s
+            self._spent_until[account] = now + timedelta(seconds=retry_after_s)
 
-    def wait_s(self, now: float) -> float:
+    def refusals(self, account: str) -> int:
+        """Return how often IG refused a request of this account because they were spent."""
+        return self._refusals.get(account, 0)
+
+    def limit(self, account: str) -> int | None:
+        """Return the points a week: the user's own limit, else IG's."""
+        told = self._told.get(account)
+        known = self._limit if self._own is None else self._own
+        return told.total if known is None and told is not None else known
+
+    def used(self, account: str, now: datetime) -> int | None:
+        """Return how many are spent in the running week, ``None`` before any answer said so."""
+        told = self._told.get(account)
+        return None if told is None else max(told.at(now).total - told.at(now).remaining, 0)
+
+    def left(self, account: str, now: datetime) -> PointsAllowance | None:
+        """Return what is left of what the user and IG allow; ``None`` when nobody said anything."""
+        told, own = self._told.get(account), self._own
+        if told is None:
+            return None if own is None else PointsAllowance(own, own, told=False)
+        told = told.at(now)
+        if own is None:
+            return told
+        return replace(told, remaining=max(own - (told.total - told.remaining), 0), total=own)
+
+    def wait_s(self, account: str, now: datetime) -> float:
         """Return for how long no more points can be had: zero when they can."""
-        if now >= self._ends_at:
-            return 0.0
-        used, limit = self.used(now), self.limit
-        spent = self._left == 0 or (used is not None and limit is not None and used >= limit)
-        return self._ends_at - now if spent else 0.0
+        left = self.left(account, now)
+        ends = None if left is None or left.remaining > 0 else left.resets_at
+        later = [each for each in (ends, self._spent_until.get(account)) if each is not None]
+        return max(((each - now).total_seconds() for each in later), default=0.0)

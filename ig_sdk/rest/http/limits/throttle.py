@@ -19,7 +19,7 @@ from ig_sdk.errors import APIError, IGError, RateLimited, TransportError, UsageE
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.limits.numbers import Limits, configured, published
-from ig_sdk.rest.http.limits.points import Points
+from ig_sdk.rest.http.limits.points import PointsAllowance, WeeklyPoints
 from ig_sdk.rest.http.limits.window import Slot, Verdict, Window
 
 _log = logs.get_logger("rest")
@@ -29,7 +29,7 @@ _PATIENCE_S = 600.0
 # Longest time that asking IG for its numbers may take, and longest wait for another thread that asks.
 _ASK_S = 5.0
 # Longer than this looks like a call that hangs: it is said where it is seen without settings.
-_LONG_S = 5.0
+LONG_S = 5.0
 # Who may do what in which words (the names of RateLimited.allowance).
 _WORDS = {
     "trading": "requests a minute that deal on this account",
@@ -44,7 +44,8 @@ class AllowanceState:
     """The state of an allowance.
 
     Attributes:
-        limit: Requests a minute, or price points a week; ``None`` while nobody has said.
+        limit: Requests a minute, or price points a week: what IG says, or what it was seen to take before it refused;
+            ``None`` while it has done neither.
         used: How much of it is taken; ``None`` while nobody has said.
         waiting: Calls that wait for it now.
         waited_s: Seconds that calls have spent waiting for it, added up.
@@ -93,6 +94,7 @@ class _Line:
     def __init__(self) -> None:
         self.tickets: list[_Ticket] = []
         self.held_by = ""
+        self.limit: int | None = None
 
     def join(self, ticket: _Ticket) -> None:
         bisect.insort(self.tickets, ticket, key=lambda each: each.rank)
@@ -124,7 +126,7 @@ class Throttle:
         self._limits = self._own.over(self._published)
         self._lock = threading.Lock()
         self._windows: dict[tuple[str, str], Window] = {}
-        self._points: dict[str, Points] = {}
+        self._points = WeeklyPoints(self._own.historical, self._limits.historical)
         self._waited_s = dict.fromkeys(_WORDS, 0.0)
         others = _Line()
         # A deal is never in line behind a read.
@@ -177,13 +179,12 @@ class Throttle:
                     slots = [(name, window, window.begin(now)) for name, window in ticket.windows]
                     return Permit(self, endpoint, account_id, slots, now - began)
                 certain = not any(window.flying for _, window in ticket.windows)
-                held_by = line.held_by
-                limit = dict(ticket.windows)[held_by].limit if held_by else None
+                held_by, limit = line.held_by, line.limit
             if now >= ends or (certain and math.isfinite(wait_s) and now + wait_s > ends):
                 raise _spent(held_by or "account", limit, wait_s, endpoint)
             if not told and wait_s > 1 and math.isfinite(wait_s):
                 told = True
-                level = logging.WARNING if wait_s > _LONG_S else logging.INFO
+                level = logging.WARNING if wait_s > LONG_S else logging.INFO
                 _log.log(
                     level, "%s %s waits %.1f s for %s", endpoint.method, endpoint.path, wait_s, _words(held_by, limit)
                 )
@@ -197,11 +198,12 @@ class Throttle:
         if line.tickets[0] is not ticket:
             return math.inf
         # Of equal waits the narrower allowance's counts, which is last.
-        waits = [(window.wait_s(now, urgent=ticket.urgent), name) for name, window in reversed(ticket.windows)]
-        wait_s, line.held_by = max(waits, key=lambda each: each[0])
+        waits = [(window.wait_s(now, urgent=ticket.urgent), name, window) for name, window in reversed(ticket.windows)]
+        wait_s, line.held_by, window = max(waits, key=lambda each: each[0])
+        line.limit = window.in_force
         return wait_s
 
-    def leave(self, permit: Permit, failure: IGError | None, body: bytes) -> None:
+    def leave(self, permit: Permit, failure: IGError | None) -> None:
         """Note how a request ended; see ``Permit.leave``."""
         if permit.endpoint.allowance is None:
             return
@@ -210,13 +212,11 @@ class Throttle:
             now = self._clock.monotonic()
             for name, window, slot in permit.slots:
                 verdict = _verdict(name, failure, last=name == permit.slots[-1][0])
-                window.end(slot, now, verdict, pause if verdict == "refused" else None)
-            if permit.endpoint.allowance == "historical" and permit.account_id is not None:
-                points = self._points_of(permit.account_id)
-                if failure is None:
-                    points.read(body, now)
-                elif isinstance(failure, RateLimited) and failure.allowance == "historical":
-                    points.refuse(now, pause)
+                # A 429 does not say which: its pause goes before what any of them counted.
+                meant = verdict == "refused" or (isinstance(failure, RateLimited) and failure.allowance == "unknown")
+                window.end(slot, now, verdict, pause if meant else None)
+            if isinstance(failure, RateLimited) and failure.allowance == "historical":
+                self._points.refuse(permit.account_id or "", self._clock.now(), pause)
             self._lines[permit.endpoint.allowance].wake()
 
     def begin_asking(self) -> bool:
@@ -240,8 +240,7 @@ class Throttle:
             self._limits = self._own.over(limits).over(self._published)
             for (name, _), window in self._windows.items():
                 window.tell(self._limit_of(name))
-            for points in self._points.values():
-                points.tell(self._limits.historical)
+            self._points.tell_limit(self._limits.historical)
             for line in self._lines.values():
                 line.wake()
         self._told.set()
@@ -260,12 +259,12 @@ class Throttle:
         account = account_id or ""
         with self._lock:
             now = self._clock.monotonic()
-            points = self._points_of(account)
+            points, today = self._points, self._clock.now()
             return Allowances(
                 self._state("trading", account, now),
                 self._state("account", account, now),
                 self._state("api-key", "", now),
-                AllowanceState(points.limit, points.used(now), refusals=points.refusals),
+                AllowanceState(points.limit(account), points.used(account, today), refusals=points.refusals(account)),
             )
 
     def _state(self, name: str, whose: str, now: float) -> AllowanceState:
@@ -273,7 +272,7 @@ class Throttle:
         line = self._lines["trading" if name == "trading" else "non-trading"]
         waiting = len(line.tickets) if line.held_by == name else 0
         return AllowanceState(
-            window.limit, window.used(now), waiting, self._waited_s[name], window.refusals, window.learnt
+            window.in_force, window.used(now), waiting, self._waited_s[name], window.refusals, window.learnt
         )
 
     def _wanted(self, endpoint: Endpoint, account_id: str | None) -> list[tuple[str, Window]]:
@@ -293,15 +292,26 @@ class Throttle:
         numbers = self._limits
         return {"trading": numbers.trading, "account": numbers.account, "api-key": numbers.key}[name]
 
-    def _points_of(self, account_id: str) -> Points:
-        return self._points.setdefault(account_id, Points(self._limits.historical))
+    def points(self, account_id: str) -> PointsAllowance | None:
+        """Return what is left of an account's price points; ``None`` when nobody said anything."""
+        with self._lock:
+            return self._points.left(account_id, self._clock.now())
+
+    def note_points(self, account_id: str, told: PointsAllowance) -> None:
+        """Take what IG says is left of an account's price points."""
+        with self._lock:
+            self._points.tell(account_id, told)
+
+    def recall_points(self, account_id: str, told: PointsAllowance) -> None:
+        """Take what IG said to another client, while it has said nothing to this one."""
+        with self._lock:
+            self._points.recall(account_id, told)
 
     def _check_points(self, endpoint: Endpoint, account_id: str | None) -> None:
         if endpoint.allowance == "historical" and account_id is not None:
-            points = self._points_of(account_id)
-            wait_s = points.wait_s(self._clock.monotonic())
+            wait_s = self._points.wait_s(account_id, self._clock.now())
             if wait_s > 0:
-                raise _spent("historical", points.limit, wait_s, endpoint)
+                raise _spent("historical", self._points.limit(account_id), wait_s, endpoint)
 
 
 class Permit:
@@ -334,14 +344,13 @@ class Permit:
         """Return a permit that takes no place."""
         return cls(throttle, endpoint, None, [])
 
-    def leave(self, failure: IGError | None = None, body: bytes = b"") -> None:
+    def leave(self, failure: IGError | None = None) -> None:
         """Give the places back, saying how the request ended.
 
         Args:
             failure: What went wrong, if anything.
-            body: The answer's body, which may say what is left.
         """
-        self._throttle.leave(self, failure, body)
+        self._throttle.leave(self, failure)
 
 
 def _verdict(name: str, failure: IGError | None, *, last: bool) -> Verdict:

@@ -9,6 +9,8 @@ IG's published numbers are not exact (WANTS 27, 28), so they are where this begi
 - Another refusal, before more was seen to be taken, makes what IG took the limit. Two that agree are IG's real number,
   held for half a day; two that do not are somebody else's doing, held for a quarter of an hour. Then the limit grows
   by a step a minute, for as long as the places are wanted.
+- What the server says goes before all of that: a refusal with ``Retry-After`` is waited for as long as it says, and
+  what was counted before it does not count any more.
 """
 
 from __future__ import annotations
@@ -59,6 +61,10 @@ class Window:
         self._refused_at = -math.inf
         self._refused_level: int | None = None  # what IG had taken when it last refused, while that stands
         self._not_before = -math.inf
+        # The server's own pause goes before what is counted here: what came before it does not count any more, and for
+        # a minute after it one request goes after the other, to see what comes next.
+        self._counted_from = -math.inf
+        self._careful_until = -math.inf
 
     @property
     def limit(self) -> int | None:
@@ -67,9 +73,16 @@ class Window:
         return min(known, default=None)
 
     @property
+    def in_force(self) -> int | None:
+        """Requests a minute that go without trying for more: the limit, or less while a refusal stands."""
+        known = [each for each in (self.limit, self._proven) if each is not None]
+        return max(min(known), 1) if known else None
+
+    @property
     def learnt(self) -> bool:
         """Whether refusals have lowered the limit below what IG says."""
-        return self._ceiling is not None and self._ceiling == self.limit
+        refused = self._ceiling is not None or self._proven is not None
+        return refused and (self._told is None or self.in_force != self._told)
 
     def tell(self, limit: int | None) -> None:
         """Take what IG says about the limit; what refusals taught stays."""
@@ -97,9 +110,14 @@ class Window:
         self._forget(now)
         if now < self._not_before:
             return self._not_before - now
-        limit, waits = self.limit, [0.0]
         # Who holds a place may have to wait for a login that needs one too: it must not wait for itself.
         flying = max(self._flying - 1, 0) if urgent else self._flying
+        if now < self._careful_until and flying:
+            return math.inf
+        return self._counted_s(now, flying, urgent=urgent)
+
+    def _counted_s(self, now: float, flying: int, *, urgent: bool) -> float:
+        limit, waits = self.limit, [0.0]
         if limit is not None:
             waits.append(self._until_below(limit if urgent else limit - _kept_back(limit), flying, now))
         if self._proven is not None:
@@ -131,15 +149,16 @@ class Window:
         self._answers.append((now, verdict == "accepted"))
         if retry_after_s is not None:
             self._not_before = now + retry_after_s
+            self._counted_from, self._careful_until = now, self._not_before + PERIOD_S
         if verdict == "refused":
             self.refusals += 1
             # Requests that left before a refusal was known say nothing new.
             if slot.began_at > self._refused_at:
-                self._learn(now)
+                self._learn(now, PERIOD_S if retry_after_s is None else retry_after_s)
         elif verdict == "accepted":
             self._prove(slot, now)
 
-    def _learn(self, now: float) -> None:
+    def _learn(self, now: float, pause_s: float) -> None:
         level, before = self._accepted(), self._refused_level
         if before is not None:
             # A minute of ours may hold two of a clock's: numbers within twice one another are one number.
@@ -149,7 +168,7 @@ class Window:
             self._hold_until = now + (_BELIEF_S if agree else _DOUBT_S)
         self._proven = self._refused_level = level
         self._refused_at = now
-        self._probe_at = now + PERIOD_S
+        self._probe_at = now + pause_s
 
     def _prove(self, slot: Slot, now: float) -> None:
         if self._proven is None or self._refused_level is None:
@@ -181,10 +200,11 @@ class Window:
 
     def _until_below(self, room: int, flying: int, now: float) -> float:
         """Return the time until fewer than ``room`` places are taken."""
-        surplus = flying + len(self._answers) - room
+        counted = [at for at, _ in self._answers if at > self._counted_from]
+        surplus = flying + len(counted) - room
         if surplus < 0:
             return 0.0
-        return self._answers[surplus][0] + PERIOD_S - now if surplus < len(self._answers) else PERIOD_S
+        return counted[surplus] + PERIOD_S - now if surplus < len(counted) else PERIOD_S
 
     def _forget(self, now: float) -> None:
         while self._answers and now - self._answers[0][0] >= PERIOD_S:

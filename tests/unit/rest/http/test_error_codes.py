@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -145,13 +146,28 @@ def test_allowances(code: str, allowance: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("12", 12.0), (" 3 ", 3.0), ("soon", None), ("-1", None), ("9" * 30, None), (None, None)]
+    ("text", "seconds"),
+    [
+        *(("12", 12.0), (" 3 ", 3.0), ("0.5", 0.5), ("soon", None), ("-1", None), ("9" * 30, None), (None, None)),
+        *(("Mon, 06 Jan 2025 12:00:09 GMT", 9.0), ("Mon, 06 Jan 2025 11:00:00 GMT", 0.0), ("", None)),
+        *(("Mon, 06 Jan 2125 12:00:00 GMT", None), ("Mon, 99 Jan 2025 12:00:00 GMT", None)),
+    ],
 )
 def test_retry_after(text: str | None, seconds: float | None) -> None:
-    """Seconds are taken; anything else is nothing."""
-    error = error_for(429, "", retry_after=text)
+    """Seconds and dates are taken, of a 429 and a 503; anything else is nothing."""
+    date = "Mon, 06 Jan 2025 12:00:00 GMT"
+    error, down = (error_for(status, "", retry_after=text, date=date) for status in (429, 503))
     assert isinstance(error, RateLimited)
-    assert (error.allowance, error.retry_after) == ("unknown", seconds)
+    assert isinstance(down, BrokerUnavailable)
+    assert (error.allowance, error.retry_after, down.retry_after) == ("unknown", seconds, seconds)
+
+
+def test_retry_after_by_our_clock() -> None:
+    """A date is measured from the answer's own; where it has none, from the present here."""
+    now = datetime(2025, 1, 6, 11, 59, tzinfo=timezone.utc)
+    text = "Mon, 06 Jan 2025 12:00:09 GMT"
+    assert getattr(error_for(429, "", retry_after=text, now=now), "retry_after", None) == 69.0
+    assert getattr(error_for(429, "", retry_after=text), "retry_after", None) is None
 
 
 def test_fields_are_named() -> None:

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -336,6 +337,49 @@ def test_a_read_without_the_time_for_that_fails_at_once() -> None:
     assert excinfo.value.retry_after
     assert 60 <= excinfo.value.retry_after <= 62
     assert bench.clock.monotonic() < 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "2"}, 2.0),
+        ({"retry-after": "Mon, 06 Jan 2025 12:00:07 GMT", "date": "Mon, 06 Jan 2025 12:00:00 GMT"}, 7.0),
+    ],
+)
+def test_what_the_server_says_counts(status: int, headers: dict[str, str], seconds: float) -> None:
+    """A Retry-After that fits into the call's time is waited for, though the limiter's own minute is longer."""
+    refusal = Response(status, headers, b"")
+    bench = Bench(*[OK] * 4, refusal, refusal, OK, config=LIMITED)
+    for _ in range(4):
+        bench.call()
+    assert bench.call(timeout=15).data
+    assert bench.clock.monotonic() == pytest.approx(2 * seconds)
+
+
+def test_a_pause_beyond_the_time_of_the_call_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    """Then the refusal is raised at once, with the pause; with more time even ten minutes are waited for, aloud."""
+    refusal = Response(429, {"retry-after": "600"}, b"")
+    bench = Bench(refusal, refusal, OK, config=LIMITED)
+    with pytest.raises(RateLimited) as excinfo:
+        bench.call(timeout=599)
+    assert (excinfo.value.status, excinfo.value.retry_after, bench.clock.monotonic()) == (429, 600.0, 0)
+    bench.clock.advance(600)
+    caplog.clear()
+    assert bench.call(timeout=700).data
+    said = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert ["waits 600.0 s" in record.getMessage() for record in said] == [True]
+
+
+def test_the_servers_time_is_known() -> None:
+    """By the date of its answers: what is old there is not judged by our clock."""
+    bench = Bench(OK, Response(200, {"date": "Mon, 06 Jan 2020 12:00:00 GMT"}, b"{}"), OK)
+    bench.call()
+    assert bench.requestor.server_now is None
+    for _ in range(2):
+        bench.call()
+        bench.clock.advance(60)
+    assert bench.requestor.server_now == datetime(2020, 1, 6, 12, 2, tzinfo=timezone.utc)
 
 
 def test_a_refused_deal_is_not_sent_again() -> None:

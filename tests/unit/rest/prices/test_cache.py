@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.prices import cache as price_cache
-from ig_sdk.rest.prices.cache import Known, PriceCache, Series
-from ig_sdk.rest.prices.decode import PointsAllowance
+from ig_sdk.rest.prices import cache_file
+from ig_sdk.rest.prices.cache import PriceCache
+from ig_sdk.rest.prices.series import Known, Series
 from ig_sdk.types import Candle, Ohlc, Resolution
 
 T0 = datetime(2025, 1, 6, tzinfo=timezone.utc)
@@ -215,3 +221,143 @@ def test_many_processes(tmp_path: Path) -> None:
     cache = PriceCache(path)
     assert cache.known(SERIES) == [Known(at(0), at(60))]
     assert cache.count(SERIES, (at(0), at(60))) == 60
+
+
+def _bytes_of(path: Path) -> bytes:
+    with closing(PriceCache(path)) as cache:
+        cache.store(SERIES, [candle(minute) for minute in range(300)], Known(at(0), at(300)))
+        cache.store(OTHER, [candle(minute, 7.5) for minute in range(300)], Known(at(0), at(400)))
+        cache.keep_allowance("demo", "ABC", PointsAllowance(9, 10_000, at(0)))
+    return path.read_bytes()
+
+
+OTHER = Series("demo", "CS.D.GBPUSD.MINI.IP", Resolution.MINUTE)
+_WHOLE: list[bytes] = []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), min_size=1, max_size=12),
+    st.none() | st.integers(0, 40_000),
+)
+def test_damaged_bytes_cost_the_cache_and_nothing_else(
+    tmp_path: Path, damage: list[tuple[int, int]], length: int | None
+) -> None:
+    """Whatever is changed in the file, or cut from it: no error, and never a candle or a span that was not stored."""
+    path = tmp_path / "prices.sqlite"
+    for each in tmp_path.iterdir():
+        each.unlink()
+    if not _WHOLE:
+        _WHOLE.append(_bytes_of(path))
+    content = bytearray(_WHOLE[0])
+    for place, value in damage:
+        content[place % len(content)] = value
+    path.write_bytes(content[:length])
+    cache = PriceCache(path)
+    for series, price, ends in ((SERIES, 1.5, 300), (OTHER, 7.5, 400)):
+        known, found = cache.recall(series, (at(0), at(999)))
+        whole = [replace(candle(minute, price), epic=series.epic) for minute in range(300)]
+        if known:
+            assert (known, found) == ([Known(at(0), at(ends))], whole)
+        assert all(each in whole for each in found)
+        last, found = cache.recall_latest(series, 5)
+        assert last is None or (last, found) == (Known(at(0), at(ends)), whole[-5:])
+        assert cache.count(series, (at(0), at(9))) <= 9
+    told = cache.allowance("demo", "ABC")
+    assert told is None or told.total >= 0
+    cache.store(SERIES, [candle(0)], Known(at(0), at(1)))
+    cache.keep_allowance("demo", "ABC", PointsAllowance(1, 2))
+
+
+def test_lost_candles_are_missed(tmp_path: Path) -> None:
+    """A known span that holds fewer candles than were stored is not taken for a closed market."""
+    path = tmp_path / "prices.sqlite"
+    cache = PriceCache(path)
+    cache.store(SERIES, [candle(minute) for minute in range(9)], Known(at(0), at(9)))
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DELETE FROM candles WHERE opens_at = ?", (int(at(4).timestamp()),))
+        database.commit()
+    assert cache.known(SERIES) == []
+    assert (tmp_path / "prices.sqlite.broken").exists()
+
+
+def test_file_of_the_first_schema_goes_on(tmp_path: Path) -> None:
+    """What was paid for before there were checksums is still there, and new rows join it."""
+    path = tmp_path / "prices.sqlite"
+    cache = PriceCache(path)
+    cache.store(SERIES, [candle(0)], Known(at(0), at(1)))
+    with closing(sqlite3.connect(path)) as database:
+        for table in ("candles", "spans"):
+            database.execute(f"ALTER TABLE {table} DROP COLUMN mark")
+        database.execute("PRAGMA user_version = 1")
+        database.commit()
+    assert cache.candles(SERIES, (at(0), at(9))) == [candle(0)]
+    cache.store(SERIES, [candle(1)], Known(at(1), at(2)))
+    assert cache.known(SERIES) == [Known(at(0), at(2))]
+    assert cache.candles(SERIES, (at(0), at(9))) == [candle(0), candle(1)]
+
+
+class _FullDisk(sqlite3.Connection):
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if not sql.startswith(("SELECT", "PRAGMA user_version")):
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(sql, *values)
+
+    def executemany(self, *_: Any) -> sqlite3.Cursor:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be written is not kept; it is said once, and what is there is still read."""
+    path = tmp_path / "prices.sqlite"
+    cache = PriceCache(path)
+    cache.store(SERIES, [candle(0)], Known(at(0), at(1)))
+    monkeypatch.setattr(
+        cache_file, "_connect", lambda name, patience_s: sqlite3.connect(name, timeout=patience_s, factory=_FullDisk)
+    )
+    for minute in range(1, 4):
+        assert cache.store(SERIES, [candle(minute)], Known(at(minute), at(minute + 1))) is False
+    assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG", "DEBUG"][: len(caplog.records)]
+    assert "disk is full" in caplog.records[0].getMessage()
+    assert cache.candles(SERIES, (at(0), at(9))) == [candle(0)]
+    assert not (tmp_path / "prices.sqlite.broken").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+def test_folder_that_may_not_be_written(tmp_path: Path) -> None:
+    """A cache that can only be read is read."""
+    path = tmp_path / "prices.sqlite"
+    cache = PriceCache(path)
+    cache.store(SERIES, [candle(0)], Known(at(0), at(1)))
+    path.chmod(0o400)
+    tmp_path.chmod(0o500)
+    try:
+        assert cache.candles(SERIES, (at(0), at(9))) == [candle(0)]
+        assert cache.store(SERIES, [candle(1)], None) is False
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_call_waits_for_a_locked_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that one call does with a locked file takes no longer than it can spare."""
+    path = tmp_path / "prices.sqlite"
+    root = PriceCache(path)
+    root.store(SERIES, [candle(0)], Known(at(0), at(1)))
+    waits: list[float] = []
+
+    def connect(name: str, patience_s: float) -> sqlite3.Connection:
+        waits.append(patience_s)
+        return sqlite3.connect(name, timeout=patience_s, isolation_level="IMMEDIATE")
+
+    monkeypatch.setattr(cache_file, "_connect", connect)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        cache = root.within(0.05)
+        assert cache.known(SERIES) == []
+        assert cache.candles(SERIES, (at(0), at(1))) == []
+        cache.store(SERIES, [candle(1)], None)
+        assert cache.allowance("demo", "ABC") is None
+    assert waits == [0.05, 0.0, 0.0, 0.0]
+    assert root.known(SERIES) == [Known(at(0), at(1))]
+    assert root.within(100.0).known(SERIES) == [Known(at(0), at(1))]
+    assert max(waits) <= 2.0

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ig_sdk.errors import DecodeError
-from ig_sdk.rest.prices.decode import PointsAllowance, PricePage, decode_prices, of_side
+from ig_sdk.rest.http.limits.points import PointsAllowance
+from ig_sdk.rest.prices.decode import PricePage, decode_prices, of_side
 from ig_sdk.types import Candle, Ohlc, Resolution
 
 UTC = timezone.utc

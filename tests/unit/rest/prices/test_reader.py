@@ -250,13 +250,13 @@ def test_pages_are_followed(server: PriceServer, clock: ManualClock, asked: dict
 
 
 def test_long_ranges_ask_for_a_thousand_at_a_time(server: PriceServer) -> None:
-    """A range of days is read in pages of a thousand, and the weekend in it is simply absent."""
+    """A range of days is read in pages of a thousand, once it is known what is left; the weekend is simply absent."""
     with client_of(server) as ig:
         plan = ig.history.plan(EPIC, "MINUTE", start=at("02T00:00"), end=at("06T00:00"))
         candles = plan.fetch()
-    assert (plan.points, plan.pages) == (5760, 6)
+    assert (plan.points, plan.pages) == (3000, 3)  # from Friday 22:00 to Sunday 20:00 it is surely closed
     assert len(candles) == 46 * 60 + 2 * 60
-    assert [query["pageSize"] for query in server.queries] == ["1000"] * 3
+    assert [query["pageSize"] for query in server.queries] == ["1", "1000", "1000", "1000"]
 
 
 @pytest.mark.parametrize("shape", ["repeated", "empty"])
@@ -409,13 +409,13 @@ def test_candle_that_closed_just_now_is_not_kept(
 def test_the_latest_on_a_closed_market_are_free(
     server: PriceServer, cached: dict[str, Any], clock: ManualClock
 ) -> None:
-    """At the weekend nothing is open, and a moment later nothing is asked for but the moment in between."""
+    """At the weekend nothing is open: a moment later only the moment in between is asked for, and costs nothing."""
     server.clock = ManualClock(at("04T12:00:30"))
     with client_of(server, **cached) as ig:
         first = ig.history.prices(EPIC, "MINUTE", points=500)
         assert first[-1].complete
         plan = ig.history.plan(EPIC, "MINUTE", points=500)
-        assert (plan.points, plan.from_cache) == (1, 500)
+        assert (plan.points, plan.pages, plan.from_cache) == (0, 1, 500)
         assert plan.fetch() == first
 
 
@@ -549,7 +549,7 @@ def test_progress(ig: IGClient, server: PriceServer, capsys: pytest.CaptureFixtu
     plan = ig.history.plan(EPIC, "MINUTE", **span)
     assert (
         str(plan)
-        == f"{EPIC} MINUTE: 25 points and 1 requests at most, 0 candles from the cache; allowance not known yet"
+        == f"{EPIC} MINUTE: 21 to 25 points and 1 requests at most, 0 candles from the cache; allowance not known yet"
     )
     plan.fetch(progress=told.append)
     assert [(each.received, each.points, each.page) for each in told] == [(10, 25, 1), (20, 25, 2), (25, 25, 3)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,11 +17,13 @@ from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.error_codes import error_for
 from ig_sdk.rest.http.limits.numbers import Limits, of_application
+from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.http.limits.throttle import Permit, Throttle, asking_s
 from ig_sdk.rest.http.limits.window import PERIOD_S
 
 READ = Endpoint("GET", "/positions")
 CONFIRM = Endpoint("GET", "/confirms/{dealReference}", urgent=True)
+LOGIN = Endpoint("POST", "/session", version=2, authenticated=False, urgent=True)
 DEAL = Endpoint("POST", "/positions/otc", mutating=True, allowance="trading")
 PRICES = Endpoint("GET", "/prices/{epic}", allowance="historical", raw=True)
 ACCOUNT = "ABC12"
@@ -56,8 +59,12 @@ class Bench:
     def enter(self, endpoint: Endpoint = READ, timeout: float | None = None) -> Permit:
         return self.throttle.enter(endpoint, ACCOUNT, Deadline(self.clock, timeout))
 
-    def spend(self, endpoint: Endpoint = READ, failure: IGError | None = None, body: bytes = b"") -> None:
-        self.enter(endpoint).leave(failure, body)
+    def spend(self, endpoint: Endpoint = READ, failure: IGError | None = None) -> None:
+        self.enter(endpoint).leave(failure)
+
+    def note_points(self, left: int) -> None:
+        resets_at = self.clock.now() + timedelta(seconds=500)
+        self.throttle.note_points(ACCOUNT, PointsAllowance(left, 10_000, resets_at))
 
     def come(self, name: str, endpoint: Endpoint = READ, timeout: float | None = None) -> Future[None]:
         """Let a caller get in line, and return once it stands there."""
@@ -228,12 +235,43 @@ def test_other_failures_teach_nothing(pool: Callers) -> None:
     assert (state.refusals, state.used, state.limit) == (0, 2, None)
 
 
+def test_a_login_behind_a_verdict_that_waits(pool: Callers) -> None:
+    """Who stands in line behind a wait for an allowance that is none of its own just waits its turn."""
+    bench = Bench(pool)
+    for _ in range(3):
+        bench.spend()
+    bench.spend(READ, error_for(403, "error.public-api.exceeded-account-allowance"))
+    verdict = bench.come("verdict", CONFIRM)
+    before = bench.clock.waiting
+    login = pool.executor.submit(bench.throttle.enter, LOGIN, None, Deadline(bench.clock, 100.0))
+    bench.until(lambda: bench.clock.waiting > before or login.done())
+    assert not login.done()
+    # Too little time to wait: told what it is that all wait for.
+    late = pool.executor.submit(bench.throttle.enter, LOGIN, None, Deadline(bench.clock, 1.0))
+    bench.until(lambda: bench.clock.waiting > before + 1 or late.done())
+    bench.clock.advance(1.0)
+    with pytest.raises(RateLimited, match="3 requests a minute on this account is used up, others are in line"):
+        late.result(5)
+    bench.clock.advance(PERIOD_S)
+    verdict.result(5)
+    assert login.result(5).waited_s > 0
+
+
+def test_what_was_learnt_is_shown(pool: Callers) -> None:
+    """After IG refused, the limit is what it took until then, though nobody has said a number."""
+    bench = Bench(pool)
+    for _ in range(5):
+        bench.spend()
+    assert bench.throttle.view(ACCOUNT).account.limit is None
+    bench.spend(READ, error_for(403, "error.public-api.exceeded-account-allowance"))
+    state = bench.throttle.view(ACCOUNT).account
+    assert (state.limit, state.learnt, state.refusals) == (5, True, 1)
+
+
 def test_points_that_are_spent_are_not_asked_for(pool: Callers) -> None:
     """When IG said that no points are left, prices are refused here until the week ends; other reads go on."""
     bench = Bench(pool)
-    bench.spend(
-        PRICES, body=b'{"metadata":{"allowance":{"remainingAllowance":0,"totalAllowance":10000,"allowanceExpiry":500}}}'
-    )
+    bench.note_points(0)
     state = bench.throttle.view(ACCOUNT).historical
     assert (state.limit, state.used) == (10000, 10000)
     with pytest.raises(RateLimited, match="10000 price points a week") as excinfo:
@@ -247,9 +285,9 @@ def test_points_that_are_spent_are_not_asked_for(pool: Callers) -> None:
 def test_own_points_are_kept(pool: Callers) -> None:
     """A limit of the user's own is where it stops, even if IG would give more."""
     bench = Bench(pool, historical_points_per_week=100)
-    body = b'{"allowance": {"remainingAllowance": %d, "totalAllowance": 10000, "allowanceExpiry": 500}, "prices": []}'
-    bench.spend(PRICES, body=body % 9901)
-    bench.spend(PRICES, body=body % 9900)
+    bench.note_points(9901)
+    bench.spend(PRICES)
+    bench.note_points(9900)
     with pytest.raises(RateLimited):
         bench.enter(PRICES)
 

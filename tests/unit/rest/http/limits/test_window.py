@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 
@@ -167,3 +168,40 @@ def test_new_numbers_are_taken() -> None:
     assert window.wait_s(0.0) > 0
     window.tell(30)
     assert window.wait_s(0.0) == 0
+
+
+def test_what_the_server_says_goes_before_the_minute() -> None:
+    """With Retry-After the next goes when it is over, one at a time; what was counted before does not count."""
+    window = Window(5)
+    for _ in range(4):
+        window.end(window.begin(0.0), 0.0, "accepted")
+    refuse(window, 1.0, retry_after_s=2.0)
+    assert window.wait_s(1.0) == 2.0
+    assert window.wait_s(3.0) == 0.0
+    first = window.begin(3.0)
+    assert window.wait_s(3.0) == math.inf
+    assert window.wait_s(3.0, urgent=True) == 0.0
+    window.end(first, 3.1, "accepted")
+    for _ in range(3):
+        assert window.wait_s(4.0) == 0.0
+        window.end(window.begin(4.0), 4.0, "accepted")
+    # The limit holds again for what came since.
+    assert window.wait_s(4.0) > 50
+
+
+def test_what_is_in_force_is_shown() -> None:
+    """After a refusal the limit is what was taken until then, though nobody has said a number."""
+    window = Window()
+    assert (window.in_force, window.learnt) == (None, False)
+    for _ in range(30):
+        window.end(window.begin(0.0), 0.0, "accepted")
+    refuse(window, 1.0)
+    assert (window.in_force, window.learnt, window.limit) == (30, True, None)
+    published = Window(30)
+    for _ in range(30):
+        published.end(published.begin(0.0), 0.0, "accepted")
+    refuse(published, 1.0)
+    assert (published.in_force, published.learnt) == (30, False)
+    alone = Window()
+    refuse(alone, 1.0)
+    assert alone.in_force == 1
