@@ -214,6 +214,7 @@ class IGClient:
         ends = self._clock.monotonic() + timeout
         self._closing.set()
         self._throttle.close()
+        self._dealing.close()
         for stream in streams:
             stream.close(max(ends - self._clock.monotonic(), 0.1))
         self._transport.abort()

@@ -151,15 +151,16 @@ class OrdersResource:
         wanted_limit = limit if isinstance(limit, Keep) else limit_of(limit)
         wanted_end = good_till if isinstance(good_till, Keep) else good_till_of(good_till)
         deadline = self._dealing.begin(timeout)
-        change = OrderChange.of(
-            self._order(deal_id, deadline),
-            level=wanted_level,
-            stop=wanted_stop,
-            limit=wanted_limit,
-            good_till=wanted_end,
-        )
-        refuse(order_change_faults(change), change.before.deal_reference)
-        return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
+        with self._dealing.turn(deal_id, deadline):
+            change = OrderChange.of(
+                self._order(deal_id, deadline),
+                level=wanted_level,
+                stop=wanted_stop,
+                limit=wanted_limit,
+                good_till=wanted_end,
+            )
+            refuse(order_change_faults(change), change.before.deal_reference)
+            return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
 
     def cancel(self, deal_id: str | None, *, timeout: float | None = None) -> Confirm:
         """Cancel an order.
@@ -182,7 +183,8 @@ class OrdersResource:
         """
         deal_id = deal_id_of(deal_id)
         deadline = self._dealing.begin(timeout)
-        return self._dealing.send(CANCEL, OrderCancel(deal_id), deadline, parts={"dealId": deal_id})
+        with self._dealing.turn(deal_id, deadline):
+            return self._dealing.send(CANCEL, OrderCancel(deal_id), deadline, parts={"dealId": deal_id})
 
     def _order(self, deal_id: str, deadline: Deadline) -> Order:
         found = next((each for each in self._dealing.reader.orders(deadline) if each.deal_id == deal_id), None)

@@ -189,9 +189,10 @@ class PositionsResource:
         new_stop = stop if isinstance(stop, Keep) else stop_of(stop)
         new_limit = limit if isinstance(limit, Keep) else limit_of(limit)
         deadline = self._dealing.begin(timeout)
-        change = PositionChange.of(self._dealing.reader.position(deal_id, deadline), new_stop, new_limit)
-        refuse(position_change_faults(change), change.before.deal_reference)
-        return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
+        with self._dealing.turn(deal_id, deadline):
+            change = PositionChange.of(self._dealing.reader.position(deal_id, deadline), new_stop, new_limit)
+            refuse(position_change_faults(change), change.before.deal_reference)
+            return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
 
     def close(
         self,
@@ -235,9 +236,10 @@ class PositionsResource:
         worst = optional_decimal_of(level, "level")
         in_force = None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force")
         deadline = self._dealing.begin(timeout)
-        close = _position_close(self._dealing.reader.position(deal_id, deadline), part)
-        close = dataclasses.replace(close, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
-        return self._close(close, deadline)
+        with self._dealing.turn(deal_id, deadline):
+            close = _position_close(self._dealing.reader.position(deal_id, deadline), part)
+            close = dataclasses.replace(close, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
+            return self._close(close, deadline)
 
     def close_all(self, *, epic: str | None = None, timeout: float | None = None) -> list[CloseOutcome]:
         """Close all positions, or all of one market, one after the other, and return the outcome of each.
@@ -278,7 +280,12 @@ class PositionsResource:
 
     def _attempt(self, position: Position, deadline: Deadline) -> CloseOutcome:
         try:
-            return CloseOutcome(position, self._close(_position_close(position, None), deadline))
+            close = _position_close(position, None)
+            deal_id = deal_id_of(position.deal_id)
+            with self._dealing.turn(deal_id, deadline) as waited:
+                if waited:  # for another deal on it, which may have changed it
+                    close = _position_close(self._dealing.reader.position(deal_id, deadline), None)
+                return CloseOutcome(position, self._close(close, deadline))
         except IGError as error:
             return CloseOutcome(position, error=error)
 

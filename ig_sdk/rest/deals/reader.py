@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 
 from ig_sdk import _json
-from ig_sdk.errors import IGError
+from ig_sdk.errors import IGError, NotFound
 from ig_sdk.rest.account_history.activity import Activity
 from ig_sdk.rest.account_history.pages import PAGE_SIZE, iterate_activities
-from ig_sdk.rest.deals.changes import OrderCancel
+from ig_sdk.rest.deals.changes import OrderCancel, OrderChange, PositionChange, PositionClose
 from ig_sdk.rest.deals.checks import order_faults, position_faults
 from ig_sdk.rest.deals.new import NewDeal, NewOrder, NewPosition
 from ig_sdk.rest.deals.open_deals import Order, Position, entries, order_of, position_of
@@ -60,6 +61,35 @@ class DealReader:
     def positions(self, deadline: Deadline) -> list[Position]:
         """Return all positions."""
         return [position_of(item) for item in entries(self._auth.call(POSITIONS, deadline).data, "positions")]
+
+    def positions_at(self, deadline: Deadline) -> tuple[list[Position], datetime | None]:
+        """Return all positions, and IG's time when it looked, to the second; ``None`` where it does not say."""
+        reply = self._auth.call(POSITIONS, deadline)
+        positions = [position_of(item) for item in entries(reply.data, "positions")]
+        try:
+            at = parsedate_to_datetime(reply.headers.get("date", ""))
+        except (TypeError, ValueError, IndexError, OverflowError):
+            return positions, None
+        return positions, at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+
+    def is_as_wanted(self, request: DealRequest, deadline: Deadline) -> bool:
+        """Whether a position or an order is as a request wanted it."""
+        if isinstance(request, (OrderCancel, OrderChange)):
+            deal_id = request.deal_id if isinstance(request, OrderCancel) else request.before.deal_id
+            order = next((each for each in self.orders(deadline) if each.deal_id == deal_id), None)
+            if isinstance(request, OrderCancel):
+                return order is None
+            return order is not None and request.applied_to(order)
+        if isinstance(request, NewDeal):
+            return False
+        try:
+            position = self.position(request.before.deal_id or "", deadline)
+        except NotFound:
+            return isinstance(request, PositionClose)
+        if isinstance(request, PositionChange):
+            return request.applied_to(position)
+        held, now = request.before.size, position.size
+        return held is not None and now is not None and held - now >= request.size
 
     def orders(self, deadline: Deadline) -> list[Order]:
         """Return all orders."""
