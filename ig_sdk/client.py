@@ -14,7 +14,6 @@ from ig_sdk import logs, rest, streaming
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, IGError, UsageError
-from ig_sdk.types import epic_for
 
 if TYPE_CHECKING:
     from ig_sdk.simulator import Simulator
@@ -161,9 +160,10 @@ class IGClient:
         asked_at = self._clock.monotonic()
         from ig_sdk.rest.deals.new import KnownMarket  # noqa: PLC0415 -- as in __init__
 
-        known = KnownMarket(
-            epic_for(market), self.markets.get(market, timeout=timeout), self._auth.account_id, asked_at
-        )
+        deadline = self._auth.deadline(timeout)
+        epic = self._auth.epic_of(market, deadline)
+        left_s = deadline.left_s if deadline.limited else None
+        known = KnownMarket(epic, self.markets.get(epic, timeout=left_s), self._auth.account_id, asked_at)
         return rest.Market(
             known.details,
             known.epic,
@@ -178,7 +178,12 @@ class IGClient:
         Raises:
             UsageError: This client is closed.
         """
-        stream = streaming.IGStream(self.stream_access, self.config, clock=self._clock)
+        stream = streaming.IGStream(
+            self.stream_access,
+            self.config,
+            clock=self._clock,
+            market_epic=lambda market: self._auth.epic_of(market, self._auth.deadline(None)),
+        )
         with self._lock:
             if not self._closed:
                 self._streams.add(stream)

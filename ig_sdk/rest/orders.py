@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from ig_sdk.errors import NotFound
-from ig_sdk.rest.arguments import deal_id_of, epic_of, good_till_of, limit_of, one_of, reference_of, stop_of
+from ig_sdk.rest.arguments import deal_id_of, good_till_of, limit_of, one_of, reference_of, stop_of, text_of
 from ig_sdk.rest.deals.changes import OrderCancel, OrderChange
 from ig_sdk.rest.deals.checks import order_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
@@ -88,7 +88,7 @@ class OrdersResource:
             ``POST /workingorders/otc`` version 2 (REST.md section 6).
         """
         deal = NewOrder(
-            epic=epic_of(epic),
+            epic=text_of(epic, "epic"),
             direction=Direction.parse(direction),
             size=decimal_of(size, "size"),
             stop=stop_of(stop),

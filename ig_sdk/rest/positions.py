@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ig_sdk.errors import DecodeError, IGError
-from ig_sdk.rest.arguments import deal_id_of, epic_of, limit_of, one_of, reference_of, stop_of
+from ig_sdk.rest.arguments import deal_id_of, limit_of, one_of, reference_of, stop_of, text_of
 from ig_sdk.rest.deals.changes import PositionChange, PositionClose
 from ig_sdk.rest.deals.checks import close_faults, position_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
@@ -130,7 +130,7 @@ class PositionsResource:
             ``POST /positions/otc`` version 2 (REST.md section 6).
         """
         deal = NewPosition(
-            epic=epic_of(epic),
+            epic=text_of(epic, "epic"),
             direction=Direction.parse(direction),
             size=decimal_of(size, "size"),
             stop=stop_of(stop),
@@ -258,7 +258,7 @@ class PositionsResource:
             IGError: The positions could not be read; nothing was sent.
         """
         deadline = self._dealing.begin(timeout)
-        wanted = None if epic is None else epic_of(epic)
+        wanted = None if epic is None else self._dealing.epic_of(epic, deadline)
         positions = [each for each in self._dealing.reader.positions(deadline) if wanted in (None, each.epic)]
         return [self._attempt(position, deadline) for position in positions]
 
@@ -275,8 +275,9 @@ class PositionsResource:
         Source:
             ``GET /repeat-dealing-window`` version 1 (REST.md section 6.3, tiered pricing); never captured.
         """
-        wanted = None if epic is None else epic_of(epic)
-        return self._dealing.reader.repeat_dealing(wanted, self._dealing.reader.deadline(timeout))
+        deadline = self._dealing.reader.deadline(timeout)
+        wanted = None if epic is None else self._dealing.epic_of(epic, deadline)
+        return self._dealing.reader.repeat_dealing(wanted, deadline)
 
     def _attempt(self, position: Position, deadline: Deadline) -> CloseOutcome:
         try:

@@ -9,7 +9,8 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +20,7 @@ from ig_sdk.rest.deals.changes import OrderChange, PositionChange, PositionClose
 from ig_sdk.rest.deals.new import KINDS, NewDeal, NewOrder, NewPosition
 from ig_sdk.rest.deals.open_deals import DealMarket
 from ig_sdk.rest.market_data.details import DealingRules, Instrument, MarketDetails, Rule
-from ig_sdk.types import Direction, Limit, Stop
+from ig_sdk.types import SPREADBET, Direction, Limit, Stop
 
 # More are refused with validation.number.too-many-decimal-places (wire/ig_api.json).
 _DECIMALS = 12
@@ -27,6 +28,45 @@ _SHUT = frozenset({"CLOSED", "OFFLINE", "SUSPENDED"})
 # Orders are taken under EDITS_ONLY (section 6.3). What is taken during an auction is not known.
 _NO_DEALS = _SHUT | {"EDITS_ONLY"}
 _NO_OPENINGS = _NO_DEALS | {"CLOSINGS_ONLY"}
+_STATES = {
+    "CLOSED": "it is closed; try again when it opens",
+    "OFFLINE": "it is offline at IG; try again later",
+    "SUSPENDED": "it is suspended; try again when dealing goes on",
+    "EDITS_ONLY": "it is closed; stops, limits and orders may be edited, deals wait until it opens",
+    "CLOSINGS_ONLY": "it takes closings only, no new positions",
+}
+
+
+# What the market's unit says of the accounts that deal in it: money a point is a bet, contracts and shares are CFDs.
+_ACCOUNTS = {"AMOUNT": "SPREADBET", "CONTRACTS": "CFD", "SHARES": "CFD"}
+_PRODUCTS = {"SPREADBET": "spread bets", "CFD": "CFDs"}
+_FX = re.compile(r"CS\.D\.([A-Z]{6})\.(?:MINI|CFD|TODAY)\.IP")
+
+
+def product_of(market: MarketDetails) -> str | None:
+    """Return what a market is for in words; ``None`` where IG does not say."""
+    return _PRODUCTS.get(_ACCOUNTS.get(market.instrument.unit or "", ""))
+
+
+def is_for_another_account(market: MarketDetails, account_type: str | None) -> bool:
+    """Whether a market is for spread bets and the account is for CFDs, or the reverse."""
+    wanted = _ACCOUNTS.get(market.instrument.unit or "")
+    return wanted is not None and account_type in _PRODUCTS and wanted != account_type
+
+
+def pair_epic(epic: str, account_type: str) -> str | None:
+    """Return the epic of the same pair of currencies on an account of another type; ``None`` for another market."""
+    match = _FX.fullmatch(epic)
+    if match is None:
+        return None
+    return f"CS.D.{match[1]}.{'TODAY' if account_type == SPREADBET else 'MINI'}.IP"
+
+
+def account_fault(epic: str, account_type: str, fitting: Sequence[str]) -> str:
+    """Return what is wrong with a market of the other product, and which epics fit."""
+    other = _PRODUCTS["CFD" if account_type == SPREADBET else SPREADBET]
+    instead = f"use {' or '.join(fitting)}" if fitting else "look for its epic with ig.markets.search()"
+    return f"epic: {epic} is a market for {other}, and the account in use is for {_PRODUCTS[account_type]}; {instead}"
 
 
 @dataclass(frozen=True)
@@ -267,7 +307,7 @@ def _in_points(rule: Rule | None, price: Decimal | None, scaling: Decimal | None
 
 def _state_faults(status: str | None, refusing: frozenset[str]) -> Iterator[str]:
     if status in refusing:
-        yield f"market: must be TRADEABLE, not {status}"
+        yield f"market: {_STATES.get(status or '', f'takes no such deal while it is {status}')} [{status}]"
 
 
 def _terms_faults(deal: NewDeal, market: MarketDetails) -> Iterator[str]:

@@ -19,7 +19,7 @@ from ig_sdk.errors import (
     UsageError,
 )
 from ig_sdk.rest.deals.changes import OrderCancel, PositionClose
-from ig_sdk.rest.deals.checks import exact, order_faults, position_faults
+from ig_sdk.rest.deals.checks import account_fault, exact, is_for_another_account, order_faults, position_faults
 from ig_sdk.rest.deals.confirm_reader import GET as CONFIRM
 from ig_sdk.rest.deals.confirm_reader import ConfirmReader
 from ig_sdk.rest.deals.ledger import Ledger
@@ -106,10 +106,19 @@ class Dealing:
         return deal.in_points(exact(market.snapshot.scaling_factor))
 
     def _completed(self, deal: DealT, deadline: Deadline, known: KnownMarket | None) -> tuple[DealT, MarketDetails]:
+        deal = replace(deal, epic=self.epic_of(deal.epic, deadline))
         currency = self._auth.login(deadline).currency_iso_code
         market = known and known.rules(deal.epic, self._auth.account_id, self._clock.monotonic())
         market = market or self.reader.market(deal.epic, deadline)
+        account_type = self._auth.account_type(deadline)
+        if is_for_another_account(market, account_type):
+            fitting = self.reader.fitting_epics(deal.epic, market, account_type or "", deadline)
+            refuse([account_fault(deal.epic, account_type or "", fitting)], deal.deal_reference)
         return completed(deal, market.instrument, currency), market
+
+    def epic_of(self, market: str, deadline: Deadline) -> str:
+        """Return the epic of a market, which may be one of the five pairs by name, on the account in use."""
+        return self._auth.epic_of(market, deadline)
 
     def turn(self, deal_id: str, deadline: Deadline) -> contextlib.AbstractContextManager[bool]:
         """Hold the turn of one position or order: this client's deals on it come one after the other.
