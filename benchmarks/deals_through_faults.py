@@ -315,7 +315,7 @@ class Program:
         while (call := self._run.next_call()) is not None:
             self._current.call = call
             what, act = self._drawn(draw)
-            self._run.note(_outcome(call, what, act))
+            self._run.note(_outcome(call, what, act, self._run.patience_s))
 
     def _drawn(self, draw: random.Random) -> tuple[str, Callable[[], Confirm]]:
         run, ig = self._run, self._ig
@@ -348,7 +348,7 @@ class Program:
         return kind, lambda: run.forgetting(*gone.get(kind, (run.positions, position)), acts[kind])
 
 
-def _outcome(call: int, what: str, act: Callable[[], Confirm]) -> Told:
+def _outcome(call: int, what: str, act: Callable[[], Confirm], patience_s: float) -> Told:
     """Return what a call told, and ``resolve()`` where that was needed."""
     try:
         return Told(call, what, "accepted", act())
@@ -356,7 +356,7 @@ def _outcome(call: int, what: str, act: Callable[[], Confirm]) -> Told:
         return Told(call, what, "rejected", error.confirm)
     except DealUncertain as error:
         try:
-            found = error.resolve(timeout=12)
+            found = error.resolve(timeout=patience_s)
         except DealRejected as rejected:
             return Told(call, what, "rejected later", rejected.confirm)
         except DealUncertain:
@@ -374,9 +374,11 @@ class Run:
     Args:
         deals: How many calls are made.
         mid: A price of the market.
+        patience_s: How long ``resolve()`` looks.
     """
 
-    def __init__(self, deals: int, mid: Decimal) -> None:
+    def __init__(self, deals: int, mid: Decimal, patience_s: float) -> None:
+        self.patience_s = patience_s
         self.mid = mid
         self.positions: list[str] = []
         self.orders: list[str] = []
@@ -460,7 +462,7 @@ def run(
         broker = Broker(sim)
         with sim.client() as plain:
             mid = plain.market("EURUSD").snapshot.bid
-        shared = Run(deals, Decimal(str(mid)))
+        shared = Run(deals, Decimal(str(mid)), 12.0 if late else 5.0)
         proxies, clients, workers = [], [], []
         try:
             for number in range(programs):

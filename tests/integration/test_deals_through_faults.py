@@ -11,7 +11,7 @@ import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "deals_through_faults.py"
 # The script deals 2,000 times.
-DEALS = 60
+DEALS = 50
 
 
 @pytest.fixture(scope="module")
