@@ -80,6 +80,16 @@ def deal_id_of(value: object) -> str:
     return text_of(value, "deal_id")
 
 
+def currency_of(value: object) -> str | None:
+    """Return ``value`` as IG writes a currency, in capitals.
+
+    Raises:
+        TypeError: It is no text.
+        ValueError: It is empty.
+    """
+    return None if value is None else text_of(value, "currency").strip().upper()
+
+
 def stop_of(value: object) -> Stop | None:
     """Return ``value`` if it is a stop; refuse a bare number, which could be either a level or a distance."""
     if value is None or isinstance(value, Stop):

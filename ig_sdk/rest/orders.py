@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from ig_sdk.errors import NotFound
-from ig_sdk.rest.arguments import deal_id_of, good_till_of, limit_of, one_of, reference_of, stop_of, text_of
+from ig_sdk.rest.arguments import (
+    currency_of,
+    deal_id_of,
+    good_till_of,
+    limit_of,
+    one_of,
+    reference_of,
+    stop_of,
+    text_of,
+)
 from ig_sdk.rest.deals.changes import OrderCancel, OrderChange
 from ig_sdk.rest.deals.checks import order_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
@@ -94,7 +103,7 @@ class OrdersResource:
             stop=stop_of(stop),
             limit=limit_of(limit),
             level=decimal_of(level, "level"),
-            currency=currency,
+            currency=currency_of(currency),
             expiry=expiry,
             force_open=force_open,
             deal_reference=reference_of(deal_reference),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ig_sdk.errors import DecodeError, IGError
-from ig_sdk.rest.arguments import deal_id_of, limit_of, one_of, reference_of, stop_of, text_of
+from ig_sdk.rest.arguments import currency_of, deal_id_of, limit_of, one_of, reference_of, stop_of, text_of
 from ig_sdk.rest.deals.changes import PositionChange, PositionClose
 from ig_sdk.rest.deals.checks import close_faults, position_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
@@ -136,7 +136,7 @@ class PositionsResource:
             stop=stop_of(stop),
             limit=limit_of(limit),
             level=optional_decimal_of(level, "level"),
-            currency=currency,
+            currency=currency_of(currency),
             expiry=expiry,
             force_open=force_open,
             deal_reference=reference_of(deal_reference),
@@ -190,7 +190,8 @@ class PositionsResource:
         new_limit = limit if isinstance(limit, Keep) else limit_of(limit)
         deadline = self._dealing.begin(timeout)
         with self._dealing.turn(deal_id, deadline):
-            change = PositionChange.of(self._dealing.reader.position(deal_id, deadline), new_stop, new_limit)
+            before = self._dealing.position(deal_id, deadline, "ig.orders.amend()")
+            change = PositionChange.of(before, new_stop, new_limit)
             refuse(position_change_faults(change), change.before.deal_reference)
             return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
 
@@ -237,7 +238,7 @@ class PositionsResource:
         in_force = None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force")
         deadline = self._dealing.begin(timeout)
         with self._dealing.turn(deal_id, deadline):
-            close = _position_close(self._dealing.reader.position(deal_id, deadline), part)
+            close = _position_close(self._dealing.position(deal_id, deadline, "ig.orders.cancel()"), part)
             close = dataclasses.replace(close, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
             return self._close(close, deadline)
 

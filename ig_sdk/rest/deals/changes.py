@@ -18,6 +18,7 @@ from ig_sdk.types import Direction, Keep, Limit, Number, Stop, decimal_of
 
 _MINUTES = len("yyyy/MM/dd HH:mm")
 _ROUNDED = Decimal("0.5")  # points
+_FINEST = Decimal("0.1")  # points, where a price is of a hundred or more
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,11 @@ def _away(base: Decimal | None, points: Decimal, before: Position, name: str) ->
     scaling = before.market.scaling_factor
     if base is None or not scaling:
         raise ValueError(f"{name} must have a level=: IG shows no price of {before.deal_id} to measure a distance from")
+    if 0 < abs(points) < _FINEST and scaling >= 100:
+        raise ValueError(
+            f"{name}: a distance is in points, and {abs(points)} of one cannot be shown; "
+            f"was distance={abs(points) * scaling:f} meant?"
+        )
     return base + points / scaling
 
 

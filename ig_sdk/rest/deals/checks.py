@@ -24,6 +24,8 @@ from ig_sdk.types import SPREADBET, Direction, Limit, Stop
 
 # More are refused with validation.number.too-many-decimal-places (wire/ig_api.json).
 _DECIMALS = 12
+# Where a point is a hundredth or less of a price, levels show tenths of it: what is nearer was not meant in points.
+_SHOWN, _FINE = Decimal("0.1"), 100
 _SHUT = frozenset({"CLOSED", "OFFLINE", "SUSPENDED"})
 # Orders are taken under EDITS_ONLY (section 6.3). What is taken during an auction is not known.
 _NO_DEALS = _SHUT | {"EDITS_ONLY"}
@@ -273,9 +275,23 @@ def _distance_faults(
     if longest <= 0 and leg.distance is None:
         yield f"{name}: must be {side} the price {_prices(between)}, not at {leg.level}"
     elif longest <= 0 or (least is not None and longest < least):
-        yield f"{name}: must be {_at_least(least)} away, not {given}"
+        meant = _meant(name, leg, scaling, least)
+        yield f"{name}: must be {_at_least(least)} away, not {given}{meant}"
+    elif leg.distance is not None and leg.distance < _SHOWN and scaling and scaling >= _FINE:
+        yield f"{name}: must be at least {_SHOWN} points away, not {given}{_meant(name, leg, scaling, least)}"
     elif most is not None and shortest > most:
         yield f"{name}: must be at most {_plain(most)} points away, not {given}"
+
+
+def _meant(name: str, leg: Stop | Limit, scaling: Decimal | None, least: Decimal | None) -> str:
+    """Ask whether a distance that was given as a price was meant in points."""
+    if leg.distance is None or not scaling or scaling <= 1 or leg.distance <= 0:
+        return ""
+    points = leg.distance * scaling
+    if leg.distance >= 1 or points < (least or 1):
+        return ""
+    kind = name.capitalize()
+    return f"; a distance is in points: was {kind}(distance={_plain(points)}) meant, {leg.distance} as a price?"
 
 
 def _reach(

@@ -15,6 +15,7 @@ from ig_sdk.errors import (
     DecodeError,
     IGError,
     InvalidDeal,
+    NotFound,
     TransportError,
     UsageError,
 )
@@ -24,6 +25,7 @@ from ig_sdk.rest.deals.confirm_reader import GET as CONFIRM
 from ig_sdk.rest.deals.confirm_reader import ConfirmReader
 from ig_sdk.rest.deals.ledger import Ledger
 from ig_sdk.rest.deals.new import DealT, KnownMarket, NewDeal, NewOrder, NewPosition, completed
+from ig_sdk.rest.deals.open_deals import Position
 from ig_sdk.rest.deals.outcomes import Outcomes
 from ig_sdk.rest.deals.reader import DealReader
 from ig_sdk.rest.deals.turns import Turns
@@ -34,6 +36,7 @@ from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.details import MarketDetails
 from ig_sdk.types import Confirm
 
+_BRIEFLY_S = 2.0  # for finding out what an unknown id is
 # How IG refuses a close that was sent again after the first copy had been taken.
 _NO_POSITION = "unable to aggregate close positions - no compatible position found"
 
@@ -130,6 +133,26 @@ class Dealing:
             UsageError: The client was closed; nothing was sent.
         """
         return self._turns.of(deal_id, deadline)
+
+    def position(self, deal_id: str, deadline: Deadline, instead: str) -> Position:
+        """Return the position that is to be dealt on.
+
+        Args:
+            deal_id: The position.
+            deadline: By when it must be read.
+            instead: What does the same to a working order, for somebody who gave the id of one.
+
+        Raises:
+            NotFound: There is none; nothing was sent.
+            IGError: It could not be read; nothing was sent.
+        """
+        try:
+            return self.reader.position(deal_id, deadline)
+        except NotFound as error:
+            with contextlib.suppress(IGError):
+                if any(each.deal_id == deal_id for each in self.reader.orders(deadline.part(_BRIEFLY_S))):
+                    error.hint = f"{deal_id} is a working order, not a position: use {instead}"
+            raise
 
     def close(self) -> None:
         """Wake the deals that wait for their turn; they send nothing."""
