@@ -96,7 +96,10 @@ def others_deal(activities: Sequence[Activity], own: OwnDeals) -> bool:
         touched.update(each for each in affects(row) if each)
     if any(count > own.count(act, "accepted", "under way") for act, count in done.items()):
         return True
-    return any(count > own.on(deal_id, "accepted", "rejected", "under way") for deal_id, count in touched.items())
+    sent: Counter[str] = Counter()
+    for (act, _), count in own.acts.items():
+        sent[act.deal_id] += count
+    return any(count > sent[deal_id] for deal_id, count in touched.items())
 
 
 def _is_new(row: Activity, own: OwnDeals) -> bool:
