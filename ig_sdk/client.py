@@ -159,9 +159,10 @@ class IGClient:
         """
         asked_at = self._clock.monotonic()
         from ig_sdk.rest.deals.new import KnownMarket  # noqa: PLC0415 -- as in __init__
+        from ig_sdk.rest.login.account_markets import account_epic  # noqa: PLC0415 -- as in __init__
 
         deadline = self._auth.deadline(timeout)
-        epic = self._auth.epic_of(market, deadline)
+        epic = account_epic(self._auth, market, deadline)
         left_s = deadline.left_s if deadline.limited else None
         known = KnownMarket(epic, self.markets.get(epic, timeout=left_s), self._auth.account_id, asked_at)
         return rest.Market(
@@ -182,13 +183,18 @@ class IGClient:
             self.stream_access,
             self.config,
             clock=self._clock,
-            market_epic=lambda market: self._auth.epic_of(market, self._auth.deadline(None)),
+            market_epic=self._epic_of,
         )
         with self._lock:
             if not self._closed:
                 self._streams.add(stream)
                 return stream
         raise UsageError("this client is closed", hint="make a new IGClient")
+
+    def _epic_of(self, market: str) -> str:
+        from ig_sdk.rest.login.account_markets import account_epic  # noqa: PLC0415 -- as in __init__
+
+        return account_epic(self._auth, market, self._auth.deadline(None))
 
     def stream_access(self, *, timeout: float | None = None, fresh: bool = False) -> rest.StreamAccess:
         """Return address and credentials for a Lightstreamer session, logging in if need be.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from ig_sdk.types import Limit, Stop, epic_for
+from ig_sdk.types import Limit, Stop
 
 # wire/ig_api.json, dealReference of positions.otc.create and workingorders.otc.create
 _REFERENCE = re.compile(r"[A-Za-z0-9_\-]{1,30}")
@@ -41,16 +41,6 @@ def several_of(values: Iterable[str], name: str) -> list[str]:
         if "," in value:
             raise ValueError(f"{name} must not hold a comma: {value!r}")
     return given
-
-
-def epic_of(market: object) -> str:
-    """Return the epic of a market that is named by it, or is one of the five pairs by name.
-
-    Raises:
-        TypeError: It is no text.
-        ValueError: It is empty.
-    """
-    return epic_for(text_of(market, "epic"))
 
 
 def reference_of(given: object) -> str:

@@ -12,6 +12,7 @@ from ig_sdk.rest.deals.cost_quotes import CostQuote, CostQuotesPage, CostsToClos
 from ig_sdk.rest.deals.new import currency_for
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.account_markets import account_epic
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.details import GET, MarketDetails
 from ig_sdk.rest.times import Moment, parse_moment
@@ -244,7 +245,7 @@ class CostsResource:
             name: decimal_of(value, name) if name in _NUMBERS else value
             for name, value in without_none({**deal, **prices}).items()
         }
-        epic = self._auth.epic_of(epic, deadline)
+        epic = account_epic(self._auth, epic, deadline)
         looked_up = self._prices(epic, deadline) if None in prices.values() else {}
         body = {"epic": epic, **looked_up, **given}
         return _json.decode(kind, self._auth.call(endpoint, deadline, body=body).data, path="costs")

@@ -12,6 +12,7 @@ from ig_sdk.rest.account_history import pages
 from ig_sdk.rest.account_history.activity import Activities, Activity
 from ig_sdk.rest.account_history.transactions import KINDS, Transaction, Transactions
 from ig_sdk.rest.arguments import deal_id_of, one_of, without_none
+from ig_sdk.rest.login.account_markets import account_epic
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.prices.candle_times import Span, next_opening, parse_resolution
 from ig_sdk.rest.prices.decode import PointsAllowance
@@ -128,7 +129,7 @@ class HistoryResource:
         if price not in _PRICES:
             raise ValueError(f"price must be 'mid', 'bid' or 'offer', not {price!r}")
         _check_form(points, start, end)
-        series = self._reader.series(self._auth.epic_of(epic, self._auth.deadline(None)), length)
+        series = self._reader.series(account_epic(self._auth, epic, self._auth.deadline(None)), length)
         span = self._span(length, start, end)
         wanted = Wanted(series, span, points)
         todo = self._reader.todo(wanted)

@@ -10,6 +10,7 @@ from typing import Any
 from ig_sdk import _json
 from ig_sdk.rest.arguments import several_of, text_of
 from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.account_markets import account_epic
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.lists import MarketSummary
 
@@ -124,7 +125,7 @@ class WatchlistsResource:
             ``POST /watchlists`` version 1 (REST.md section 5).
         """
         given, deadline = several_of(epics, "epics"), self._auth.deadline(timeout)
-        body = {"name": text_of(name, "name"), "epics": [self._auth.epic_of(epic, deadline) for epic in given]}
+        body = {"name": text_of(name, "name"), "epics": [account_epic(self._auth, epic, deadline) for epic in given]}
         reply = self._auth.call(CREATE, deadline, body=body)
         return _json.decode(WatchlistCreated, reply.data, path="watchlist")
 
@@ -144,7 +145,7 @@ class WatchlistsResource:
             ``PUT /watchlists/{watchlistId}`` version 1 (REST.md section 5).
         """
         deadline = self._auth.deadline(timeout)
-        parts, body = {"watchlistId": watchlist_id}, {"epic": self._auth.epic_of(epic, deadline)}
+        parts, body = {"watchlistId": watchlist_id}, {"epic": account_epic(self._auth, epic, deadline)}
         self._auth.call(ADD, deadline, parts=parts, body=body)
 
     def remove(self, watchlist_id: str, epic: str, *, timeout: float | None = None) -> None:
@@ -163,7 +164,7 @@ class WatchlistsResource:
             ``DELETE /watchlists/{watchlistId}/{epic}`` version 1 (REST.md section 5).
         """
         deadline = self._auth.deadline(timeout)
-        parts = {"watchlistId": watchlist_id, "epic": self._auth.epic_of(epic, deadline)}
+        parts = {"watchlistId": watchlist_id, "epic": account_epic(self._auth, epic, deadline)}
         self._auth.call(REMOVE, deadline, parts=parts)
 
     def delete(self, watchlist_id: str, *, timeout: float | None = None) -> None:

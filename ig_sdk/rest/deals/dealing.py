@@ -32,6 +32,7 @@ from ig_sdk.rest.deals.turns import Turns
 from ig_sdk.rest.deals.verdicts import DealRequest, SentDeal, act_of
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.account_markets import account_epic, account_type_of
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.details import MarketDetails
 from ig_sdk.types import Confirm
@@ -113,7 +114,7 @@ class Dealing:
         currency = self._auth.login(deadline).currency_iso_code
         market = known and known.rules(deal.epic, self._auth.account_id, self._clock.monotonic())
         market = market or self.reader.market(deal.epic, deadline)
-        account_type = self._auth.account_type(deadline)
+        account_type = account_type_of(self._auth, deadline)
         if is_for_another_account(market, account_type):
             fitting = self.reader.fitting_epics(deal.epic, market, account_type or "", deadline)
             refuse([account_fault(deal.epic, account_type or "", fitting)], deal.deal_reference)
@@ -121,7 +122,7 @@ class Dealing:
 
     def epic_of(self, market: str, deadline: Deadline) -> str:
         """Return the epic of a market, which may be one of the five pairs by name, on the account in use."""
-        return self._auth.epic_of(market, deadline)
+        return account_epic(self._auth, market, deadline)
 
     def turn(self, deal_id: str, deadline: Deadline) -> contextlib.AbstractContextManager[bool]:
         """Hold the turn of one position or order: this client's deals on it come one after the other.

@@ -19,6 +19,7 @@ from ig_sdk.rest.deals.repeat_dealing import WINDOW, RepeatDealingWindow
 from ig_sdk.rest.deals.verdicts import CLOCKS_DIFFER, DealRequest
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.account_markets import account_type_of
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.details import GET as DETAILS
 from ig_sdk.rest.market_data.details import Instrument, MarketDetails
@@ -161,7 +162,7 @@ class DealReader:
         else:
             epic = request.epic if isinstance(request, NewDeal) else request.before.epic
         try:
-            account_type = self._auth.account_type(deadline)
+            account_type = account_type_of(self._auth, deadline)
             market = self.market(epic, deadline) if epic else None
         except IGError:
             return Circumstances(request=deal)  # the rejection is reported even without an explanation

@@ -19,7 +19,6 @@ from ig_sdk.errors import (
     SessionExpired,
     UsageError,
 )
-from ig_sdk.rest.arguments import text_of
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.requestor import Reply, Requestor, Stamp
@@ -35,7 +34,6 @@ from ig_sdk.rest.login.session_info import (
     SessionAccount,
 )
 from ig_sdk.rest.login.tokens import XST, OAuthTokens, SessionTokens, StreamAccess, Tokens
-from ig_sdk.types import epic_for
 
 _log = logs.get_logger("auth")
 
@@ -171,25 +169,6 @@ class Auth:
                 login = dataclasses.replace(self._session.login, accounts=accounts)
                 self._session = dataclasses.replace(self._session, login=login)
         return accounts
-
-    def account_type(self, deadline: Deadline) -> str | None:
-        """Return the type of the account in use, ``CFD`` or ``SPREADBET``, logging in if need be."""
-        accounts = self.accounts(deadline)
-        session = self._ensure(deadline)
-        kinds = [each.account_type for each in accounts if each.account_id == session.account_id]
-        return kinds[0] if kinds else session.login.account_type
-
-    def epic_of(self, market: object, deadline: Deadline) -> str:
-        """Return the epic of a market; one of the five pairs by name is the one that the account in use deals in.
-
-        Only a name takes a login.
-
-        Raises:
-            TypeError: It is no text.
-            ValueError: It is empty.
-        """
-        given = text_of(market, "epic")
-        return given if epic_for(given) == given else epic_for(given, self.account_type(deadline))
 
     def encryption_key(self, deadline: Deadline) -> EncryptionKey:
         """Return IG's key for passwords; needs no login."""
