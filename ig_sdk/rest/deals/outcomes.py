@@ -155,7 +155,8 @@ class Outcomes:
             if isinstance(found, Confirm):
                 return self._settle(sent, found, deadline, shown=shown)
             if found is Outcome.NOT_PLACED:
-                self._ledger.never_was(sent.number)
+                # Never there, or rejected: then the history has a row of it.
+                self._ledger.ended(sent.number, "not placed")
                 return None
             pause = min(_LOOK_PAUSE_S, settles_in) if settles_in > 0 else _LATER_PAUSE_S
             if pause >= deadline.left_s or self._clock.wait(self._closing, pause):

@@ -24,7 +24,7 @@ from ig_sdk.rest.deals.rows import (
 )
 
 Kind = Literal["close", "amend", "cancel"]
-State = Literal["under way", "accepted", "rejected"]
+State = Literal["under way", "accepted", "rejected", "not placed"]
 _KINDS: Mapping[Kind, frozenset[str]] = {"close": CLOSES, "amend": AMENDS, "cancel": CANCELS}
 
 
