@@ -14,7 +14,6 @@ from ig_sdk import logs, rest, streaming
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, IGError, UsageError
-from ig_sdk.types import epic_for
 
 if TYPE_CHECKING:
     from ig_sdk.simulator import Simulator
@@ -160,10 +159,12 @@ class IGClient:
         """
         asked_at = self._clock.monotonic()
         from ig_sdk.rest.deals.new import KnownMarket  # noqa: PLC0415 -- as in __init__
+        from ig_sdk.rest.login.account_markets import account_epic  # noqa: PLC0415 -- as in __init__
 
-        known = KnownMarket(
-            epic_for(market), self.markets.get(market, timeout=timeout), self._auth.account_id, asked_at
-        )
+        deadline = self._auth.deadline(timeout)
+        epic = account_epic(self._auth, market, deadline)
+        left_s = deadline.left_s if deadline.limited else None
+        known = KnownMarket(epic, self.markets.get(epic, timeout=left_s), self._auth.account_id, asked_at)
         return rest.Market(
             known.details,
             known.epic,
@@ -178,12 +179,22 @@ class IGClient:
         Raises:
             UsageError: This client is closed.
         """
-        stream = streaming.IGStream(self.stream_access, self.config, clock=self._clock)
+        stream = streaming.IGStream(
+            self.stream_access,
+            self.config,
+            clock=self._clock,
+            market_epic=self._epic_of,
+        )
         with self._lock:
             if not self._closed:
                 self._streams.add(stream)
                 return stream
         raise UsageError("this client is closed", hint="make a new IGClient")
+
+    def _epic_of(self, market: str) -> str:
+        from ig_sdk.rest.login.account_markets import account_epic  # noqa: PLC0415 -- as in __init__
+
+        return account_epic(self._auth, market, self._auth.deadline(None))
 
     def stream_access(self, *, timeout: float | None = None, fresh: bool = False) -> rest.StreamAccess:
         """Return address and credentials for a Lightstreamer session, logging in if need be.
@@ -214,6 +225,7 @@ class IGClient:
         ends = self._clock.monotonic() + timeout
         self._closing.set()
         self._throttle.close()
+        self._dealing.close()
         for stream in streams:
             stream.close(max(ends - self._clock.monotonic(), 0.1))
         self._transport.abort()

@@ -11,18 +11,26 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 PAIRS = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD", "USDCAD")
+SPREADBET = "SPREADBET"  # IG's accountType
 
 
-def epic_for(market: str) -> str:
+def epic_for(market: str, account_type: str | None = None) -> str:
     """Return the epic of one of the five pairs by name (``"EURUSD"``, ``"EUR/USD"``), or ``market`` itself.
 
+    Args:
+        market: A name, or an epic.
+        account_type: ``SPREADBET`` for the market in which such an account bets; the CFD unless given. A client knows
+            the type of its account and does this by itself wherever a market is named.
+
     Source:
-        DESIGN section 4: the pairs are ``CS.D.{PAIR}.MINI.IP``.
+        DESIGN section 4: the pairs are ``CS.D.{PAIR}.MINI.IP`` on a CFD account and ``CS.D.{PAIR}.TODAY.IP`` on a
+        spread-bet one.
     """
     if not isinstance(market, str):
         raise TypeError(f"a market is named by text, such as 'EURUSD' or an epic, not by {market!r}")
     name = market.replace("/", "").upper()
-    return f"CS.D.{name}.MINI.IP" if name in PAIRS else market
+    kind = "TODAY" if account_type == SPREADBET else "MINI"
+    return f"CS.D.{name}.{kind}.IP" if name in PAIRS else market
 
 
 class Direction(str, Enum):

@@ -18,7 +18,7 @@ from ig_sdk.pipeline.report import Latencies, Report
 from ig_sdk.pipeline.sinks import Outlet, Sink
 from ig_sdk.pipeline.strategies import Strategy
 from ig_sdk.streaming.events import Gap, UpdatesLost
-from ig_sdk.types import Resolution, Tick, epic_for
+from ig_sdk.types import SPREADBET, Resolution, Tick, epic_for
 
 _log = get_logger("pipeline")
 
@@ -352,7 +352,12 @@ def _by_market(
 ) -> dict[str, tuple[Strategy, ...]]:
     """Return the strategies of each epic; under ``""`` those of every market."""
     if isinstance(strategies, Mapping):
-        return {epic_for(market): _as_tuple(some) for market, some in strategies.items()}
+        # Which epic a named pair has depends on the account that the ticks come from.
+        return {
+            epic_for(market, kind): _as_tuple(some)
+            for market, some in strategies.items()
+            for kind in ("CFD", SPREADBET)
+        }
     return {"": _as_tuple(strategies)}
 
 

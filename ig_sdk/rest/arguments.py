@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from ig_sdk.types import Limit, Stop, epic_for
+from ig_sdk.types import Limit, Stop
 
 # wire/ig_api.json, dealReference of positions.otc.create and workingorders.otc.create
 _REFERENCE = re.compile(r"[A-Za-z0-9_\-]{1,30}")
@@ -43,16 +43,6 @@ def several_of(values: Iterable[str], name: str) -> list[str]:
     return given
 
 
-def epic_of(market: object) -> str:
-    """Return the epic of a market that is named by it, or is one of the five pairs by name.
-
-    Raises:
-        TypeError: It is no text.
-        ValueError: It is empty.
-    """
-    return epic_for(text_of(market, "epic"))
-
-
 def reference_of(given: object) -> str:
     """Return the deal reference to send: the caller's, or a new one that nobody has used.
 
@@ -78,6 +68,16 @@ def deal_id_of(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"deal_id must be text, such as position.deal_id, not of type {type(value).__name__}")
     return text_of(value, "deal_id")
+
+
+def currency_of(value: object) -> str | None:
+    """Return ``value`` as IG writes a currency, in capitals.
+
+    Raises:
+        TypeError: It is no text.
+        ValueError: It is empty.
+    """
+    return None if value is None else text_of(value, "currency").strip().upper()
 
 
 def stop_of(value: object) -> Stop | None:

@@ -7,11 +7,12 @@ from typing import TypeVar
 
 from ig_sdk import _json
 from ig_sdk.errors import DecodeError
-from ig_sdk.rest.arguments import epic_of, limit_of, reference_of, stop_of, without_none
+from ig_sdk.rest.arguments import limit_of, reference_of, stop_of, text_of, without_none
 from ig_sdk.rest.deals.cost_quotes import CostQuote, CostQuotesPage, CostsToClose, CostsToEdit, OpeningCosts
 from ig_sdk.rest.deals.new import currency_for
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.account_markets import account_epic
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.details import GET, MarketDetails
 from ig_sdk.rest.times import Moment, parse_moment
@@ -240,17 +241,19 @@ class CostsResource:
         timeout: float | None,
     ) -> CostsT:
         deadline = self._auth.deadline(timeout)
+        text_of(epic, "epic")
         given = {
             name: decimal_of(value, name) if name in _NUMBERS else value
             for name, value in without_none({**deal, **prices}).items()
         }
+        epic = account_epic(self._auth, epic, deadline)
         looked_up = self._prices(epic, deadline) if None in prices.values() else {}
-        body = {"epic": epic_of(epic), **looked_up, **given}
+        body = {"epic": epic, **looked_up, **given}
         return _json.decode(kind, self._auth.call(endpoint, deadline, body=body).data, path="costs")
 
     def _prices(self, epic: str, deadline: Deadline) -> dict[str, object]:
         """Return the prices and the currency that IG demands, read from its own market."""
-        details = _json.decode(MarketDetails, self._auth.call(GET, deadline, parts={"epic": epic_of(epic)}).data)
+        details = _json.decode(MarketDetails, self._auth.call(GET, deadline, parts={"epic": epic}).data)
         bid, offer = details.snapshot.bid, details.snapshot.offer
         if bid is None or offer is None:
             raise DecodeError(f"IG sent no price for {epic}", path="snapshot.bid", hint="give bid= and offer=")

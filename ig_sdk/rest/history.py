@@ -11,8 +11,9 @@ from ig_sdk.clock import Clock
 from ig_sdk.rest.account_history import pages
 from ig_sdk.rest.account_history.activity import Activities, Activity
 from ig_sdk.rest.account_history.transactions import KINDS, Transaction, Transactions
-from ig_sdk.rest.arguments import deal_id_of, epic_of, one_of, without_none
+from ig_sdk.rest.arguments import deal_id_of, one_of, without_none
 from ig_sdk.rest.http.limits.points import PointsAllowance
+from ig_sdk.rest.login.account_markets import account_epic
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.prices.candle_times import Span, next_opening, parse_resolution
 from ig_sdk.rest.prices.decode import of_side
@@ -154,7 +155,8 @@ class HistoryResource:
         if price not in _PRICES:
             raise ValueError(f"price must be 'mid', 'bid' or 'offer', not {price!r}")
         _check_form(points, start, end)
-        return Wanted(self._reader.series(epic_of(epic), length), self._span(length, start, end), points)
+        market = account_epic(self._auth, epic, self._auth.deadline(None))
+        return Wanted(self._reader.series(market, length), self._span(length, start, end), points)
 
     def activity(
         self,

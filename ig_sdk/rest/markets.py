@@ -8,18 +8,17 @@ from collections.abc import Callable, Iterable, Iterator
 from ig_sdk import _json
 from ig_sdk.clock import Clock
 from ig_sdk.errors import DecodeError
-from ig_sdk.rest.arguments import epic_of, several_of, text_of
+from ig_sdk.rest.arguments import several_of, text_of
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.account_markets import account_epic
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.details import GET, MarketDetails
 from ig_sdk.rest.market_data.ladder import MarketLadder
-from ig_sdk.rest.market_data.lists import Category, CategoryPage, MarketSummary, Navigation
+from ig_sdk.rest.market_data.lists import LIST, SEARCH, Category, CategoryPage, MarketSummary, Navigation
 from ig_sdk.types import Tick
 
 LADDER = Endpoint("GET", "/markets/{epic}", version=4)
-LIST = Endpoint("GET", "/markets", version=2)
-SEARCH = Endpoint("GET", "/markets", version=1)
 ROOT = Endpoint("GET", "/marketnavigation", version=1)
 NODE = Endpoint("GET", "/marketnavigation/{nodeId}", version=1)
 CATEGORIES = Endpoint("GET", "/categories", version=1)
@@ -60,7 +59,7 @@ class MarketsResource:
         return self._get(epic, self._auth.deadline(timeout))
 
     def _get(self, epic: str, deadline: Deadline) -> MarketDetails:
-        reply = self._auth.call(GET, deadline, parts={"epic": epic_of(epic)})
+        reply = self._auth.call(GET, deadline, parts={"epic": account_epic(self._auth, epic, deadline)})
         return _json.decode(MarketDetails, reply.data, path="market")
 
     def search(self, term: str, *, timeout: float | None = None) -> list[MarketSummary]:
@@ -102,7 +101,8 @@ class MarketsResource:
         Source:
             ``GET /markets/{epic}`` version 4 (REST.md section 5); known from IG's reference, not seen recorded.
         """
-        reply = self._auth.call(LADDER, self._auth.deadline(timeout), parts={"epic": epic_of(epic)})
+        deadline = self._auth.deadline(timeout)
+        reply = self._auth.call(LADDER, deadline, parts={"epic": account_epic(self._auth, epic, deadline)})
         return _json.decode(MarketLadder, reply.data, path="market")
 
     def navigate(self, node_id: str | None = None, *, timeout: float | None = None) -> Navigation:
@@ -226,7 +226,7 @@ class MarketsResource:
                 path="snapshot.bid",
                 hint=f"the market is {details.snapshot.market_status}; shares have no price without a price feed",
             )
-        return tick if tick.epic else tick._replace(epic=epic_of(epic))
+        return tick if tick.epic else tick._replace(epic=account_epic(self._auth, epic, deadline))
 
     # Last in the class: below it, "list" would no longer be the type.
     def list(self, epics: Iterable[str], *, timeout: float | None = None) -> list[MarketDetails]:
@@ -245,8 +245,8 @@ class MarketsResource:
             ``GET /markets?epics=`` version 2, which does not always answer in the order asked (REST.md sections 5, 10);
             sample ``markets_v2``.
         """
-        asked = list(dict.fromkeys(map(epic_of, several_of(epics, "epics"))))
         deadline = self._auth.deadline(timeout)
+        asked = list(dict.fromkeys(account_epic(self._auth, each, deadline) for each in several_of(epics, "epics")))
         found: list[MarketDetails] = []
         for start in range(0, len(asked), _EPICS_PER_REQUEST):
             query = {"epics": ",".join(asked[start : start + _EPICS_PER_REQUEST])}

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from ig_sdk.errors import NotFound
-from ig_sdk.rest.arguments import deal_id_of, epic_of, good_till_of, limit_of, one_of, reference_of, stop_of
+from ig_sdk.rest.arguments import (
+    currency_of,
+    deal_id_of,
+    good_till_of,
+    limit_of,
+    one_of,
+    reference_of,
+    stop_of,
+    text_of,
+)
 from ig_sdk.rest.deals.changes import OrderCancel, OrderChange
 from ig_sdk.rest.deals.checks import order_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
@@ -88,13 +97,13 @@ class OrdersResource:
             ``POST /workingorders/otc`` version 2 (REST.md section 6).
         """
         deal = NewOrder(
-            epic=epic_of(epic),
+            epic=text_of(epic, "epic"),
             direction=Direction.parse(direction),
             size=decimal_of(size, "size"),
             stop=stop_of(stop),
             limit=limit_of(limit),
             level=decimal_of(level, "level"),
-            currency=currency,
+            currency=currency_of(currency),
             expiry=expiry,
             force_open=force_open,
             deal_reference=reference_of(deal_reference),
@@ -151,15 +160,16 @@ class OrdersResource:
         wanted_limit = limit if isinstance(limit, Keep) else limit_of(limit)
         wanted_end = good_till if isinstance(good_till, Keep) else good_till_of(good_till)
         deadline = self._dealing.begin(timeout)
-        change = OrderChange.of(
-            self._order(deal_id, deadline),
-            level=wanted_level,
-            stop=wanted_stop,
-            limit=wanted_limit,
-            good_till=wanted_end,
-        )
-        refuse(order_change_faults(change), change.before.deal_reference)
-        return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
+        with self._dealing.turn(deal_id, deadline):
+            change = OrderChange.of(
+                self._order(deal_id, deadline),
+                level=wanted_level,
+                stop=wanted_stop,
+                limit=wanted_limit,
+                good_till=wanted_end,
+            )
+            refuse(order_change_faults(change), change.before.deal_reference)
+            return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
 
     def cancel(self, deal_id: str | None, *, timeout: float | None = None) -> Confirm:
         """Cancel an order.
@@ -182,7 +192,8 @@ class OrdersResource:
         """
         deal_id = deal_id_of(deal_id)
         deadline = self._dealing.begin(timeout)
-        return self._dealing.send(CANCEL, OrderCancel(deal_id), deadline, parts={"dealId": deal_id})
+        with self._dealing.turn(deal_id, deadline):
+            return self._dealing.send(CANCEL, OrderCancel(deal_id), deadline, parts={"dealId": deal_id})
 
     def _order(self, deal_id: str, deadline: Deadline) -> Order:
         found = next((each for each in self._dealing.reader.orders(deadline) if each.deal_id == deal_id), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ig_sdk.errors import DecodeError, IGError
-from ig_sdk.rest.arguments import deal_id_of, epic_of, limit_of, one_of, reference_of, stop_of
+from ig_sdk.rest.arguments import currency_of, deal_id_of, limit_of, one_of, reference_of, stop_of, text_of
 from ig_sdk.rest.deals.changes import PositionChange, PositionClose
 from ig_sdk.rest.deals.checks import close_faults, position_change_faults
 from ig_sdk.rest.deals.dealing import Dealing, refuse
@@ -130,13 +130,13 @@ class PositionsResource:
             ``POST /positions/otc`` version 2 (REST.md section 6).
         """
         deal = NewPosition(
-            epic=epic_of(epic),
+            epic=text_of(epic, "epic"),
             direction=Direction.parse(direction),
             size=decimal_of(size, "size"),
             stop=stop_of(stop),
             limit=limit_of(limit),
             level=optional_decimal_of(level, "level"),
-            currency=currency,
+            currency=currency_of(currency),
             expiry=expiry,
             force_open=force_open,
             deal_reference=reference_of(deal_reference),
@@ -189,9 +189,11 @@ class PositionsResource:
         new_stop = stop if isinstance(stop, Keep) else stop_of(stop)
         new_limit = limit if isinstance(limit, Keep) else limit_of(limit)
         deadline = self._dealing.begin(timeout)
-        change = PositionChange.of(self._dealing.reader.position(deal_id, deadline), new_stop, new_limit)
-        refuse(position_change_faults(change), change.before.deal_reference)
-        return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
+        with self._dealing.turn(deal_id, deadline):
+            before = self._dealing.position(deal_id, deadline, "ig.orders.amend()")
+            change = PositionChange.of(before, new_stop, new_limit)
+            refuse(position_change_faults(change), change.before.deal_reference)
+            return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
 
     def close(
         self,
@@ -235,9 +237,10 @@ class PositionsResource:
         worst = optional_decimal_of(level, "level")
         in_force = None if time_in_force is None else one_of(time_in_force, TIMES_IN_FORCE, "time_in_force")
         deadline = self._dealing.begin(timeout)
-        close = _position_close(self._dealing.reader.position(deal_id, deadline), part)
-        close = dataclasses.replace(close, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
-        return self._close(close, deadline)
+        with self._dealing.turn(deal_id, deadline):
+            close = _position_close(self._dealing.position(deal_id, deadline, "ig.orders.cancel()"), part)
+            close = dataclasses.replace(close, order_type=kind, level=worst, quote_id=quote_id, time_in_force=in_force)
+            return self._close(close, deadline)
 
     def close_all(self, *, epic: str | None = None, timeout: float | None = None) -> list[CloseOutcome]:
         """Close all positions, or all of one market, one after the other, and return the outcome of each.
@@ -256,7 +259,7 @@ class PositionsResource:
             IGError: The positions could not be read; nothing was sent.
         """
         deadline = self._dealing.begin(timeout)
-        wanted = None if epic is None else epic_of(epic)
+        wanted = None if epic is None else self._dealing.epic_of(epic, deadline)
         positions = [each for each in self._dealing.reader.positions(deadline) if wanted in (None, each.epic)]
         return [self._attempt(position, deadline) for position in positions]
 
@@ -273,12 +276,18 @@ class PositionsResource:
         Source:
             ``GET /repeat-dealing-window`` version 1 (REST.md section 6.3, tiered pricing); never captured.
         """
-        wanted = None if epic is None else epic_of(epic)
-        return self._dealing.reader.repeat_dealing(wanted, self._dealing.reader.deadline(timeout))
+        deadline = self._dealing.reader.deadline(timeout)
+        wanted = None if epic is None else self._dealing.epic_of(epic, deadline)
+        return self._dealing.reader.repeat_dealing(wanted, deadline)
 
     def _attempt(self, position: Position, deadline: Deadline) -> CloseOutcome:
         try:
-            return CloseOutcome(position, self._close(_position_close(position, None), deadline))
+            close = _position_close(position, None)
+            deal_id = deal_id_of(position.deal_id)
+            with self._dealing.turn(deal_id, deadline) as waited:
+                if waited:  # for another deal on it, which may have changed it
+                    close = _position_close(self._dealing.reader.position(deal_id, deadline), None)
+                return CloseOutcome(position, self._close(close, deadline))
         except IGError as error:
             return CloseOutcome(position, error=error)
 

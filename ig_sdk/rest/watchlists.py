@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ig_sdk import _json
-from ig_sdk.rest.arguments import epic_of, several_of, text_of
+from ig_sdk.rest.arguments import several_of, text_of
 from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.rest.login.account_markets import account_epic
 from ig_sdk.rest.login.auth import Auth
 from ig_sdk.rest.market_data.lists import MarketSummary
 
@@ -123,8 +124,9 @@ class WatchlistsResource:
         Source:
             ``POST /watchlists`` version 1 (REST.md section 5).
         """
-        body = {"name": text_of(name, "name"), "epics": [epic_of(epic) for epic in several_of(epics, "epics")]}
-        reply = self._auth.call(CREATE, self._auth.deadline(timeout), body=body)
+        given, deadline = several_of(epics, "epics"), self._auth.deadline(timeout)
+        body = {"name": text_of(name, "name"), "epics": [account_epic(self._auth, epic, deadline) for epic in given]}
+        reply = self._auth.call(CREATE, deadline, body=body)
         return _json.decode(WatchlistCreated, reply.data, path="watchlist")
 
     def add(self, watchlist_id: str, epic: str, *, timeout: float | None = None) -> None:
@@ -142,8 +144,9 @@ class WatchlistsResource:
         Source:
             ``PUT /watchlists/{watchlistId}`` version 1 (REST.md section 5).
         """
-        parts, body = {"watchlistId": watchlist_id}, {"epic": epic_of(epic)}
-        self._auth.call(ADD, self._auth.deadline(timeout), parts=parts, body=body)
+        deadline = self._auth.deadline(timeout)
+        parts, body = {"watchlistId": watchlist_id}, {"epic": account_epic(self._auth, epic, deadline)}
+        self._auth.call(ADD, deadline, parts=parts, body=body)
 
     def remove(self, watchlist_id: str, epic: str, *, timeout: float | None = None) -> None:
         """Take a market off a list.
@@ -160,8 +163,9 @@ class WatchlistsResource:
         Source:
             ``DELETE /watchlists/{watchlistId}/{epic}`` version 1 (REST.md section 5).
         """
-        parts = {"watchlistId": watchlist_id, "epic": epic_of(epic)}
-        self._auth.call(REMOVE, self._auth.deadline(timeout), parts=parts)
+        deadline = self._auth.deadline(timeout)
+        parts = {"watchlistId": watchlist_id, "epic": account_epic(self._auth, epic, deadline)}
+        self._auth.call(REMOVE, deadline, parts=parts)
 
     def delete(self, watchlist_id: str, *, timeout: float | None = None) -> None:
         """Delete a list.

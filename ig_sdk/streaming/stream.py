@@ -127,14 +127,23 @@ class IGStream:
         access: Gives address and credentials.
         config: Settings.
         clock: Time.
+        market_epic: Returns the epic of a market that may be named, on the account in use; asked after the login.
 
     Threading:
         Safe from any thread. Callbacks run on one thread, ``ig-stream-dispatch``, in order, never under a lock.
     """
 
-    def __init__(self, access: Access, config: IGConfig, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        config: IGConfig,
+        *,
+        clock: Clock | None = None,
+        market_epic: Callable[[str], str] = epic_of,
+    ) -> None:
         self._access = access
         self._failures = FailureLog(_log)
+        self._market_epic = market_epic
         self._config = config
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
@@ -199,6 +208,8 @@ class IGStream:
         )
         self._check_room(len(wanted))
         client = self._connected(timeout)
+        # Which market a name is depends on the account, which is known by now.
+        wanted = list(dict.fromkeys(self._market_epic(name) for name in names))
         stream, opened = self._add(wanted, options)
         try:
             for subscription in opened.subscriptions.values():

@@ -124,10 +124,10 @@ def test_the_details_of_another_account_are_read_again(ig: IGClient, requests_of
     ig.session.switch(ig.session.accounts[1].account_id or "")
 
     def refused() -> None:
-        with pytest.raises(DealRejected):  # a market for CFDs, an account for spread bets
+        with pytest.raises(InvalidDeal, match=r"CS\.D\.EURUSD\.TODAY\.IP"):  # for CFDs, on an account for spread bets
             market.buy(1)
 
-    assert requests_of(refused)[0] == DETAILS
+    assert requests_of(refused) == [DETAILS]
 
 
 def test_known_rules_refuse_and_known_prices_do_not(ig: IGClient, requests_of: Recorder) -> None:

@@ -17,6 +17,8 @@ from ig_sdk.rest.deals.open_deals import Order, Position
 from ig_sdk.types import Direction, Keep, Limit, Number, Stop, decimal_of
 
 _MINUTES = len("yyyy/MM/dd HH:mm")
+_ROUNDED = Decimal("0.5")  # points
+_FINEST = Decimal("0.1")  # points, where a price is of a hundred or more
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,13 @@ class PositionChange:
             self.trailing_distance,
             self.trailing_step,
         )
+        scaling = self.before.market.scaling_factor
         if self.trailing_step is None:
-            same_stop = position.stop_level == self.stop_level and not position.trails
-        return (
-            same_stop and position.limit_level == self.limit_level and bool(position.controlled_risk) == self.guaranteed
-        )
+            same_stop = not position.trails and is_at(
+                position.stop_level, self.stop_level, scaling, before=self.before.stop_level
+            )
+        same_limit = is_at(position.limit_level, self.limit_level, scaling, before=self.before.limit_level)
+        return same_stop and same_limit and bool(position.controlled_risk) == self.guaranteed
 
     def not_applied_to(self, position: Position) -> bool:
         """Whether a position is still as it was before."""
@@ -102,6 +106,20 @@ def _check_readable(before: Position | Order, *names: str) -> None:
         raise DecodeError(
             f"fields of {before.deal_id} cannot be read, so no amendment can keep them", path=", ".join(unread)
         )
+
+
+def is_at(
+    shown: Decimal | None, wanted: Decimal | None, scaling: Decimal | None, *, before: Decimal | None = None
+) -> bool:
+    """Whether a level is where it was wanted.
+
+    IG rounds to the decimals of the market, so half a point beside it is there too, unless it is where it was before.
+    """
+    if shown == wanted:
+        return True
+    if shown is None or wanted is None or not scaling or shown == before:
+        return False
+    return abs(shown - wanted) * scaling <= _ROUNDED
 
 
 def _sign(direction: Direction | None) -> int:
@@ -133,6 +151,11 @@ def _away(base: Decimal | None, points: Decimal, before: Position, name: str) ->
     scaling = before.market.scaling_factor
     if base is None or not scaling:
         raise ValueError(f"{name} must have a level=: IG shows no price of {before.deal_id} to measure a distance from")
+    if 0 < abs(points) < _FINEST and scaling >= 100:
+        raise ValueError(
+            f"{name}: a distance is in points, and {abs(points)} of one cannot be shown; "
+            f"was distance={abs(points) * scaling:f} meant?"
+        )
     return base + points / scaling
 
 
@@ -256,7 +279,7 @@ class OrderChange:
     def applied_to(self, order: Order) -> bool:
         """Whether an order has this state; its end is compared to the minute, since IG's list shows no seconds."""
         return (
-            order.order_level == self.level
+            is_at(order.order_level, self.level, self.before.market.scaling_factor, before=self.before.order_level)
             and (order.stop_distance or None) == self._points(self.stop)
             and (order.limit_distance or None) == self._points(self.limit)
             and bool(order.guaranteed_stop) is bool(self.stop and self.stop.guaranteed)

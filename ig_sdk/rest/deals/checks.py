@@ -9,7 +9,8 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,14 +20,55 @@ from ig_sdk.rest.deals.changes import OrderChange, PositionChange, PositionClose
 from ig_sdk.rest.deals.new import KINDS, NewDeal, NewOrder, NewPosition
 from ig_sdk.rest.deals.open_deals import DealMarket
 from ig_sdk.rest.market_data.details import DealingRules, Instrument, MarketDetails, Rule
-from ig_sdk.types import Direction, Limit, Stop
+from ig_sdk.types import SPREADBET, Direction, Limit, Stop
 
 # More are refused with validation.number.too-many-decimal-places (wire/ig_api.json).
 _DECIMALS = 12
+# Where a point is a hundredth or less of a price, levels show tenths of it: what is nearer was not meant in points.
+_SHOWN, _FINE = Decimal("0.1"), 100
 _SHUT = frozenset({"CLOSED", "OFFLINE", "SUSPENDED"})
 # Orders are taken under EDITS_ONLY (section 6.3). What is taken during an auction is not known.
 _NO_DEALS = _SHUT | {"EDITS_ONLY"}
 _NO_OPENINGS = _NO_DEALS | {"CLOSINGS_ONLY"}
+_STATES = {
+    "CLOSED": "it is closed; try again when it opens",
+    "OFFLINE": "it is offline at IG; try again later",
+    "SUSPENDED": "it is suspended; try again when dealing goes on",
+    "EDITS_ONLY": "it is closed; stops, limits and orders may be edited, deals wait until it opens",
+    "CLOSINGS_ONLY": "it takes closings only, no new positions",
+}
+
+
+# What the market's unit says of the accounts that deal in it: money a point is a bet, contracts and shares are CFDs.
+_ACCOUNTS = {"AMOUNT": "SPREADBET", "CONTRACTS": "CFD", "SHARES": "CFD"}
+_PRODUCTS = {"SPREADBET": "spread bets", "CFD": "CFDs"}
+_FX = re.compile(r"CS\.D\.([A-Z]{6})\.(?:MINI|CFD|TODAY)\.IP")
+
+
+def product_of(market: MarketDetails) -> str | None:
+    """Return what a market is for in words; ``None`` where IG does not say."""
+    return _PRODUCTS.get(_ACCOUNTS.get(market.instrument.unit or "", ""))
+
+
+def is_for_another_account(market: MarketDetails, account_type: str | None) -> bool:
+    """Whether a market is for spread bets and the account is for CFDs, or the reverse."""
+    wanted = _ACCOUNTS.get(market.instrument.unit or "")
+    return wanted is not None and account_type in _PRODUCTS and wanted != account_type
+
+
+def pair_epic(epic: str, account_type: str) -> str | None:
+    """Return the epic of the same pair of currencies on an account of another type; ``None`` for another market."""
+    match = _FX.fullmatch(epic)
+    if match is None:
+        return None
+    return f"CS.D.{match[1]}.{'TODAY' if account_type == SPREADBET else 'MINI'}.IP"
+
+
+def account_fault(epic: str, account_type: str, fitting: Sequence[str]) -> str:
+    """Return what is wrong with a market of the other product, and which epics fit."""
+    other = _PRODUCTS["CFD" if account_type == SPREADBET else SPREADBET]
+    instead = f"use {' or '.join(fitting)}" if fitting else "look for its epic with ig.markets.search()"
+    return f"epic: {epic} is a market for {other}, and the account in use is for {_PRODUCTS[account_type]}; {instead}"
 
 
 @dataclass(frozen=True)
@@ -233,9 +275,23 @@ def _distance_faults(
     if longest <= 0 and leg.distance is None:
         yield f"{name}: must be {side} the price {_prices(between)}, not at {leg.level}"
     elif longest <= 0 or (least is not None and longest < least):
-        yield f"{name}: must be {_at_least(least)} away, not {given}"
+        meant = _meant(name, leg, scaling, least)
+        yield f"{name}: must be {_at_least(least)} away, not {given}{meant}"
+    elif leg.distance is not None and leg.distance < _SHOWN and scaling and scaling >= _FINE:
+        yield f"{name}: must be at least {_SHOWN} points away, not {given}{_meant(name, leg, scaling, least)}"
     elif most is not None and shortest > most:
         yield f"{name}: must be at most {_plain(most)} points away, not {given}"
+
+
+def _meant(name: str, leg: Stop | Limit, scaling: Decimal | None, least: Decimal | None) -> str:
+    """Ask whether a distance that was given as a price was meant in points."""
+    if leg.distance is None or not scaling or scaling <= 1 or leg.distance <= 0:
+        return ""
+    points = leg.distance * scaling
+    if leg.distance >= 1 or points < (least or 1):
+        return ""
+    kind = name.capitalize()
+    return f"; a distance is in points: was {kind}(distance={_plain(points)}) meant, {leg.distance} as a price?"
 
 
 def _reach(
@@ -267,7 +323,7 @@ def _in_points(rule: Rule | None, price: Decimal | None, scaling: Decimal | None
 
 def _state_faults(status: str | None, refusing: frozenset[str]) -> Iterator[str]:
     if status in refusing:
-        yield f"market: must be TRADEABLE, not {status}"
+        yield f"market: {_STATES.get(status or '', f'takes no such deal while it is {status}')} [{status}]"
 
 
 def _terms_faults(deal: NewDeal, market: MarketDetails) -> Iterator[str]:

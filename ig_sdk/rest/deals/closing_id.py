@@ -6,8 +6,9 @@ import threading
 
 from ig_sdk.clock import Clock
 from ig_sdk.rest.deals.changes import PositionClose
+from ig_sdk.rest.deals.closings import closing_deal_id
 from ig_sdk.rest.deals.reader import DealReader
-from ig_sdk.rest.deals.verdicts import CLOCKS_DIFFER, closing_deal_id
+from ig_sdk.rest.deals.verdicts import CLOCKS_DIFFER
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.types import Confirm
 

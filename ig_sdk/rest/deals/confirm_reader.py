@@ -23,6 +23,8 @@ GET = Endpoint("GET", "/confirms/{dealReference}", version=1, urgent=True)
 # IG decides within milliseconds; clients give up after five tries a second apart (REST.md section 6.1).
 WAIT_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
+# How long another deal's confirm is looked at.
+_ANOTHER_S = 2.0
 
 
 @_json.model
@@ -145,7 +147,11 @@ class ConfirmReader:
                 found = self.find(deal_reference, deadline)
                 if found is not None and wanted(found):
                     return found, ""
-                why = "IG has not decided" if found is None else "IG shows only a confirm of something else"
+                why = "IG has not decided"
+                if found is not None:
+                    why = "IG shows only a confirm of something else"
+                    # Of a later deal, which has taken the place of its own, or of an earlier one for a moment.
+                    deadline = deadline.part(_ANOTHER_S)
             except (AuthenticationError, PermissionDenied) as error:
                 return None, str(error)
             except IGError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ig_sdk.rest.deals.checks import Quote
+from ig_sdk.rest.deals.checks import Quote, pair_epic, product_of
 from ig_sdk.rest.deals.new import NewDeal
 from ig_sdk.rest.market_data.details import DealingRules, MarketDetails, Rule
 from ig_sdk.types import Confirm
@@ -164,8 +164,11 @@ def _facts(kind: str, reason: str, around: Circumstances) -> Iterator[str]:
     if around.request is not None:
         yield from _request_facts(kind, around.request)
     if around.account_type and (kind == "account" or reason == "INSTRUMENT_NOT_FOUND"):
-        product = _product(around.market)
+        product = product_of(around.market) if around.market else None
         yield f"the account is a {around.account_type} account" + (f", the market is for {product}" if product else "")
+        fitting = around.request and pair_epic(around.request.epic, around.account_type)
+        if fitting and around.request and fitting != around.request.epic and kind == "account":
+            yield f"its market of this pair is {fitting}"
 
 
 def _market_facts(kind: str, market: MarketDetails) -> Iterator[str]:
@@ -203,12 +206,6 @@ def _request_facts(kind: str, request: NewDeal) -> Iterator[str]:
         yield f"the level was {request.level}"
     if kind == "market":
         yield f"the deal was in {request.currency}, expiry {request.expiry}"
-
-
-def _product(market: MarketDetails | None) -> str | None:
-    """Return what kind of account a market is for: money a point is a bet, contracts are CFDs."""
-    unit = market.instrument.unit if market else None
-    return {"AMOUNT": "spread bets", "CONTRACTS": "CFDs", "SHARES": "CFDs"}.get(unit or "")
 
 
 def _text(rule: Rule) -> str:

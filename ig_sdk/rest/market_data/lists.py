@@ -8,6 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from ig_sdk import _json
+from ig_sdk.rest.http.endpoint import Endpoint
+
+LIST = Endpoint("GET", "/markets", version=2)
+SEARCH = Endpoint("GET", "/markets", version=1)
 
 
 @_json.model

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from ig_sdk import _json
 from ig_sdk.rest.account_history.activity import Activity
+from ig_sdk.rest.deals.book import Outcome, Snapshot, infer_outcome
 from ig_sdk.rest.deals.changes import OrderCancel, OrderChange, PositionChange, PositionClose
+from ig_sdk.rest.deals.closings import closing_deal_id
 from ig_sdk.rest.deals.new import NewOrder, NewPosition
 from ig_sdk.rest.deals.open_deals import Order, Position, order_of, position_of
-from ig_sdk.rest.deals.verdicts import Outcome, SentDeal, Snapshot, closing_deal_id, infer_outcome, is_verdict
+from ig_sdk.rest.deals.verdicts import SentDeal, is_verdict
 from ig_sdk.types import KEEP, AffectedDeal, Confirm, Direction, Limit, Stop
 
 D = Decimal
@@ -86,7 +88,10 @@ def sent(request: Any, reference: str = "R1", **changes: Any) -> SentDeal:
     return dataclasses.replace(SentDeal(request, "OURS" if own else reference, NOW, own), **changes)
 
 
+NETTED = confirm("CLOSED", "FULLY_CLOSED", direction=Direction.BUY)
 CLOSE = sent(PositionClose(position(), D(2)))
+CLOSE_PART = sent(PositionClose(position(), D("0.5")))
+CLOSE_SOME = sent(PositionClose(position(), D(2), time_in_force="EXECUTE_AND_ELIMINATE"))
 AMEND = sent(PositionChange.of(position(), Stop(level="1.05"), KEEP))
 CANCEL = sent(OrderCancel("O1"))
 OPEN = sent(NewPosition(**NEW))
@@ -97,13 +102,15 @@ CHANGE = sent(OrderChange.of(order(), level=2, stop=KEEP, limit=KEEP, good_till=
 @pytest.mark.parametrize(
     ("deal", "mine", "others"),
     [
-        (CLOSE, [CLOSED, PART, NOT_CLOSED], [OPENED, AMENDED, NOT_AMENDED]),
+        (CLOSE, [CLOSED, NOT_CLOSED], [OPENED, AMENDED, NOT_AMENDED, PART]),
+        (CLOSE_PART, [PART, NOT_CLOSED], [OPENED, AMENDED, NOT_AMENDED, CLOSED]),
+        (CLOSE_SOME, [CLOSED, PART, NOT_CLOSED], [OPENED, AMENDED, NOT_AMENDED]),
         (AMEND, [AMENDED, NOT_AMENDED], [OPENED, PART, CLOSED, NOT_CLOSED]),
-        (OPEN, [OPENED, AMENDED, CLOSED, NOT_AMENDED, NOT_CLOSED], []),
+        (OPEN, [OPENED, NETTED, NOT_AMENDED], [AMENDED, CLOSED, NOT_CLOSED]),
     ],
 )
 def test_a_confirm_under_the_positions_reference(deal: SentDeal, mine: list[Confirm], others: list[Confirm]) -> None:
-    """The opening's is not the close's, nor an amendment's: status, affected deals and side tell."""
+    """The opening's is not the close's, nor an amendment's: status, affected deals, side and size tell."""
     assert all(is_verdict(deal, each) for each in mine)
     assert not any(is_verdict(deal, each) for each in others)
 
@@ -120,11 +127,12 @@ def test_the_affected_deal_tells_when_the_status_does_not() -> None:
 
 def test_an_earlier_verdict_is_not_this_one() -> None:
     """Two closes of parts look alike; the one that was seen before, or is older, does not count."""
-    second = dataclasses.replace(CLOSE, earlier=PART)
+    second = dataclasses.replace(CLOSE_PART, earlier=PART)
     assert not is_verdict(second, PART)
     assert not is_verdict(second, dataclasses.replace(PART, date=NOW - timedelta(seconds=1), level=D(1)))
     assert is_verdict(second, dataclasses.replace(PART, date=NOW + timedelta(milliseconds=1)))
-    assert is_verdict(second, dataclasses.replace(CLOSED, date=NOW))
+    assert is_verdict(second, dataclasses.replace(PART, date=NOW, level=D(2)))
+    assert is_verdict(dataclasses.replace(CLOSE, earlier=PART), dataclasses.replace(CLOSED, date=NOW))
 
 
 def test_a_fresh_reference_needs_no_reading() -> None:
@@ -344,8 +352,10 @@ def test_a_part_closed_before_a_stop_closed_the_rest() -> None:
     assert (done.status, done.closing_deal_id) == ("PARTIALLY_CLOSED", "C1")
     whole = activity("POSITION_CLOSED", "D1", size=D(2), channel="SYSTEM")
     assert infer_outcome(part, dataclasses.replace(NOTHING, activities=[whole, before])) is Outcome.NOT_PLACED
-    theirs = activity("POSITION_CLOSED", "D1", size=D(2), channel="WEB")
-    for unclear in ([rest], [before], [theirs, before], [activity("POSITION_CLOSED", "D1", channel="SYSTEM")]):
+    for channel in ("WEB", "PUBLIC_WEB_API"):
+        theirs = activity("POSITION_CLOSED", "D1", size=D(2), channel=channel)
+        assert infer_outcome(part, dataclasses.replace(NOTHING, activities=[theirs, before])) is Outcome.NOT_PLACED
+    for unclear in ([rest], [before], [activity("POSITION_CLOSED", "D1", channel="SYSTEM")]):
         assert infer_outcome(part, dataclasses.replace(NOTHING, activities=unclear)) is Outcome.UNKNOWN
 
 
