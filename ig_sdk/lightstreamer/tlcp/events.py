@@ -9,6 +9,7 @@ from typing import Literal
 from ig_sdk.errors import StreamError
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 
+Operation = Literal["subscribe", "reconfigure", "unsubscribe", "overflow", "unreadable"]
 Continuity = Literal["new", "resumed", "recovered", "replaced"]
 
 
@@ -115,7 +116,8 @@ class SubscriptionError:
         code: The server's or (zero and below) the adapter's code; ``None`` when we gave up.
         message: The text that came with it.
         operation: ``"subscribe"`` (it is over), ``"reconfigure"`` or ``"unsubscribe"`` (it goes on), ``"overflow"``
-            (it is over: it must not lose anything, and the application was too slow).
+            (it is over: it must not lose anything, and the application was too slow), ``"unreadable"`` (it is over:
+            what the server sent for it could not be read, several times; a new session did not help).
 
     Source:
         TLCP.md section 18.2, the codes.
@@ -124,7 +126,12 @@ class SubscriptionError:
     subscription_id: int
     code: int | None
     message: str
-    operation: Literal["subscribe", "reconfigure", "unsubscribe", "overflow"] = "subscribe"
+    operation: Operation = "subscribe"
+
+    @property
+    def over(self) -> bool:
+        """Whether it ended the subscription."""
+        return self.operation in ("subscribe", "overflow", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)

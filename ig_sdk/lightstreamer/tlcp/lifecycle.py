@@ -14,6 +14,8 @@ from ig_sdk.lightstreamer.tlcp.transitions import Phase, Trigger
 
 # A LOOP that asks for a longer absence than this would be a way to shut the client up.
 _LONGEST_LOOP_S: Final = 60.0
+# A session that stood for so long was a good one, whatever ended it.
+_GOOD_S: Final = 60.0
 
 
 class Lifecycle:
@@ -35,6 +37,8 @@ class Lifecycle:
         self._events = context.events
         self._had_session = False  # since connect(): the next one replaces it
         self._updated = False  # an update came since the last bind
+        self._created_at = float("inf")
+        self._at_fault = False  # what came could not be read, and there was no good session since
         self._unreadable_at = -1  # data notifications before what could not be read last
 
     @property
@@ -44,7 +48,7 @@ class Lifecycle:
 
     def connect(self, now: float) -> None:
         """Begin, or begin again."""
-        self._had_session = False
+        self._had_session = self._at_fault = False
         self._attempts.begin()
         self.connection.begin(now)
 
@@ -76,6 +80,7 @@ class Lifecycle:
             self._events.append(ErrorOccurred(error))
         if created:
             self.counter.reset()
+            self._created_at = now
             self._unreadable_at = -1
             self._connected(now, "replaced" if self._had_session else "new")
             self._had_session = True
@@ -97,7 +102,8 @@ class Lifecycle:
         """An update came: the stream works (DESIGN section 5)."""
         if not self._updated:
             self._updated = True
-            self._attempts.worked(now)
+            if not self._at_fault:  # else one item that can be read would have the others' fault come again at once
+                self._attempts.worked(now)
 
     def prog(self, position: int, now: float) -> None:
         """The server says where it begins (C-110, C-112)."""
@@ -118,6 +124,7 @@ class Lifecycle:
             raise StreamProtocolError("LOOP out of place", line=f"LOOP,{delay_ms}")
         delay = min(max(delay_ms, 0) / 1000, _LONGEST_LOOP_S)
         if connection.timers.proved(now, polling=connection.route.polls):
+            self._at_fault = False
             self._attempts.worked(now)
         elif not self._updated:
             # A server that does nothing but LOOP is not chased at full speed.
@@ -163,10 +170,12 @@ class Lifecycle:
 
     def malformed(self, now: float, error: StreamError, *, data: bool) -> None:
         """A line makes no sense: recover, or replace the session where recovery would bring the line again (C-049)."""
+        if self.connection.bound and now - self._created_at >= _GOOD_S:
+            self._prove(now)
+        self._at_fault = True
         if data:
             self.replace(now, error.message, wait=True, destroy=True, error=error)
         else:
-            self._prove(now)
             delay = self._attempts.backoff.next()
             self.connection.retry(now, self._plan_to_recover(), delay, error.message, error=error)
 
@@ -181,7 +190,8 @@ class Lifecycle:
     ) -> None:
         """Give the session up and open a new one, at once only if this one had worked (C-088, C-113)."""
         connection = self.connection
-        self._prove(now)
+        if error is None:  # a session that ended by a fault has proved nothing
+            self._prove(now)
         if destroy and connection.bound:
             connection.destroy()
         backoff = self._attempts.backoff
@@ -248,4 +258,5 @@ class Lifecycle:
     def _prove(self, now: float) -> None:
         connection = self.connection
         if connection.bound and connection.timers.proved(now, stalled=connection.phase is Phase.STALLED):
+            self._at_fault = False
             self._attempts.worked(now)
