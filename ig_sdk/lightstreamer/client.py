@@ -194,6 +194,9 @@ class LightstreamerClient:
     def connect(self) -> None:
         """Start, and return at once; nothing when started already. After FAILED: try again.
 
+        From the second failure on, a try soon after it waits: the pause counts from the failure and grows with each, up
+        to ``reconnect_max_s``, until a session has stood for a minute. So this may be called from a status callback.
+
         Raises:
             UsageError: The client was closed.
         """

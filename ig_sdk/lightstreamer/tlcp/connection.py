@@ -106,12 +106,13 @@ class Connection:
         """Whether lines of the connection mean anything."""
         return self.phase in LISTENING
 
-    def begin(self, now: float) -> None:
-        """Open the first connection: the application connects."""
+    def begin(self, now: float, delay: float) -> None:
+        """Open the first connection after ``delay``: the application connects."""
         self.plan = "new"
         self.move(Trigger.CONNECT)
-        self.timers.retry_at = now
-        self.report(ConnectionStatus.CONNECTING, now, "connect was called")
+        self.timers.retry_at = now + delay
+        reason = "connect was called" + (", soon after a failure: it waits for a while" if delay else "")
+        self.report(ConnectionStatus.CONNECTING, now, reason, retry_in_s=delay or None)
         self.open_if_due(now)
 
     def opened(self, now: float, user: str | None, password: str | None) -> None:
@@ -188,6 +189,7 @@ class Connection:
         if self.phase is not Phase.WAITING:
             self._context.actions.append(Disconnect())
         self.move(Trigger.STOP)
+        self._attempts.given_up(now)
         self.gone(final=True)
         self.report(ConnectionStatus.FAILED, now, error.message, error=error)
 

@@ -47,7 +47,7 @@ class StatusChanged:
             session: data may be lost). After a stall that ended by itself ``"resumed"``.
         gap_s: Seconds between the last line of the old connection and this moment; data was lost in it only if
             ``"replaced"``. ``None`` with ``"new"``, and after a stall that ended by itself.
-        retry_in_s: With ``RECONNECTING``: the wait before the next attempt, in seconds.
+        retry_in_s: With ``RECONNECTING``, and with ``CONNECTING`` soon after ``FAILED``: seconds to the next attempt.
         attempt: With ``RECONNECTING``: attempts since the stream last worked, from 1.
         error: What the server or the connection did, if it was a fault.
         session_id: The server's name for the session, if there is one.

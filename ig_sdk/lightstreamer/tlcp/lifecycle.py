@@ -16,6 +16,9 @@ from ig_sdk.lightstreamer.tlcp.transitions import Phase, Trigger
 _LONGEST_LOOP_S: Final = 60.0
 # A session that stood for so long was a good one, whatever ended it.
 _GOOD_S: Final = 60.0
+# A failed opening or two are everyday life; from here on each reason is told, once.
+_QUIET_OPENINGS: Final = 3
+_MOST_TOLD: Final = 20
 
 
 class Lifecycle:
@@ -38,6 +41,8 @@ class Lifecycle:
         self._had_session = False  # since connect(): the next one replaces it
         self._updated = False  # an update came since the last bind
         self._created_at = float("inf")
+        self._failed_openings = 0  # in a row
+        self._told: set[str] = set()  # why they failed, as far as it was told
         self._at_fault = False  # what came could not be read, and there was no good session since
         self._unreadable_at = -1  # data notifications before what could not be read last
 
@@ -49,8 +54,9 @@ class Lifecycle:
     def connect(self, now: float) -> None:
         """Begin, or begin again."""
         self._had_session = self._at_fault = False
-        self._attempts.begin()
-        self.connection.begin(now)
+        self._failed_openings = 0
+        self._told.clear()
+        self.connection.begin(now, self._attempts.begin(now))
 
     def opened(self, now: float, user: str | None, password: str | None) -> None:
         """Ask for the session: the connection is open."""
@@ -162,16 +168,30 @@ class Lifecycle:
             again, self._unreadable_at = self._unreadable_at == self.counter.count, self.counter.count
             self.malformed(now, error, data=again)
         elif connection.bound:
-            self._prove(now)
+            self.prove(now)
             connection.retry(now, self._plan_to_recover(), self._attempts.backoff.first(), reason)  # at once (C-102)
+        elif connection.phase is Phase.CONNECTING and error is not None and not self._had_session:
+            # Nothing came of this address yet: a setting is wrong. Where a session stood, it may be a network's
+            # sign-in page, which passes.
+            connection.stop(now, error)
         elif connection.phase in (Phase.CONNECTING, Phase.CREATING, Phase.BINDING):
+            error = self._worth_telling(reason, error)
             delay = self._attempts.after_failed_opening(unavailable=unavailable)
             connection.retry(now, self._plan_to_recover(), delay, reason, error=error)
+
+    def _worth_telling(self, reason: str, error: StreamError | None) -> StreamError | None:
+        """Return an error for what fails again and again, or for good: once for each reason, until a session stands."""
+        self._failed_openings += 1
+        if (error is None and self._failed_openings < _QUIET_OPENINGS) or reason in self._told:
+            return None
+        if len(self._told) < _MOST_TOLD:
+            self._told.add(reason)
+        return error or StreamError(f"{reason}; {self._failed_openings} attempts failed, and it goes on trying")
 
     def malformed(self, now: float, error: StreamError, *, data: bool) -> None:
         """A line makes no sense: recover, or replace the session where recovery would bring the line again (C-049)."""
         if self.connection.bound and now - self._created_at >= _GOOD_S:
-            self._prove(now)
+            self.prove(now)
         self._at_fault = True
         if data:
             self.replace(now, error.message, wait=True, destroy=True, error=error)
@@ -191,7 +211,7 @@ class Lifecycle:
         """Give the session up and open a new one, at once only if this one had worked (C-088, C-113)."""
         connection = self.connection
         if error is None:  # a session that ended by a fault has proved nothing
-            self._prove(now)
+            self.prove(now)
         if destroy and connection.bound:
             connection.destroy()
         backoff = self._attempts.backoff
@@ -208,7 +228,7 @@ class Lifecycle:
         if connection.phase is Phase.CLOSING:
             connection.ended(now)
             return
-        self._prove(now)
+        self.prove(now)
         error = StreamEnded(f"the server ended the session: {code} {excerpt(message)}".rstrip(), code=code)
         self._after_code(now, code, message, error)
 
@@ -238,6 +258,8 @@ class Lifecycle:
     def _connected(self, now: float, continuity: Continuity) -> None:
         connection = self.connection
         gap_s = connection.timers.back(now)
+        self._failed_openings = 0
+        self._told.clear()
         status = connection.latest.status
         if continuity == "resumed" and status is ConnectionStatus.CONNECTED and connection.route.polls:
             return  # every poll is a rebind
@@ -255,8 +277,11 @@ class Lifecycle:
             gap_s=None if continuity == "new" else gap_s,
         )
 
-    def _prove(self, now: float) -> None:
+    def prove(self, now: float) -> None:
+        """Note that the stream worked, if this session, which ends now, stood for long enough."""
         connection = self.connection
+        if connection.bound and now - self._created_at >= _GOOD_S:
+            self._attempts.lasted()
         if connection.bound and connection.timers.proved(now, stalled=connection.phase is Phase.STALLED):
             self._at_fault = False
             self._attempts.worked(now)

@@ -234,6 +234,7 @@ class Reader:
         if self._connection.phase is Phase.CLOSING:
             self._connection.ended(self._now)
         else:
+            self._life.prove(self._now)
             self._connection.stop(self._now, StreamError(text, code=note.code), destroy=True)  # C-122
 
     def _probe(self, _note: say.Probe) -> None:

@@ -236,7 +236,8 @@ class Session:
             now: Monotonic seconds.
             reason: Why, for people.
             unavailable: This transport cannot work here (such as a refused WebSocket upgrade): try the next one.
-            error: What came could not be read: a recovery that only brings it again is given up.
+            error: What came could not be read: a recovery that only brings it again is given up. Or why no connection
+                can be opened, where time does not mend it.
         """
         self._now = now
         self._life.lost(now, reason, unavailable=unavailable, error=error)
