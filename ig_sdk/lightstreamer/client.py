@@ -57,6 +57,8 @@ class LightstreamerClient:
         queue_size: Events that may wait for the callbacks; see ``Subscription(overflow=…)``.
         max_message_bytes: Longest message to accept from the server.
         supported_diffs: Difference formats to accept, of ``"P"`` and ``"T"``; ``None`` for all that can be decoded.
+        ignore_control_link: Stay at ``endpoint`` although the server names another address for the session, as behind a
+            NAT or a tunnel. Without it an address that cannot be reached gives way to ``endpoint`` after 3 seconds.
         clock: Time; for tests.
 
     Raises:
@@ -89,6 +91,7 @@ class LightstreamerClient:
         queue_size: int = 100_000,
         max_message_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES,
         supported_diffs: Iterable[str] | None = None,
+        ignore_control_link: bool = False,
         clock: Clock | None = None,
     ) -> None:
         parse_address(endpoint)
@@ -111,6 +114,7 @@ class LightstreamerClient:
                 initial_delay_s=reconnect_initial_s,
                 max_delay_s=reconnect_max_s,
                 multiplier=reconnect_multiplier,
+                ignore_control_link=ignore_control_link,
                 supported_diffs=None if supported_diffs is None else tuple(supported_diffs),
             )
         except ValueError as error:

@@ -21,6 +21,7 @@ class Connect:
         transport: How the lines travel.
         version: TLCP version, such as ``"2.4.0"``.
         new_session: Whether credentials are needed: a session will be created. Ask for them outside any lock.
+        brief: Another address is known to work: do not wait long for this one.
         refused: The server refused the last credentials (``CONERR`` 1): get fresh ones, not a stored copy.
     """
 
@@ -29,6 +30,7 @@ class Connect:
     version: str
     new_session: bool
     refused: bool = False
+    brief: bool = False
 
     @property
     def subprotocol(self) -> str:

@@ -63,18 +63,22 @@ class Attempts:
         """Note that the server created or bound the session."""
         self.credentials_refused = False
         self._silent = 0
+        self._route.reached()
 
     def worked(self, now: float) -> None:
         """Note that the stream worked."""
         self.backoff.reset(now)
         self._few = self._foreign = 0
 
-    def after_failed_opening(self, *, unavailable: bool) -> float:
+    def after_failed_opening(self, *, unavailable: bool, new_session: bool = True) -> float:
         """Return the wait after a connection that was not opened, or broke before the session was bound.
 
         Args:
             unavailable: This transport cannot work here: the next one is tried at once.
+            new_session: It was to be opened at the original address.
         """
+        if not new_session and self._route.leave_link():
+            return 0.0  # the address that worked
         return 0.0 if unavailable and self._route.step_transport() else self.backoff.next()
 
     def after_silent_opening(self) -> float:

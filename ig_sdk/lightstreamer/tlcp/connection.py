@@ -245,6 +245,7 @@ class Connection:
                 version=self.route.version,
                 new_session=new,
                 refused=self._attempts.credentials_refused and new,
+                brief=not new and self.route.follows_link,
             )
         )
 

@@ -176,7 +176,7 @@ class Lifecycle:
             connection.stop(now, error)
         elif connection.phase in (Phase.CONNECTING, Phase.CREATING, Phase.BINDING):
             error = self._worth_telling(reason, error)
-            delay = self._attempts.after_failed_opening(unavailable=unavailable)
+            delay = self._attempts.after_failed_opening(unavailable=unavailable, new_session=connection.plan == "new")
             connection.retry(now, self._plan_to_recover(), delay, reason, error=error)
 
     def _worth_telling(self, reason: str, error: StreamError | None) -> StreamError | None:

@@ -834,3 +834,29 @@ def test_openings_that_fail_for_ever_are_told_once(client):
     for _ in range(6):
         client.lost().wait(31.0)
     assert len(client.errors) == 1
+
+
+@pytest.mark.parametrize("how", ["break", "loop"])
+def test_a_control_link_that_is_not_reached_gives_way(make_client, how):
+    """The session is asked for at the address that worked, at once, and the link is not tried again."""
+    client = make_client()
+    client.connect().open().say("CONOK,S1,50000,5000,elsewhere").forget()
+    if how == "break":
+        client.lost()
+    else:
+        client.say("LOOP,0")
+        client.wait(1.0)
+    assert (client.connects[-1].url, client.connects[-1].brief) == ("ws://elsewhere/lightstreamer", True)
+    client.lost()
+    assert (client.connects[-1].url, client.connects[-1].brief) == ("ws://server/lightstreamer", False)
+    assert not client.connects[-1].new_session
+    client.open().say("CONOK,S1,50000,5000,elsewhere", "PROG,0").forget().lost().wait(5.0)
+    assert client.connects[0].url == "ws://server/lightstreamer"
+
+
+def test_a_control_link_may_be_ignored(make_client):
+    """With the setting, the address stays, whatever the server names."""
+    client = make_client(ignore_control_link=True)
+    client.connect().open().say("CONOK,S1,50000,5000,elsewhere").forget().lost()
+    assert client.connects[0].url == "ws://server/lightstreamer"
+    assert not client.errors
