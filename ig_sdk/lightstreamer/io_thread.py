@@ -250,6 +250,9 @@ class Runner:
         for text in self._control.answers(ready, now):
             with self._lock:
                 self._session.answered(text, now)
+        while self._control.unreached:
+            with self._lock:
+                self._session.unreached(self._control.unreached.pop())
         self._keep_time(now)
 
     def _time_left(self, stream: Stream | None) -> float:

@@ -51,12 +51,14 @@ class Send:
         session_id: For the query string of an HTTP request; ``None`` when it needs none or names it itself.
         url: Base address of a request that goes over HTTP on a connection of its own (the session's control link,
             C-016); ``None`` for one that goes over the stream connection.
+        brief: The address is the server's control link, and another one is known to work.
     """
 
     request: Request
     stream: bool = False
     session_id: str | None = None
     url: str | None = None
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,8 @@ class Connection:
     def send(self, request: Request, *, apart: bool = False) -> None:
         """Send a control request the way that the transport has for it, or apart from any stream connection."""
         url = self.route.control_url(apart=apart)
-        self._context.actions.append(Send(request, session_id=self.session_id if url else None, url=url))
+        brief = url is not None and self.route.follows_link
+        self._context.actions.append(Send(request, session_id=self.session_id if url else None, url=url, brief=brief))
 
     def explicit_session(self) -> str | None:
         """Return the session to name in each request: on a WebSocket only before 2.2.0, in HTTP the query names it."""

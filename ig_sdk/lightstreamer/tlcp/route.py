@@ -125,6 +125,11 @@ class Route:
         self._link, self._suspect = self._suspect, None
         return False
 
+    def unreached(self, url: str) -> None:
+        """Leave the link if that is where no control request arrived."""
+        if self._link is not None and url.startswith(self._link):
+            self.leave_link()
+
     def reached(self) -> None:
         """Note that the server answered: a link that was not reached just before is not tried again."""
         if self._suspect is not None:

@@ -264,6 +264,10 @@ class Session:
         self._now = now
         self._reader.answered(text, now)
 
+    def unreached(self, url: str) -> None:
+        """No connection for a control request to ``url`` could be opened: the next ones go to the first address."""
+        self._connection.route.unreached(url)
+
     def reading(self, now: float) -> None:
         """The shell did not read for a while (back-pressure): silence counts from now on."""
         self._now = now

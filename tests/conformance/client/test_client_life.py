@@ -860,3 +860,14 @@ def test_a_control_link_may_be_ignored(make_client):
     client.connect().open().say("CONOK,S1,50000,5000,elsewhere").forget().lost()
     assert client.connects[0].url == "ws://server/lightstreamer"
     assert not client.errors
+
+
+def test_control_requests_leave_a_link_that_is_not_reached(make_client):
+    """Over HTTP the request is repeated at the address that worked."""
+    client = make_client(transports=("http-streaming",))
+    client.connect().open().say("CONOK,S1,50000,5000,elsewhere").forget()
+    client.subscribe()
+    assert (client.sends[-1].url, client.sends[-1].brief) == ("http://elsewhere", True)
+    client.session.unreached("http://elsewhere")
+    client.wait(4.0)
+    assert (client.sends[-1].url, client.sends[-1].brief) == ("http://server", False)
