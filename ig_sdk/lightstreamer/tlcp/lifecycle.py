@@ -170,7 +170,7 @@ class Lifecycle:
         elif connection.bound:
             self.prove(now)
             connection.retry(now, self._plan_to_recover(), self._attempts.backoff.first(), reason)  # at once (C-102)
-        elif connection.phase is Phase.CONNECTING and error is not None and not self._had_session:
+        elif connection.phase is Phase.CONNECTING and error is not None and self._hopeless:
             # Nothing came of this address yet: a setting is wrong. Where a session stood, it may be a network's
             # sign-in page, which passes.
             connection.stop(now, error)
@@ -178,6 +178,10 @@ class Lifecycle:
             error = self._worth_telling(reason, error)
             delay = self._attempts.after_failed_opening(unavailable=unavailable, new_session=connection.plan == "new")
             connection.retry(now, self._plan_to_recover(), delay, reason, error=error)
+
+    @property
+    def _hopeless(self) -> bool:
+        return not self._had_session and self._failed_openings + 1 >= _QUIET_OPENINGS
 
     def _worth_telling(self, reason: str, error: StreamError | None) -> StreamError | None:
         """Return an error for what fails again and again, or for good: once for each reason, until a session stands."""

@@ -810,9 +810,12 @@ def test_a_long_session_forgets_failures(client, stood, wait):
 
 
 def test_an_untrusted_certificate_is_told(client):
-    """What time does not mend fails at once before the first session; after one it is told once and tried further."""
+    """What time does not mend is told at once, and fails the third time before the first session; after one it is told once and tried further."""
     untrusted = StreamError("cannot connect to server:443: self-signed certificate", hint="ca_bundle")
     client.connect().lost(error=untrusted)
+    assert client.states[-1] == "RECONNECTING"
+    assert client.errors == [untrusted]
+    client.wait(1.0).lost(error=untrusted).wait(2.0).lost(error=untrusted)
     assert client.of(StatusChanged)[-1].error is untrusted
     assert client.states[-1] == "FAILED"
     client.forget().connect().open().say("CONOK,S1,50000,5000,*").forget()
