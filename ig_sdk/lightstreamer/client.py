@@ -59,6 +59,8 @@ class LightstreamerClient:
         supported_diffs: Difference formats to accept, of ``"P"`` and ``"T"``; ``None`` for all that can be decoded.
         unset_is_null: Take a field that an item's first update leaves out for null, as IG's servers mean it, instead of
             ending the session over it, as the protocol has it.
+        ignore_control_link: Stay at ``endpoint`` although the server names another address for the session, as behind a
+            NAT or a tunnel. Without it an address that cannot be reached gives way to ``endpoint`` after 3 seconds.
         clock: Time; for tests.
 
     Raises:
@@ -92,6 +94,7 @@ class LightstreamerClient:
         max_message_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES,
         supported_diffs: Iterable[str] | None = None,
         unset_is_null: bool = False,
+        ignore_control_link: bool = False,
         clock: Clock | None = None,
     ) -> None:
         parse_address(endpoint)
@@ -111,6 +114,7 @@ class LightstreamerClient:
                 initial_delay_s=reconnect_initial_s,
                 max_delay_s=reconnect_max_s,
                 multiplier=reconnect_multiplier,
+                ignore_control_link=ignore_control_link,
                 supported_diffs=None if supported_diffs is None else tuple(supported_diffs),
                 unset_is_null=unset_is_null,
             )
@@ -194,6 +198,9 @@ class LightstreamerClient:
 
     def connect(self) -> None:
         """Start, and return at once; nothing when started already. After FAILED: try again.
+
+        From the second failure on, a try soon after it waits: the pause counts from the failure and grows with each, up
+        to ``reconnect_max_s``, until a session has stood for a minute. So this may be called from a status callback.
 
         Raises:
             UsageError: The client was closed.

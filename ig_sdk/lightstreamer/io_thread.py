@@ -201,8 +201,9 @@ class Runner:
                 session.lost(self._now(), "closed while connecting")
         except OpenFailed as failure:
             _LOG.info("%s", failure.reason)
+            lasting = StreamError(failure.reason, hint=failure.hint) if failure.lasting else None
             with self._lock:
-                session.lost(self._now(), failure.reason, unavailable=failure.unavailable)
+                session.lost(self._now(), failure.reason, unavailable=failure.unavailable, error=lasting)
         except StreamError as error:
             with self._lock:
                 session.abort(self._now(), error)
@@ -249,6 +250,9 @@ class Runner:
         for text in self._control.answers(ready, now):
             with self._lock:
                 self._session.answered(text, now)
+        while self._control.unreached:
+            with self._lock:
+                self._session.unreached(self._control.unreached.pop())
         self._keep_time(now)
 
     def _time_left(self, stream: Stream | None) -> float:

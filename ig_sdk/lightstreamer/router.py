@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -132,7 +133,9 @@ class Router:
             self._deliver_to_subscription(event)
 
     def _deliver_status(self, event: StatusChanged) -> None:
-        _LOG.info("stream %s -> %s: %s", event.previous, event.status, event.reason)
+        level = logging.INFO if event.error is None else logging.WARNING
+        hint = "" if event.error is None or not event.error.hint else f" ({event.error.hint})"
+        _LOG.log(level, "stream %s -> %s: %s%s", event.previous, event.status, event.reason, hint)
         for subscription in tuple(self.subscriptions.values()):
             if event.status is ConnectionStatus.FAILED:
                 subscription.feed.end(event.error or StreamError(event.reason))

@@ -171,9 +171,7 @@ class SecondLevels:
             parent.key, parent.command = event.key_position or 0, event.command_position or 0
         elif isinstance(event, Cleared):
             self._forget(parent, event.position, session, now)
-        elif isinstance(event, Unsubscribed) or (
-            isinstance(event, SubscriptionError) and event.operation == "subscribe"
-        ):
+        elif isinstance(event, Unsubscribed) or (isinstance(event, SubscriptionError) and event.over):
             self._forget(parent, None, session, now)
             del self._parents[subscription_id]
             self.any = bool(self._parents or self._children)
@@ -213,7 +211,7 @@ class SecondLevels:
         parent_id, place = self._children[child]
         parent = self._parents.get(parent_id)
         row = parent.rows.get(place) if parent is not None else None
-        refused = isinstance(event, SubscriptionError) and event.operation == "subscribe"
+        refused = isinstance(event, SubscriptionError) and event.over
         if refused or isinstance(event, Unsubscribed):
             del self._children[child]
             self.any = bool(self._parents or self._children)

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol, cast, get_args
 
-from ig_sdk.errors import StreamError, StreamOverflow, SubscriptionRefused, UsageError
+from ig_sdk.errors import StreamError, StreamOverflow, StreamProtocolError, SubscriptionRefused, UsageError
 from ig_sdk.lightstreamer.listeners import SubscriptionListener
 from ig_sdk.lightstreamer.second_level import SecondLevel
 from ig_sdk.lightstreamer.tlcp.codec.text import excerpt
@@ -312,6 +312,8 @@ def refusal(event: SubscriptionError) -> StreamError | None:
     """Return the error that an iterator raises when this ended its subscription, else ``None``."""
     if event.operation == "subscribe":
         return SubscriptionRefused(f"the server refused the subscription: {excerpt(event.message)}", code=event.code)
+    if event.operation == "unreadable":
+        return StreamProtocolError(excerpt(event.message))
     return StreamOverflow(event.message) if event.operation == "overflow" else None
 
 

@@ -24,6 +24,10 @@ def post(exchange: HttpExchange, action: Send, version: str) -> None:
     exchange.post(exchange.address.target.rstrip("/") + target, body)
 
 
+# Where another address is known to work: shorter than the session waits before it repeats a request.
+_BRIEF_S: Final = 3.0
+
+
 class ControlRequests:
     """The control requests that are on their way, and those that wait for one of them to end.
 
@@ -37,6 +41,7 @@ class ControlRequests:
         self._now = now
         self._running: list[HttpExchange] = []
         self._queued: deque[tuple[Send, str]] = deque()
+        self.unreached: list[str] = []  # addresses that no connection was opened to
 
     def __bool__(self) -> bool:
         return bool(self._running)
@@ -64,6 +69,8 @@ class ControlRequests:
                 if text:
                     yield text
             if exchange.ended or (exchange.deadline is not None and now >= exchange.deadline):
+                if not exchange.reached:
+                    self.unreached.append(exchange.address.url)
                 # A request without its answer is sent again by the session, which watches for that.
                 exchange.close()
                 self._running.remove(exchange)
@@ -85,7 +92,8 @@ class ControlRequests:
                 _LOG.warning("a request cannot be sent: %s", error)
                 continue
             exchange = HttpExchange(address, self._cookies, self._sockets)
-            exchange.deadline = self._now() + self._sockets.connect_timeout_s
+            patience_s = self._sockets.connect_timeout_s
+            exchange.deadline = self._now() + (min(patience_s, _BRIEF_S) if action.brief else patience_s)
             post(exchange, action, version)
             if exchange.ended:
                 _LOG.info("a control request was not sent: %s", exchange.ended)

@@ -87,6 +87,11 @@ class HttpExchange:
         self._request = b""
 
     @property
+    def reached(self) -> bool:
+        """Whether the connection was opened at all."""
+        return self._channel is not None
+
+    @property
     def interest(self) -> Interest:
         """What to wait for."""
         if self._channel is not None:

@@ -16,6 +16,9 @@ from ig_sdk.lightstreamer.tlcp.actions import Connect
 # What may pass: another attempt is made after a pause.
 _PASSING: Final = (TransportError, RateLimited, BrokerUnavailable, OSError)
 
+# For a control link: the address that the session was created at is known to work.
+_BRIEF_S: Final = 3.0
+
 CredentialsSource = Callable[[], tuple[str | None, str | None]]
 Stream = WebSocketTransport | HttpExchange
 
@@ -79,7 +82,8 @@ class Opener:
         except IGError as error:  # a control link that the server named
             raise OpenFailed(str(error)) from error
         sockets = self._sockets
-        deadline = self._now() + sockets.connect_timeout_s
+        patience_s = sockets.connect_timeout_s
+        deadline = self._now() + (min(patience_s, _BRIEF_S) if action.brief else patience_s)
 
         def wait(interest: Interest) -> None:
             self._wait(interest, deadline, address)

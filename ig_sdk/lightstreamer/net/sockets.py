@@ -40,6 +40,18 @@ class Interrupted(Exception):
     """The wait ended because the client is being closed."""
 
 
+class ProxyRefused(OSError):
+    """The proxy refused the tunnel.
+
+    Attributes:
+        status: Its HTTP status, as text.
+    """
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"the proxy refused the tunnel with status {status}")
+        self.status = status
+
+
 def wait_ready(interests: Sequence[Interest], timeout: float) -> set[int]:
     """Wait until one of the sockets is ready or failed; return the file numbers of those that are.
 
@@ -316,7 +328,7 @@ def _tunnel(sock: socket.socket, address: Address, proxy: Proxy) -> Generator[In
         head += byte
     status = head.split(b" ", 2)[1:2]
     if status != [b"200"]:
-        raise OSError(f"the proxy refused the tunnel with status {status[0].decode('latin-1') if status else '?'}")
+        raise ProxyRefused(status[0].decode("latin-1") if status else "?")
 
 
 def drive(opening: Opening, wait: Callable[[Interest], None]) -> Channel:

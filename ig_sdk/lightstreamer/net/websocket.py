@@ -7,18 +7,28 @@ wrong ends it: ``ended`` then says why, after the text before it was handed out.
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
 from ig_sdk.lightstreamer.net import websocket_frames as frames
 from ig_sdk.lightstreamer.net.address import Address
-from ig_sdk.lightstreamer.net.sockets import Channel, Interest, SocketOptions, drive, open_channel
+from ig_sdk.lightstreamer.net.sockets import Channel, Interest, ProxyRefused, SocketOptions, drive, open_channel
 from ig_sdk.lightstreamer.net.websocket_frames import FrameDecoder
 from ig_sdk.lightstreamer.tlcp.codec.text import excerpt
 from ig_sdk.logs import get_logger
 
 _LOG = get_logger("stream")
 _MAX_HANDSHAKE_BYTES: Final = 64 * 1024
+# OpenSSL's names for a handshake that will not fare better the next time.
+_LASTING_TLS: Final = (
+    "WRONG_VERSION_NUMBER",
+    "UNSUPPORTED_PROTOCOL",
+    "NO_PROTOCOLS_AVAILABLE",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE",
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+)
 # These statuses come from a server or gateway in trouble, not from one that does not know WebSocket.
 _PASSING_STATUSES: Final = (429, 500, 503, 504)
 
@@ -28,12 +38,16 @@ class OpenFailed(Exception):
 
     Attributes:
         unavailable: This transport cannot work here; another one may.
+        lasting: Time does not mend it; ``hint`` says what does.
+        hint: What to do about it, or ``None``.
     """
 
-    def __init__(self, reason: str, *, unavailable: bool = False) -> None:
+    def __init__(self, reason: str, *, unavailable: bool = False, hint: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.unavailable = unavailable
+        self.lasting = hint is not None
+        self.hint = hint
 
 
 class WebSocketTransport:
@@ -236,7 +250,19 @@ def connect(address: Address, options: SocketOptions, wait: Callable[[Interest],
     try:
         return drive(open_channel(address, options), wait)
     except (OSError, ValueError) as error:  # ValueError: the host is no name that DNS or TLS could have
-        raise OpenFailed(f"cannot connect to {address.host}:{address.port}: {describe(error)}") from error
+        reason = f"cannot connect to {address.host}:{address.port}: {describe(error)}"
+        raise OpenFailed(reason, hint=_hint(error)) from error
+
+
+def _hint(error: Exception) -> str | None:
+    """Return what to do about an error that time does not mend, ``None`` for one that may pass."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "name the certificates to trust in ca_bundle, and check the address (a sign-in page of a network?)"
+    if isinstance(error, ssl.SSLError) and error.reason in _LASTING_TLS:
+        return "the other side speaks no TLS that fits: check address, port and proxy"
+    if isinstance(error, ProxyRefused) and error.status == "407":
+        return "give the proxy's user and password: proxy=http://user:password@host:port"
+    return None
 
 
 def _shake_hands(

@@ -21,6 +21,7 @@ class Connect:
         transport: How the lines travel.
         version: TLCP version, such as ``"2.4.0"``.
         new_session: Whether credentials are needed: a session will be created. Ask for them outside any lock.
+        brief: Another address is known to work: do not wait long for this one.
         refused: The server refused the last credentials (``CONERR`` 1): get fresh ones, not a stored copy.
     """
 
@@ -29,6 +30,7 @@ class Connect:
     version: str
     new_session: bool
     refused: bool = False
+    brief: bool = False
 
     @property
     def subprotocol(self) -> str:
@@ -49,12 +51,14 @@ class Send:
         session_id: For the query string of an HTTP request; ``None`` when it needs none or names it itself.
         url: Base address of a request that goes over HTTP on a connection of its own (the session's control link,
             C-016); ``None`` for one that goes over the stream connection.
+        brief: The address is the server's control link, and another one is known to work.
     """
 
     request: Request
     stream: bool = False
     session_id: str | None = None
     url: str | None = None
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,35 +31,54 @@ class Attempts:
         self.backoff = Backoff(options, random)
         self.rebinds = Pace(_REBIND_BURST, _REBINDS_PER_S)
         self.credentials_refused = False
+        self._failures = Backoff(options, random)  # one for each time that it was given up
+        self._failed = False
+        self._again_at = float("-inf")
         self._route = route
         self._few_attempts = options.few_attempts
         self._few = 0  # refusals in a row that may pass, or may not
         self._foreign = 0  # answers in a row that the session belongs to another server
         self._silent = 0  # openings in a row that nothing followed
 
-    def begin(self) -> None:
-        """Start over: the application connects."""
+    def begin(self, now: float) -> float:
+        """Start over: the application connects; return what is left of the pause after it was given up last."""
         self.credentials_refused = False
         self._few = self._foreign = self._silent = 0
         self.backoff.begin()
         self._route.restart()
+        return max(self._again_at - now, 0.0)
+
+    def given_up(self, now: float) -> None:
+        """Note that nothing more is tried until the application connects: at once is well only the first time."""
+        self._again_at = now + (self._failures.next() if self._failed else 0.0)
+        self._failed = True
+
+    def lasted(self) -> None:
+        """Note that a session stood for long: failures before it count no more."""
+        self._failures.begin()
+        self._failed = False
+        self._again_at = float("-inf")
 
     def accepted(self) -> None:
         """Note that the server created or bound the session."""
         self.credentials_refused = False
         self._silent = 0
+        self._route.reached()
 
     def worked(self, now: float) -> None:
         """Note that the stream worked."""
         self.backoff.reset(now)
         self._few = self._foreign = 0
 
-    def after_failed_opening(self, *, unavailable: bool) -> float:
+    def after_failed_opening(self, *, unavailable: bool, new_session: bool = True) -> float:
         """Return the wait after a connection that was not opened, or broke before the session was bound.
 
         Args:
             unavailable: This transport cannot work here: the next one is tried at once.
+            new_session: It was to be opened at the original address.
         """
+        if not new_session and self._route.leave_link():
+            return 0.0  # the address that worked
         return 0.0 if unavailable and self._route.step_transport() else self.backoff.next()
 
     def after_silent_opening(self) -> float:

@@ -106,12 +106,13 @@ class Connection:
         """Whether lines of the connection mean anything."""
         return self.phase in LISTENING
 
-    def begin(self, now: float) -> None:
-        """Open the first connection: the application connects."""
+    def begin(self, now: float, delay: float) -> None:
+        """Open the first connection after ``delay``: the application connects."""
         self.plan = "new"
         self.move(Trigger.CONNECT)
-        self.timers.retry_at = now
-        self.report(ConnectionStatus.CONNECTING, now, "connect was called")
+        self.timers.retry_at = now + delay
+        reason = "connect was called" + (", soon after a failure: it waits for a while" if delay else "")
+        self.report(ConnectionStatus.CONNECTING, now, reason, retry_in_s=delay or None)
         self.open_if_due(now)
 
     def opened(self, now: float, user: str | None, password: str | None) -> None:
@@ -138,7 +139,8 @@ class Connection:
     def send(self, request: Request, *, apart: bool = False) -> None:
         """Send a control request the way that the transport has for it, or apart from any stream connection."""
         url = self.route.control_url(apart=apart)
-        self._context.actions.append(Send(request, session_id=self.session_id if url else None, url=url))
+        brief = url is not None and self.route.follows_link
+        self._context.actions.append(Send(request, session_id=self.session_id if url else None, url=url, brief=brief))
 
     def explicit_session(self) -> str | None:
         """Return the session to name in each request: on a WebSocket only before 2.2.0, in HTTP the query names it."""
@@ -188,6 +190,7 @@ class Connection:
         if self.phase is not Phase.WAITING:
             self._context.actions.append(Disconnect())
         self.move(Trigger.STOP)
+        self._attempts.given_up(now)
         self.gone(final=True)
         self.report(ConnectionStatus.FAILED, now, error.message, error=error)
 
@@ -243,6 +246,7 @@ class Connection:
                 version=self.route.version,
                 new_session=new,
                 refused=self._attempts.credentials_refused and new,
+                brief=not new and self.route.follows_link,
             )
         )
 

@@ -9,6 +9,7 @@ from typing import Literal
 from ig_sdk.errors import StreamError
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 
+Operation = Literal["subscribe", "reconfigure", "unsubscribe", "overflow", "unreadable"]
 Continuity = Literal["new", "resumed", "recovered", "replaced"]
 
 
@@ -46,7 +47,7 @@ class StatusChanged:
             session: data may be lost). After a stall that ended by itself ``"resumed"``.
         gap_s: Seconds between the last line of the old connection and this moment; data was lost in it only if
             ``"replaced"``. ``None`` with ``"new"``, and after a stall that ended by itself.
-        retry_in_s: With ``RECONNECTING``: the wait before the next attempt, in seconds.
+        retry_in_s: With ``RECONNECTING``, and with ``CONNECTING`` soon after ``FAILED``: seconds to the next attempt.
         attempt: With ``RECONNECTING``: attempts since the stream last worked, from 1.
         error: What the server or the connection did, if it was a fault.
         session_id: The server's name for the session, if there is one.
@@ -115,7 +116,8 @@ class SubscriptionError:
         code: The server's or (zero and below) the adapter's code; ``None`` when we gave up.
         message: The text that came with it.
         operation: ``"subscribe"`` (it is over), ``"reconfigure"`` or ``"unsubscribe"`` (it goes on), ``"overflow"``
-            (it is over: it must not lose anything, and the application was too slow).
+            (it is over: it must not lose anything, and the application was too slow), ``"unreadable"`` (it is over:
+            what the server sent for it could not be read, several times; a new session did not help).
 
     Source:
         TLCP.md section 18.2, the codes.
@@ -124,7 +126,12 @@ class SubscriptionError:
     subscription_id: int
     code: int | None
     message: str
-    operation: Literal["subscribe", "reconfigure", "unsubscribe", "overflow"] = "subscribe"
+    operation: Operation = "subscribe"
+
+    @property
+    def over(self) -> bool:
+        """Whether it ended the subscription."""
+        return self.operation in ("subscribe", "overflow", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,11 @@ from ig_sdk.lightstreamer.tlcp.transitions import Phase, Trigger
 
 # A LOOP that asks for a longer absence than this would be a way to shut the client up.
 _LONGEST_LOOP_S: Final = 60.0
+# A session that stood for so long was a good one, whatever ended it.
+_GOOD_S: Final = 60.0
+# A failed opening or two are everyday life; from here on each reason is told, once.
+_QUIET_OPENINGS: Final = 3
+_MOST_TOLD: Final = 20
 
 
 class Lifecycle:
@@ -35,6 +40,10 @@ class Lifecycle:
         self._events = context.events
         self._had_session = False  # since connect(): the next one replaces it
         self._updated = False  # an update came since the last bind
+        self._created_at = float("inf")
+        self._failed_openings = 0  # in a row
+        self._told: set[str] = set()  # why they failed, as far as it was told
+        self._at_fault = False  # what came could not be read, and there was no good session since
         self._unreadable_at = -1  # data notifications before what could not be read last
 
     @property
@@ -44,9 +53,10 @@ class Lifecycle:
 
     def connect(self, now: float) -> None:
         """Begin, or begin again."""
-        self._had_session = False
-        self._attempts.begin()
-        self.connection.begin(now)
+        self._had_session = self._at_fault = False
+        self._failed_openings = 0
+        self._told.clear()
+        self.connection.begin(now, self._attempts.begin(now))
 
     def opened(self, now: float, user: str | None, password: str | None) -> None:
         """Ask for the session: the connection is open."""
@@ -76,6 +86,7 @@ class Lifecycle:
             self._events.append(ErrorOccurred(error))
         if created:
             self.counter.reset()
+            self._created_at = now
             self._unreadable_at = -1
             self._connected(now, "replaced" if self._had_session else "new")
             self._had_session = True
@@ -97,7 +108,8 @@ class Lifecycle:
         """An update came: the stream works (DESIGN section 5)."""
         if not self._updated:
             self._updated = True
-            self._attempts.worked(now)
+            if not self._at_fault:  # else one item that can be read would have the others' fault come again at once
+                self._attempts.worked(now)
 
     def prog(self, position: int, now: float) -> None:
         """The server says where it begins (C-110, C-112)."""
@@ -118,6 +130,7 @@ class Lifecycle:
             raise StreamProtocolError("LOOP out of place", line=f"LOOP,{delay_ms}")
         delay = min(max(delay_ms, 0) / 1000, _LONGEST_LOOP_S)
         if connection.timers.proved(now, polling=connection.route.polls):
+            self._at_fault = False
             self._attempts.worked(now)
         elif not self._updated:
             # A server that does nothing but LOOP is not chased at full speed.
@@ -155,18 +168,38 @@ class Lifecycle:
             again, self._unreadable_at = self._unreadable_at == self.counter.count, self.counter.count
             self.malformed(now, error, data=again)
         elif connection.bound:
-            self._prove(now)
+            self.prove(now)
             connection.retry(now, self._plan_to_recover(), self._attempts.backoff.first(), reason)  # at once (C-102)
+        elif connection.phase is Phase.CONNECTING and error is not None and self._hopeless:
+            # Nothing came of this address yet: a setting is wrong. Where a session stood, it may be a network's
+            # sign-in page, which passes.
+            connection.stop(now, error)
         elif connection.phase in (Phase.CONNECTING, Phase.CREATING, Phase.BINDING):
-            delay = self._attempts.after_failed_opening(unavailable=unavailable)
+            error = self._worth_telling(reason, error)
+            delay = self._attempts.after_failed_opening(unavailable=unavailable, new_session=connection.plan == "new")
             connection.retry(now, self._plan_to_recover(), delay, reason, error=error)
+
+    @property
+    def _hopeless(self) -> bool:
+        return not self._had_session and self._failed_openings + 1 >= _QUIET_OPENINGS
+
+    def _worth_telling(self, reason: str, error: StreamError | None) -> StreamError | None:
+        """Return an error for what fails again and again, or for good: once for each reason, until a session stands."""
+        self._failed_openings += 1
+        if (error is None and self._failed_openings < _QUIET_OPENINGS) or reason in self._told:
+            return None
+        if len(self._told) < _MOST_TOLD:
+            self._told.add(reason)
+        return error or StreamError(f"{reason}; {self._failed_openings} attempts failed, and it goes on trying")
 
     def malformed(self, now: float, error: StreamError, *, data: bool) -> None:
         """A line makes no sense: recover, or replace the session where recovery would bring the line again (C-049)."""
+        if self.connection.bound and now - self._created_at >= _GOOD_S:
+            self.prove(now)
+        self._at_fault = True
         if data:
             self.replace(now, error.message, wait=True, destroy=True, error=error)
         else:
-            self._prove(now)
             delay = self._attempts.backoff.next()
             self.connection.retry(now, self._plan_to_recover(), delay, error.message, error=error)
 
@@ -181,7 +214,8 @@ class Lifecycle:
     ) -> None:
         """Give the session up and open a new one, at once only if this one had worked (C-088, C-113)."""
         connection = self.connection
-        self._prove(now)
+        if error is None:  # a session that ended by a fault has proved nothing
+            self.prove(now)
         if destroy and connection.bound:
             connection.destroy()
         backoff = self._attempts.backoff
@@ -198,7 +232,7 @@ class Lifecycle:
         if connection.phase is Phase.CLOSING:
             connection.ended(now)
             return
-        self._prove(now)
+        self.prove(now)
         error = StreamEnded(f"the server ended the session: {code} {excerpt(message)}".rstrip(), code=code)
         self._after_code(now, code, message, error)
 
@@ -228,6 +262,8 @@ class Lifecycle:
     def _connected(self, now: float, continuity: Continuity) -> None:
         connection = self.connection
         gap_s = connection.timers.back(now)
+        self._failed_openings = 0
+        self._told.clear()
         status = connection.latest.status
         if continuity == "resumed" and status is ConnectionStatus.CONNECTED and connection.route.polls:
             return  # every poll is a rebind
@@ -245,7 +281,11 @@ class Lifecycle:
             gap_s=None if continuity == "new" else gap_s,
         )
 
-    def _prove(self, now: float) -> None:
+    def prove(self, now: float) -> None:
+        """Note that the stream worked, if this session, which ends now, stood for long enough."""
         connection = self.connection
+        if connection.bound and now - self._created_at >= _GOOD_S:
+            self._attempts.lasted()
         if connection.bound and connection.timers.proved(now, stalled=connection.phase is Phase.STALLED):
+            self._at_fault = False
             self._attempts.worked(now)

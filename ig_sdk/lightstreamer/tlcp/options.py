@@ -46,6 +46,7 @@ class SessionOptions:
         max_delay_s: Longest waiting time.
         multiplier: Growth of the waiting time.
         few_attempts: How often a refusal that may pass, or may not, is retried.
+        ignore_control_link: Stay at ``address``, whatever other address the server names.
     """
 
     address: str
@@ -72,6 +73,7 @@ class SessionOptions:
     max_delay_s: float = 30.0
     multiplier: float = 2.0
     few_attempts: int = 3
+    ignore_control_link: bool = False
     max_messages: int = field(default=10_000, repr=False)
 
     def __post_init__(self) -> None:

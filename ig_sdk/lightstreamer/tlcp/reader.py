@@ -138,7 +138,7 @@ class Reader:
                 self._other[type(note)](note)
 
     def _line(self, line: str) -> None:
-        life, connection = self._life, self._connection
+        connection = self._connection
         if not connection.listening:
             self.counter.ignored += 1  # after LOOP, END or a fault in the same message
             return
@@ -149,7 +149,8 @@ class Reader:
                 self.counter.ignored += 1  # as below
                 return
             # Not quite data before the session is there: recovery has nothing to bring again.
-            life.malformed(self._now, error, data=connection.bound and say.tag_of(line) in say.DATA_TAGS)
+            data = connection.bound and say.tag_of(line) in say.DATA_TAGS
+            self._malformed(line, error, data=data, counted=False)
             return
         if connection.phase is Phase.CLOSING:
             self._while_closing(note)
@@ -163,7 +164,15 @@ class Reader:
                     handler(note)
         except StreamProtocolError as error:
             fault = StreamProtocolError(error.message, line=line, cause=error)
-            life.malformed(self._now, fault, data=note.DATA)
+            self._malformed(line, fault, data=note.DATA, counted=True)
+
+    def _malformed(self, line: str, error: StreamProtocolError, *, data: bool, counted: bool) -> None:
+        life = self._life
+        about_one = data and not life.awaiting_prog
+        if not (about_one and self._subscriptions.blame(line, error.message, self._now)):
+            life.malformed(self._now, error, data=data)
+        elif not counted:
+            self.counter.take()  # the server counts it, too
 
     def _while_closing(self, note: Notification, *, apart: bool = False) -> None:
         """Look for the end of the session; nothing else is for anybody any more."""
@@ -225,6 +234,7 @@ class Reader:
         if self._connection.phase is Phase.CLOSING:
             self._connection.ended(self._now)
         else:
+            self._life.prove(self._now)
             self._connection.stop(self._now, StreamError(text, code=note.code), destroy=True)  # C-122
 
     def _probe(self, _note: say.Probe) -> None:

@@ -28,6 +28,8 @@ class Route:
         self._transport = 0
         self._link: str | None = None
         self._unusable: str | None = None  # the link that was refused last
+        self._suspect: str | None = None  # the link that was not reached, until the address is
+        self._unreachable: str | None = None  # the link that is not reached although the address is
 
     @property
     def version(self) -> str:
@@ -75,7 +77,7 @@ class Route:
         Returns:
             False when it is unusable, so that the address stays; said once, however often a session names it.
         """
-        if link in ("*", self._unusable):
+        if self._options.ignore_control_link or link in ("*", self._unusable):
             return True
         try:
             address = complete_link(link, self._options.address)
@@ -84,7 +86,7 @@ class Route:
         except ValueError:
             usable = False
         if usable:
-            self._link = address
+            self._link = None if address == self._unreachable else address
         else:
             self._unusable = link
         return usable
@@ -110,7 +112,30 @@ class Route:
         self._transport = transports.index("http-polling")
         return True
 
+    @property
+    def follows_link(self) -> bool:
+        """Whether the old session is asked for at its control link, so that the address can still serve."""
+        return self._link is not None
+
+    def leave_link(self) -> bool:
+        """Go back to the address: the link was not reached; False when that was in use: then the link is next."""
+        if self._link is not None:
+            self._suspect, self._link = self._link, None
+            return True
+        self._link, self._suspect = self._suspect, None
+        return False
+
+    def unreached(self, url: str) -> None:
+        """Leave the link if that is where no control request arrived."""
+        if self._link is not None and url.startswith(self._link):
+            self.leave_link()
+
+    def reached(self) -> None:
+        """Note that the server answered: a link that was not reached just before is not tried again."""
+        if self._suspect is not None:
+            self._unreachable, self._suspect = self._suspect, None
+
     def restart(self) -> None:
         """Begin a new session: at the first transport and the original address."""
         self._transport = 0
-        self._link = self._unusable = None
+        self._link = self._unusable = None  # a suspect stays one: the new session begins at the address

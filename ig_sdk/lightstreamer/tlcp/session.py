@@ -238,7 +238,8 @@ class Session:
             now: Monotonic seconds.
             reason: Why, for people.
             unavailable: This transport cannot work here (such as a refused WebSocket upgrade): try the next one.
-            error: What came could not be read: a recovery that only brings it again is given up.
+            error: What came could not be read: a recovery that only brings it again is given up. Or why no connection
+                can be opened, where time does not mend it.
         """
         self._now = now
         self._life.lost(now, reason, unavailable=unavailable, error=error)
@@ -264,6 +265,10 @@ class Session:
         """Process the body that answered an HTTP control request."""
         self._now = now
         self._reader.answered(text, now)
+
+    def unreached(self, url: str) -> None:
+        """No connection for a control request to ``url`` could be opened: the next ones go to the first address."""
+        self._connection.route.unreached(url)
 
     def reading(self, now: float) -> None:
         """The shell did not read for a while (back-pressure): silence counts from now on."""

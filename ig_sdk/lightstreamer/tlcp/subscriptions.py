@@ -14,6 +14,7 @@ from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     Event,
     ItemUpdatesLost,
+    Operation,
     Reconfigured,
     SnapshotEnd,
     Subscribed,
@@ -35,6 +36,12 @@ _MAX_STRANGERS: Final = 1_000
 # The official clients' own code for an answer that cannot be right (TLCP.md section 18.3).
 _MISMATCH: Final = 61
 _NOT_FOUND: Final = 19
+# A new session may bring a readable item (C-088). One that fails again and again must not cost the others theirs; where
+# there are no others, it costs nobody anything but the pause, which grows.
+_TRIES: Final = 3
+_TRIES_ALONE: Final = 7
+_FAULTS_BELONG_TOGETHER_S: Final = 600.0
+_ABOUT_SUBSCRIPTION: Final = frozenset({"U", "SUBOK", "SUBCMD", "UNSUB", "EOS", "CS", "OV", "CONF"})
 
 
 class _Stage(Enum):
@@ -50,6 +57,8 @@ class Subscription:
     __slots__ = (
         "_index",
         "command",
+        "fault_at",
+        "faults",
         "frequency",
         "id",
         "items",
@@ -68,6 +77,8 @@ class Subscription:
         self.spec = spec
         self.leaving = False  # the application gave it up
         self.silent = False  # an error ended it: what still comes is discarded
+        self.faults = 0  # how often what came for it could not be read, over all sessions
+        self.fault_at = 0.0
         self.frequency: float | str | None = None  # to be asked for once it is active
         self.reset()
 
@@ -213,6 +224,9 @@ class Subscriptions:
         self._requests.settle("add", subscription.id)
         if subscription.stage is not _Stage.REQUESTED:
             return  # the answer to a repeated request
+        if subscription.leaving:
+            self._leave(subscription)  # it never came to life for anybody
+            return
         if not subscription.fits(note):
             text = f"the server's {note.items} items and {note.fields} fields are not those of the subscription"
             self._fail(subscription, _MISMATCH, text)
@@ -221,9 +235,7 @@ class Subscriptions:
         subscription.activate(note)
         keys = (note.key, note.command) if isinstance(note, Subcmd) else (None, None)
         self._events.append(Subscribed(subscription.id, note.items, note.fields, *keys))
-        if subscription.leaving:
-            self._leave(subscription)
-        elif subscription.frequency is not None:
+        if subscription.frequency is not None:
             self._requests.queue("reconf", subscription.id, builders.reconf(subscription.id, subscription.frequency))
 
     def unsub(self, note: Unsub) -> None:
@@ -236,7 +248,7 @@ class Subscriptions:
     def conf(self, note: Conf) -> None:
         """The frequency in force."""
         subscription = self._find(note.subscription)
-        if subscription is None or subscription.silent:
+        if subscription is None or subscription.silent or subscription.leaving:
             return
         limit = float(note.frequency) if note.frequency[0].isdigit() else None
         self._events.append(Reconfigured(subscription.id, limit, note.filtering != "unfiltered"))
@@ -292,14 +304,42 @@ class Subscriptions:
             return
         if pending.operation == "add":
             if subscription.stage is _Stage.REQUESTED:
-                self._fail(subscription, code, message)
+                if not subscription.leaving:
+                    self._fail(subscription, code, message)
                 self._drop(subscription)
         elif pending.operation == "reconf":
-            self._events.append(SubscriptionError(subscription.id, code, message, "reconfigure"))
+            if not (subscription.leaving or subscription.silent):
+                self._events.append(SubscriptionError(subscription.id, code, message, "reconfigure"))
         elif code == _NOT_FOUND:
             self._drop(subscription)  # it is gone: no UNSUB will come (C-067)
-        else:
+        elif not subscription.silent:
             self._events.append(SubscriptionError(subscription.id, code, message, "unsubscribe"))
+
+    def blame(self, line: str, reason: str, now: float) -> bool:
+        """Take note that a line could not be read; return whether the session may go on without it.
+
+        It may when the line is about a subscription that was given up, and when that one was at fault too often: then
+        its subscription ends, and no other.
+        """
+        tag, identifier, *_ = *line.split(",", 2), ""
+        known = tag in _ABOUT_SUBSCRIPTION and identifier.isascii() and identifier.isdigit() and len(identifier) < 10
+        subscription = self._known.get(int(identifier)) if known else None
+        if subscription is None:
+            return False
+        if not (subscription.leaving or subscription.silent):
+            if now - subscription.fault_at > _FAULTS_BELONG_TOGETHER_S:
+                subscription.faults = 0
+            subscription.faults += 1
+            subscription.fault_at = now
+            if subscription.faults < (_TRIES if len(self._known) > 1 else _TRIES_ALONE):
+                return False
+            text = f"what came for it could not be read, {subscription.faults} times: {reason}"
+            self._fail(subscription, _MISMATCH, text, "unreadable")
+            self._leave(subscription)
+        # What follows builds on what could not be read: it is for nobody.
+        self._unlist(subscription)
+        subscription.num_items = 0
+        return True
 
     def unanswered(self, pending: Pending) -> bool:
         """A request got no answer, twice; return whether it was about anything of ours.
@@ -322,14 +362,19 @@ class Subscriptions:
 
     def _drop(self, subscription: Subscription) -> None:
         del self._known[subscription.id]
-        for position in subscription.items:
-            self.live.pop(f"U,{subscription.id},{position}", None)
+        self._unlist(subscription)
         if not subscription.silent:
             self._events.append(Unsubscribed(subscription.id))
 
-    def _fail(self, subscription: Subscription, code: int | None, message: str) -> None:
+    def _unlist(self, subscription: Subscription) -> None:
+        for position in subscription.items:
+            self.live.pop(f"U,{subscription.id},{position}", None)
+
+    def _fail(
+        self, subscription: Subscription, code: int | None, message: str, operation: Operation = "subscribe"
+    ) -> None:
         subscription.silent = True
-        self._events.append(SubscriptionError(subscription.id, code, message))
+        self._events.append(SubscriptionError(subscription.id, code, message, operation))
 
     def _find(self, identifier: int) -> Subscription | None:
         subscription = self._known.get(identifier)
@@ -343,6 +388,8 @@ class Subscriptions:
         subscription = self._find(identifier)
         if subscription is None or subscription.silent:
             return None
+        if subscription.leaving and not subscription.num_items:
+            return None  # given up before it was accepted: whatever comes is for nobody
         if not 1 <= position <= subscription.num_items:
             # Without SUBOK there are no items yet.
             raise StreamProtocolError(f"subscription {identifier} has no item {position}")

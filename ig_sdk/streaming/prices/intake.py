@@ -274,6 +274,6 @@ class PriceListener(SubscriptionListener):
         self._intake.lost(self._epic, event.count, where="server" if event.position else "client")
 
     def on_error(self, event: SubscriptionError) -> None:
-        """The market was refused."""
-        if event.operation == "subscribe":
+        """The market was refused, or what came for it cannot be read."""
+        if event.over:
             self._intake.refuse(self._epic, event.code, event.message)

@@ -591,3 +591,49 @@ def test_update_object(started):
     assert "i1" in repr(second)
     assert first != second
     assert first == first  # noqa: PLR0124 -- equality is by value
+
+
+def test_given_up_before_subok_costs_nobody_anything(started):
+    """REQOK, our delete, SUBOK, updates, UNSUB: what comes for one who left early is for nobody; the other is fed."""
+    other = started.subscribed(items="o")
+    early = started.subscribe()
+    started.session.unsubscribe(early, started.now)
+    started.pump().forget().say("REQOK,2")
+    assert [line["LS_subId"] for line in started.operations("delete")] == [str(early)]
+    started.say(
+        f"SUBOK,{early},1,2", f"CONF,{early},1.0,filtered", f"U,{early},1,a|b", f"U,{early},1,^Tz|", f"EOS,{early},1"
+    )
+    started.say(f"U,{early},7,a|b", f"CS,{early},1", f"OV,{early},1,3", f"U,{other},1,c|d", f"UNSUB,{early}")
+    assert started.rows == [["c", "d"]]
+    assert not started.errors
+    assert [event.subscription_id for event in started.of(Unsubscribed)] == [early]
+    assert started.session.session_id == "S1"
+
+
+def _fault(client, bad, good, line):
+    """The session brings a readable update for ``good``, then ``line`` for ``bad``."""
+    number = client.session.session_id
+    client.say(f"SUBOK,{bad},1,2", f"SUBOK,{good},1,2", f"U,{good},1,{number}|x", f"U,{bad},1,a|b", line)
+
+
+@pytest.mark.parametrize("line", ["U,1,1,|^9", "U,1,1,a", "U,1,3,a|b", "CONF,1", "U,1,x,a|b", "EOS,1,9"])
+def test_one_unreadable_item_ends_its_subscription_alone(started, line):
+    """After the third fault its subscription ends with an error; the session, and what the others get, goes on."""
+    bad, good = started.subscribe(), started.subscribe(items="i2")
+    waits = []
+    for number in (2, 3):
+        _fault(started, bad, good, line)
+        waits.append(started.of(StatusChanged)[-1].retry_in_s)
+        started.wait(waits[-1]).open().say(f"CONOK,S{number},50000,5000,*")
+    assert waits == [1.0, 2.0]  # another item's update does not reset the pause
+    started.forget()
+    _fault(started, bad, good, line)
+    started.say(f"U,{bad},1,p|q", f"U,{good},1,|y")
+    [error] = started.of(SubscriptionError)
+    assert (error.subscription_id, error.operation, error.over) == (bad, "unreadable", True)
+    assert [update.subscription_id for update in started.updates][-1] == good
+    assert started.session.session_id == "S3"
+    assert [entry["LS_subId"] for entry in started.operations("delete")] == [str(bad)]
+    count = started.count
+    started.forget().lost().wait(9.0).open().say("CONOK,S3,50000,5000,*", f"PROG,{count}")
+    assert started.states[-1] == "CONNECTED recovered"  # the bad line was counted as the server counts it

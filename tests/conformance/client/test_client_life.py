@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ig_sdk.errors import StreamError, UsageError
+from ig_sdk.errors import StreamError, StreamRefused, UsageError
 from ig_sdk.lightstreamer.tlcp.events import ErrorOccurred, MessageOutcome, StatusChanged, Subscribed
 from ig_sdk.lightstreamer.tlcp.policy import session_verdict
 from ig_sdk.lightstreamer.tlcp.transitions import TRANSITIONS, Phase, Trigger
@@ -773,3 +773,104 @@ def test_a_server_that_is_back_is_used_at_once(started):
     assert started.of(StatusChanged)[-1].retry_in_s == 0.0
     started.open("u", "new").say("CONOK,S2,50000,5000,*")
     assert started.of(StatusChanged)[-1].continuity == "replaced"
+
+
+def test_connect_after_failure_keeps_the_pause(client):
+    """A callback that connects again at each FAILED is slowed down, ever more, and only from the failure on."""
+    waits = []
+    client.connect().session.abort(client.now, StreamRefused("wrong password"))
+    client.pump().forget().connect()
+    for _ in range(7):
+        assert len(client.connects) == 1
+        client.forget().session.abort(client.now, StreamRefused("wrong password"))
+        client.pump().forget().connect()
+        assert not client.connects
+        change = client.of(StatusChanged)[-1]
+        assert change.status == "CONNECTING"
+        waits.append(change.retry_in_s)
+        client.wait(waits[-1])
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    client.forget().session.abort(client.now, StreamRefused("wrong password"))
+    client.pump().forget().wait(31.0).connect()
+    assert len(client.connects) == 1  # nobody waits for nothing
+    client.forget().session.abort(client.now, StreamRefused("wrong password"))
+    client.connect().close()
+    assert client.states[-1] == "DISCONNECTED"
+
+
+@pytest.mark.parametrize(("stood", "wait"), [(5.0, 1.0), (61.0, None)])
+def test_a_long_session_forgets_failures(client, stood, wait):
+    """A session that works for a moment keeps the memory of failures, one that stands for a minute ends it."""
+    client.connect().session.abort(client.now, StreamRefused("wrong password"))
+    client.pump().connect().open().say("CONOK,S1,50000,5000,*")
+    for _ in range(int(stood)):
+        client.wait(1.0).say("PROBE")
+    client.say("END,35,another").forget().connect()
+    assert client.of(StatusChanged)[-1].retry_in_s == wait
+
+
+def test_an_untrusted_certificate_is_told(client):
+    """What time does not mend is told at once, and fails the third time before the first session; after one it is told once and tried further."""
+    untrusted = StreamError("cannot connect to server:443: self-signed certificate", hint="ca_bundle")
+    client.connect().lost(error=untrusted)
+    assert client.states[-1] == "RECONNECTING"
+    assert client.errors == [untrusted]
+    client.wait(1.0).lost(error=untrusted).wait(2.0).lost(error=untrusted)
+    assert client.of(StatusChanged)[-1].error is untrusted
+    assert client.states[-1] == "FAILED"
+    client.forget().connect().open().say("CONOK,S1,50000,5000,*").forget()
+    client.lost()
+    for _ in range(5):
+        client.lost(error=untrusted).wait(31.0)
+    assert client.errors == [untrusted]
+    assert "FAILED" not in client.states
+
+
+def test_openings_that_fail_for_ever_are_told_once(client):
+    """The third failed opening in a row is an error, once for each reason, and again after a session that stood."""
+    client.connect()
+    for _ in range(6):
+        client.lost().wait(31.0)
+    assert len(client.errors) == 1
+    assert "reset by peer" in str(client.errors[0])
+    client.open().say("CONOK,S1,50000,5000,*").forget().lost()
+    for _ in range(6):
+        client.lost().wait(31.0)
+    assert len(client.errors) == 1
+
+
+@pytest.mark.parametrize("how", ["break", "loop"])
+def test_a_control_link_that_is_not_reached_gives_way(make_client, how):
+    """The session is asked for at the address that worked, at once, and the link is not tried again."""
+    client = make_client()
+    client.connect().open().say("CONOK,S1,50000,5000,elsewhere").forget()
+    if how == "break":
+        client.lost()
+    else:
+        client.say("LOOP,0")
+        client.wait(1.0)
+    assert (client.connects[-1].url, client.connects[-1].brief) == ("ws://elsewhere/lightstreamer", True)
+    client.lost()
+    assert (client.connects[-1].url, client.connects[-1].brief) == ("ws://server/lightstreamer", False)
+    assert not client.connects[-1].new_session
+    client.open().say("CONOK,S1,50000,5000,elsewhere", "PROG,0").forget().lost().wait(5.0)
+    assert client.connects[0].url == "ws://server/lightstreamer"
+
+
+def test_a_control_link_may_be_ignored(make_client):
+    """With the setting, the address stays, whatever the server names."""
+    client = make_client(ignore_control_link=True)
+    client.connect().open().say("CONOK,S1,50000,5000,elsewhere").forget().lost()
+    assert client.connects[0].url == "ws://server/lightstreamer"
+    assert not client.errors
+
+
+def test_control_requests_leave_a_link_that_is_not_reached(make_client):
+    """Over HTTP the request is repeated at the address that worked."""
+    client = make_client(transports=("http-streaming",))
+    client.connect().open().say("CONOK,S1,50000,5000,elsewhere").forget()
+    client.subscribe()
+    assert (client.sends[-1].url, client.sends[-1].brief) == ("http://elsewhere", True)
+    client.session.unreached("http://elsewhere")
+    client.wait(4.0)
+    assert (client.sends[-1].url, client.sends[-1].brief) == ("http://server", False)
