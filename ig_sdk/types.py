@@ -158,13 +158,13 @@ class Tick(_TickFields):
 
     @property
     def mid(self) -> float:
-        """Mean of bid and offer."""
-        return (self.bid + self.offer) / 2
+        """Mean of bid and offer, without the noise of binary floats."""
+        return round((self.bid + self.offer) / 2, 10)
 
     @property
     def spread(self) -> float:
         """Offer minus bid; negative for a crossed quote."""
-        return self.offer - self.bid
+        return round(self.offer - self.bid, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +191,10 @@ class Candle:
         close: Last.
         volume: IG's traded volume, or ``None``.
         ticks: Number of prices inside.
-        complete: False while the interval is open, or if its beginning was not seen.
+        complete: False while the interval is open, if its beginning was not seen, or if there is a gap inside.
         bid: The bid side, or ``None`` when it is not known.
         offer: The offer side, or ``None``.
+        gap: A hole was told inside: prices may be missing.
     """
 
     epic: str
@@ -208,6 +209,7 @@ class Candle:
     complete: bool = True
     bid: Ohlc | None = None
     offer: Ohlc | None = None
+    gap: bool = False
 
     @property
     def closes_at(self) -> datetime:

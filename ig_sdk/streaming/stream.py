@@ -19,7 +19,7 @@ from ig_sdk.lightstreamer import (
     StatusChanged,
     Subscription,
 )
-from ig_sdk.logs import correlation, get_logger
+from ig_sdk.logs import Repeats, correlation, get_logger
 from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.streaming.buffer import Overflow
 from ig_sdk.streaming.prices.feeds import FEEDS, PriceFeed, epic_of
@@ -149,6 +149,7 @@ class IGStream:
             self._clock.monotonic(),
         )
         self._since = self._clock.now()
+        self._failures = Repeats(_log)
         self._reconnects = 0
         self._lost_because = ""
         self._closed = False
@@ -330,8 +331,8 @@ class IGStream:
         for callback in callbacks:
             try:
                 callback(event)
-            except Exception:  # noqa: BLE001, PERF203 -- the callback is not ours, and must not stop the others
-                _log.exception("a status callback raised; the stream goes on")
+            except Exception as error:  # noqa: BLE001, PERF203 -- the callback is not ours, and must not stop the others
+                self._failures.error("a status callback raised; the stream goes on", error)
 
     def wait_connected(self, timeout: float = 30.0) -> bool:
         """Connect if needed, and wait until the session is up; return whether it is.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,10 +40,38 @@ def test_arguments_that_do_not_fit_do_not_leak(caplog: pytest.LogCaptureFixture)
     assert CANARY not in caplog.text
 
 
-def test_library_adds_no_handler_but_the_null_one() -> None:
-    """Nothing is printed by itself."""
-    kinds = {type(handler) for handler in logging.getLogger("ig_sdk").handlers}
-    assert kinds == {logging.NullHandler}
+def test_who_configured_nothing_hears_warnings_once_and_then_their_number() -> None:
+    """Without any handler Python prints to stderr: redacted, a traceback once, then counts; nothing below WARNING."""
+    code = (
+        "from ig_sdk import logs\n"
+        "log = logs.get_logger('pipeline'); repeats = logs.Repeats(log)\n"
+        "log.info('quiet')\n"
+        "for number in range(101):\n"
+        "    try: 1 / 0\n"
+        "    except ZeroDivisionError as error: repeats.error('on_tick failed, password=canary7f3a', error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.count("on_tick failed") == 3
+    assert "raised again 100 times" in done.stderr
+    assert "quiet" not in done.stderr
+    assert CANARY not in done.stderr
+
+
+def test_every_logger_of_the_library_is_redacted() -> None:
+    """No module takes a logger past ``get_logger``, which puts the filter on it."""
+    package = Path(logs.__file__).parent
+    takers = [path.name for path in package.rglob("*.py") if 'getLogger("ig_sdk' in path.read_text(encoding="utf-8")]
+    assert takers == []
+
+
+def test_warnings_are_told_once_for_each_key(caplog: pytest.LogCaptureFixture) -> None:
+    """The first, the 10th repetition, the 100th; another key counts by itself."""
+    repeats = logs.Repeats(logs.get_logger("pipeline"))
+    for _ in range(101):
+        repeats.warning("a", "odd")
+    repeats.warning("b", "odd too")
+    assert len(caplog.records) == 4
 
 
 def test_one_filter_a_logger() -> None:

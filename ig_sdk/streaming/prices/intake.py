@@ -10,7 +10,7 @@ from ig_sdk.clock import Clock
 from ig_sdk.errors import StreamError, SubscriptionRefused
 from ig_sdk.lightstreamer import ItemUpdate, Subscribed, SubscriptionError, SubscriptionListener
 from ig_sdk.lightstreamer import UpdatesLost as ItemUpdatesLost
-from ig_sdk.logs import get_logger
+from ig_sdk.logs import Repeats, get_logger
 from ig_sdk.streaming.buffer import Dropped, LaneBuffer, Overflow
 from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, Stale, UpdatesLost
 from ig_sdk.streaming.prices.feeds import PriceFeed, PriceRow, TickDecoder, refusal
@@ -103,6 +103,7 @@ class PriceIntake:
         self._watch = SilenceWatch(options.patience_s)
         self._watch_lock = threading.Lock()  # a leaf; an ordinary price does without it
         self._closed = threading.Event()
+        self._failures = Repeats(_log)
         self.callback_errors = 0
 
     @property
@@ -211,9 +212,9 @@ class PriceIntake:
     def _call(self, callback: Callable[..., object], item: object) -> None:
         try:
             callback(item)
-        except Exception:  # noqa: BLE001 -- the callback is not ours
+        except Exception as error:  # noqa: BLE001 -- the callback is not ours
             self.callback_errors += 1
-            _log.exception("a callback of a price stream raised; the stream goes on")
+            self._failures.error("a callback of a price stream raised; the stream goes on", error)
 
     # -- for the reader ------------------------------------------------------------------------------------------
 
