@@ -48,8 +48,9 @@ class Direction(str, Enum):
         return self.value
 
 
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LENGTH = re.compile(r"(\d+)\s*([smhd])")
+# As people write them, pandas users too ("15Min", "1min", "H", "D"); "1M" alone could be a month, and is refused.
+_UNITS_S = {"s": 1, "sec": 1, "m": 60, "t": 60, "min": 60, "h": 3600, "d": 86_400}
+_LENGTH = re.compile(r"(\d*)\s*(sec|min|(?<!^)m|[sthd])", re.ASCII)
 
 
 class Resolution(timedelta, Enum):
@@ -98,7 +99,7 @@ class Resolution(timedelta, Enum):
 
         Args:
             value: A member, its name (``"MINUTE_5"``, any case), a length such as ``"90s"``, ``"7m"``, ``"2h"``,
-                ``"1d"``, or a timedelta of whole seconds.
+                ``"1d"``, ``"15min"``, ``"H"``, ``"D"``, or a timedelta of whole seconds.
 
         Raises:
             ValueError: ``value`` is none of these, or not positive.
@@ -109,9 +110,9 @@ class Resolution(timedelta, Enum):
             text = value.strip()
             if text.upper() in cls.__members__:
                 return cls[text.upper()]
-            match = _LENGTH.fullmatch(text.lower())
+            match = None if text.endswith("M") else _LENGTH.fullmatch(text.lower())
             try:
-                length = timedelta(seconds=int(match[1]) * _UNITS_S[match[2]]) if match else timedelta(0)
+                length = timedelta(seconds=int(match[1] or 1) * _UNITS_S[match[2]]) if match else timedelta(0)
             except (OverflowError, ValueError):  # more digits than fit into a length, or into a number
                 length = timedelta(0)
         elif isinstance(value, timedelta):
