@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, overload
 
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
@@ -22,9 +22,11 @@ from ig_sdk.lightstreamer import (
 from ig_sdk.logs import Repeats, correlation, get_logger
 from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.streaming.buffer import Overflow
+from ig_sdk.streaming.events import PriceEvent
 from ig_sdk.streaming.prices.feeds import FEEDS, PriceFeed, epic_of
 from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceIntake, PriceListener, ReaderOptions
 from ig_sdk.streaming.prices.stream import PriceStream
+from ig_sdk.types import Tick
 
 _log = get_logger("prices")
 # IG-SPECIFICS.md section 5. More connections to get around the limit breach IG's terms: there is one, and its items
@@ -139,7 +141,7 @@ class IGStream:
         self._lock = threading.Lock()
         self._client: LightstreamerClient | None = None
         self._account_id = ""
-        self._opened: dict[PriceStream, _OpenPrices] = {}
+        self._opened: dict[PriceStream[Any], _OpenPrices] = {}
         self._status_callbacks: tuple[Callable[[StatusChanged], object], ...] = ()
         # The latest change that the dispatch thread reported; the client owns the status itself.
         self._reported = StatusChanged(
@@ -156,6 +158,30 @@ class IGStream:
 
     # -- prices --------------------------------------------------------------------------------------------------
 
+    @overload
+    def prices(
+        self,
+        epics: str | Iterable[str],
+        on_tick: OnTick | None = None,
+        *,
+        overflow: Overflow = "drop_oldest",
+        events: Literal[False] = False,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> PriceStream[Tick]: ...
+
+    @overload
+    def prices(
+        self,
+        epics: str | Iterable[str],
+        on_tick: OnTick | None = None,
+        *,
+        overflow: Overflow = "drop_oldest",
+        events: bool,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> PriceStream[Tick | PriceEvent]: ...
+
     def prices(
         self,
         epics: str | Iterable[str],
@@ -165,7 +191,7 @@ class IGStream:
         events: bool = False,
         on_event: OnEvent | None = None,
         timeout: float | None = None,
-    ) -> PriceStream:
+    ) -> PriceStream[Any]:
         """Return the ticks of ``epics`` from now on: an iterator, or calls of ``on_tick``.
 
         Args:
@@ -208,11 +234,11 @@ class IGStream:
             raise
         return stream
 
-    def _add(self, epics: list[str], options: ReaderOptions) -> tuple[PriceStream, _OpenPrices]:
+    def _add(self, epics: list[str], options: ReaderOptions) -> tuple[PriceStream[Any], _OpenPrices]:
         feed = FEEDS[self._config.stream.price_source]
         intake = PriceIntake(epics, feed, options, self._clock)
         opened = _OpenPrices(intake, feed, options.overflow)
-        stream = PriceStream(intake, iterates=options.on_tick is None, on_close=self._remove)
+        stream: PriceStream[Any] = PriceStream(intake, iterates=options.on_tick is None, on_close=self._remove)
         with self._lock:
             self._check_room_locked(len(epics))
             for epic in epics:
@@ -235,7 +261,7 @@ class IGStream:
                 hint="close a price stream that is no longer needed; a second connection breaks IG's terms",
             )
 
-    def _remove(self, stream: PriceStream) -> None:
+    def _remove(self, stream: PriceStream[Any]) -> None:
         with self._lock:
             opened = self._opened.pop(stream, None)
             client = self._client

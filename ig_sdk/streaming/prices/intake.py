@@ -192,7 +192,10 @@ class PriceIntake:
             self._report(kind(silence.epic, silence.seconds, self._clock.now()))
 
     def _report(self, event: PriceEvent) -> None:
-        _log.info("%s", event)
+        if isinstance(event, Reconnected) or self._options.on_event is not None or self._options.events:
+            _log.info("%s", event)
+        else:  # nobody else is told
+            self._failures.warning((type(event), getattr(event, "epic", "")), str(event))
         if self._closed.is_set():
             return
         if self._options.on_event is not None:
