@@ -290,7 +290,7 @@ class CandleAggregator:
         bid = Ohlc(first.bid, self._bid_high, self._bid_low, last.bid)
         offer = Ohlc(first.offer, self._offer_high, self._offer_low, last.offer)
         if self._price == "mid":
-            main = Ohlc(first.mid, round(self._sum_high / 2, 10), round(self._sum_low / 2, 10), last.mid)
+            main = Ohlc(first.mid, self._sum_high / 2, self._sum_low / 2, last.mid)
         else:
             main = bid if self._price == "bid" else offer
         return self._of(self._start, main, bid, offer, complete=complete, ticks=self._ticks, gap=self._gap)

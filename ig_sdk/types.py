@@ -159,8 +159,8 @@ class Tick(_TickFields):
 
     @property
     def mid(self) -> float:
-        """Mean of bid and offer, without the noise of binary floats."""
-        return round((self.bid + self.offer) / 2, 10)
+        """Mean of bid and offer."""
+        return (self.bid + self.offer) / 2
 
     @property
     def spread(self) -> float:

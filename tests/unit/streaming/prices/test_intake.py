@@ -281,3 +281,13 @@ def test_silence_is_told_to_who_asked_for_no_events(caplog):
     for _ in range(3):
         source.reconnected("replaced", 2.0, "away")
     assert [record.levelname for record in caplog.records if "Gap" in record.getMessage()] == ["WARNING"]
+
+
+def test_prices_that_cannot_be_true_are_set_aside_and_told(caplog):
+    """A tick of zero, below zero or ten times the price does not reach the reader; it is counted, and told once."""
+    source = intake("A")
+    for number, bid in enumerate(["1.1", "0", "-1.1", "11.0", "1.1"]):
+        source.row("A", row(number, bid))
+    assert [tick.bid for tick in drain(source)] == [1.1, 1.1]
+    assert (source.counts()["A"].ticks, source.counts()["A"].set_aside) == (2, 3)
+    assert len([record for record in caplog.records if "set aside" in record.getMessage()]) == 1
