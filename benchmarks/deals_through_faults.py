@@ -235,7 +235,7 @@ class CuttingProxy:
             return False
         if kind == "late":
             _cut(connection)
-            time.sleep(draw)
+            threading.Event().wait(draw)
             self._broker.ask(*what)
             return False
         raw = self._broker.ask(*what)
@@ -244,7 +244,7 @@ class CuttingProxy:
             _cut(connection)
             return False
         if kind == "slow":
-            time.sleep(READ_TIMEOUT_S + 0.5)
+            threading.Event().wait(READ_TIMEOUT_S + 0.5)
         if kind == "odd":
             odd = ODD[int(draw * len(ODD))]
             raw = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(odd) + odd

@@ -21,6 +21,7 @@ for _number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(_number, lambda *_: STOP.set())
 
 import argparse
+import logging
 import math
 import os
 import sys
@@ -268,6 +269,8 @@ def show(report: Report, *, recorded: bool) -> None:
 def main() -> int:
     """Run, show the report, and return the exit code."""
     options = arguments()
+    # This program tells every fault itself, in one line at its end; the library's own lines would come a second time.
+    logging.getLogger("ig_sdk").addHandler(logging.NullHandler())
     print(headline(options), flush=True)
     config = None
     if options.environment != "simulator":

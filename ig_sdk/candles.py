@@ -12,11 +12,13 @@ from ig_sdk.types import Candle, Ohlc, Resolution, Tick
 Price = Literal["mid", "bid", "offer"]
 
 QUIET_LIMIT = 100_000
-"""Most flat candles that one call makes with ``fill_quiet=True``; a longer quiet time gets none at all.
+"""Most flat candles after one tick with ``fill_quiet=True``; the rest of a longer quiet time has none.
 
 Enough for nine weeks of minutes or a day of seconds: a weekend of minute candles is filled, and a first tick after a
 year cannot fill the memory.
 """
+AHEAD = timedelta(minutes=1)
+"""How far a tick's time may be ahead of its market's own clock before it is doubted."""
 
 # 1 January 1970 was a Thursday; whole weeks are counted from the first Monday so that they start on Mondays.
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -24,6 +26,22 @@ _MONDAY = datetime(1970, 1, 5, tzinfo=timezone.utc)
 _WEEK = timedelta(weeks=1)
 _NEVER = datetime.min.replace(tzinfo=timezone.utc)
 _NONE: tuple[Candle, ...] = ()
+
+
+def is_ahead(tick: Tick, last: Tick | None) -> bool:
+    """Return whether the tick's time is ahead of its market's own clock by more than ``AHEAD``.
+
+    Two readings of that clock are allowed, and the later one counts: when the tick arrived, and the time of the last
+    tick plus what has passed since by arrival. So neither this machine's clock that is slow nor an old first price
+    makes every tick doubtful. Ticks of a file, which arrive at their own time, are never ahead.
+
+    Args:
+        tick: The next tick.
+        last: The one before, if there was one.
+    """
+    if tick.time - tick.received_at <= AHEAD:
+        return False
+    return last is None or tick.time - last.time > tick.received_at - last.received_at + AHEAD
 
 
 class CandleAggregator:
@@ -35,8 +53,15 @@ class CandleAggregator:
     * **Order.** Inside the open candle the order of arrival counts: the close is the tick that came last, even if its
       time is earlier. A tick older than the open candle, or of an interval whose candle was already returned, is
       *late*: refused and counted. A quiet interval that ``advance`` has passed without a candle can still get one.
+    * **Ahead.** A tick whose time is more than ``AHEAD`` ahead of its market's own clock (its arrival, or the last tick
+      plus what has passed) does not move a candle. It is held and counted in ``ahead_ticks``; when the next tick does
+      not go back before it, it was right: it is taken first, and no longer counted there.
     * **Quiet intervals** have no candle. With ``fill_quiet=True`` they get a flat one at the previous closes, with
-      ``ticks=0``, up to ``QUIET_LIMIT`` in one call.
+      ``ticks=0``: the first ``QUIET_LIMIT`` after a tick, none beyond. That is so whether time is told bit by bit
+      (live) or by the next tick (replayed).
+    * **Gaps.** ``mark_gap`` says that prices may be missing between the last tick and the next. Every candle that this
+      span touches has ``gap=True`` and is not complete: the open one, flat ones in between, and the one that the next
+      tick opens unless that tick is on its edge.
     * **Prices** are taken as they come, crossed quotes too. Every candle has its bid and its offer side; ``open``
       to ``close`` are those of ``price``. High and low of the mid are those of the mids, not the means of the sides.
     * **Complete** is a candle whose beginning was seen and that a later tick or ``advance`` closed. The first candle
@@ -60,8 +85,9 @@ class CandleAggregator:
     # lowest sum, and the highest the highest, as with a steady spread, no sum is outside while both sides are inside.
     # An ordinary tick changes two slots: the count and the last tick.
     __slots__ = (
-        "_anchor", "_bid_high", "_bid_low", "_end", "_epic", "_fill", "_first", "_implied", "_last", "_late",
-        "_length", "_offer_high", "_offer_low", "_price", "_start", "_sum_high", "_sum_low", "_ticks", "_whole",
+        "_ahead", "_anchor", "_bid_high", "_bid_low", "_end", "_epic", "_fill", "_filled", "_first", "_gap", "_held",
+        "_held_after", "_hole", "_hole_after", "_implied", "_last", "_late", "_length", "_offer_high", "_offer_low",
+        "_price", "_start", "_sum_high", "_sum_low", "_ticks", "_whole",
     )  # fmt: skip
 
     def __init__(
@@ -76,7 +102,13 @@ class CandleAggregator:
         self._anchor = _EPOCH if length % _WEEK else _MONDAY
         self._price: Price = price
         self._fill = fill_quiet
-        self._late = 0
+        self._filled = 0  # flat candles since the last tick
+        self._late = self._ahead = 0
+        # The fast path does not look at these two: what was held, or told, counts only while no other tick has come.
+        self._held: Tick | None = None
+        self._held_after: Tick | None = None
+        self._hole = self._gap = False
+        self._hole_after: Tick | None = None
         self._epic: str | None = None
         self._first: Tick | None = None
         self._last: Tick | None = None
@@ -100,6 +132,11 @@ class CandleAggregator:
     def late_ticks(self) -> int:
         """How many ticks were refused because they were too late for their candle."""
         return self._late
+
+    @property
+    def ahead_ticks(self) -> int:
+        """How many ticks were not believed because their time was ahead; one that is still held is among them."""
+        return self._ahead
 
     @property
     def current(self) -> Candle | None:
@@ -145,6 +182,12 @@ class CandleAggregator:
             closed += self._quiet(self._floor(now))
         return closed
 
+    def mark_gap(self) -> None:
+        """Note that prices may be missing between the last tick and the next."""
+        self._hole, self._hole_after = True, self._last
+        if self._ticks:
+            self._gap = True
+
     def flush(self) -> list[Candle]:
         """End the open candle and return it, ``complete=False``; later ticks of its interval are late."""
         return [self._close(complete=False)] if self._ticks else []
@@ -161,15 +204,33 @@ class CandleAggregator:
             raise ValueError(f"prices must be finite numbers, not bid {bid!r} and offer {offer!r}")
         if epic != self._epic and self._epic is not None:
             raise ValueError(f"this aggregator builds candles of {self._epic}, not of {epic}: take one for each market")
+        believed = self._settle(tick) if self._held is not None else _NONE
         if time < self._start:
             self._late += 1
-            return _NONE
+            return believed
         if time < self._end:
             self._epic = epic  # equal text, perhaps another object: the fast path compares with this one from now on
             self._widen(bid, offer, total)
             self._last = tick
             self._ticks += 1
+            return believed
+        if is_ahead(tick, self._last):
+            self._held, self._held_after = tick, self._last
+            self._ahead += 1
+            return believed
+        return [*believed, *self._open(tick, total)]
+
+    def _settle(self, tick: Tick) -> Sequence[Candle]:
+        """Take the tick that was held if ``tick``, the next one, agrees with it; else forget it."""
+        held, self._held = self._held, None
+        if held is None or self._held_after is not self._last or tick.time < held.time:
             return _NONE
+        self._ahead -= 1
+        return self._open(held, held.bid + held.offer)
+
+    def _open(self, tick: Tick, total: float) -> Sequence[Candle]:
+        """Open the candle of ``tick`` and return those that this closes."""
+        epic, bid, offer, time = tick[:4]
         try:
             start = self._floor(time)
             end = start + self._length
@@ -181,6 +242,9 @@ class CandleAggregator:
         self._epic = epic
         self._start, self._end = start, end
         self._whole = self._last is not None or time == start
+        self._gap = self._in_hole() and time != start
+        self._hole = False
+        self._filled = 0
         self._first = self._last = tick
         self._ticks = 1
         self._bid_low = self._bid_high = bid
@@ -209,10 +273,14 @@ class CandleAggregator:
     def _floor(self, time: datetime) -> datetime:
         return time.astimezone(timezone.utc) - (time - self._anchor) % self._length
 
+    def _in_hole(self) -> bool:
+        return self._hole and self._hole_after is self._last
+
     def _close(self, *, complete: bool = True) -> Candle:
-        candle = self._candle(complete=complete and self._whole)
+        candle = self._candle(complete=complete and self._whole and not self._gap)
         self._start = self._end
         self._ticks = 0
+        self._gap = False
         return candle
 
     def _candle(self, *, complete: bool) -> Candle:
@@ -225,23 +293,28 @@ class CandleAggregator:
             main = Ohlc(first.mid, self._sum_high / 2, self._sum_low / 2, last.mid)
         else:
             main = bid if self._price == "bid" else offer
-        return self._of(self._start, main, bid, offer, complete=complete, ticks=self._ticks)
+        return self._of(self._start, main, bid, offer, complete=complete, ticks=self._ticks, gap=self._gap)
 
     def _quiet(self, until: datetime) -> list[Candle]:
-        """Return flat candles from the end of the last one to ``until``."""
-        count = (until - self._start) // self._length
-        if not 0 < count <= QUIET_LIMIT:
+        """Return flat candles from the end of the last one to ``until``, or to the limit."""
+        count = min((until - self._start) // self._length, QUIET_LIMIT - self._filled)
+        if count <= 0:
             return []
         assert self._last is not None
         last = self._last
         bid, offer, mid = (Ohlc(price, price, price, price) for price in (last.bid, last.offer, last.mid))
         main = {"mid": mid, "bid": bid, "offer": offer}[self._price]
         opens_at = self._start
-        self._start = self._end = until
-        return [self._of(opens_at + number * self._length, main, bid, offer) for number in range(count)]
+        self._start = self._end = opens_at + count * self._length
+        self._filled += count
+        gap = self._in_hole()
+        return [
+            self._of(opens_at + number * self._length, main, bid, offer, complete=not gap, gap=gap)
+            for number in range(count)
+        ]
 
     def _of(
-        self, opens_at: datetime, main: Ohlc, bid: Ohlc, offer: Ohlc, *, complete: bool = True, ticks: int = 0
+        self, opens_at: datetime, main: Ohlc, bid: Ohlc, offer: Ohlc, *, complete: bool, gap: bool, ticks: int = 0
     ) -> Candle:
         assert self._epic is not None
         return Candle(
@@ -257,4 +330,5 @@ class CandleAggregator:
             complete,
             bid,
             offer,
+            gap,
         )

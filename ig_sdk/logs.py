@@ -1,6 +1,8 @@
 """Loggers by component, correlation ids, and the filter that keeps secrets out of every record.
 
 The library logs under ``ig_sdk.<component>`` and sets up nothing by itself; files only if asked for (``to_files``).
+It adds no silent handler either: where an application has configured no logging, Python prints warnings and errors to
+standard error.
 """
 
 from __future__ import annotations
@@ -22,7 +24,6 @@ ROOT = "ig_sdk"
 COMPONENTS = ("rest", "auth", "stream", "prices", "pipeline", "simulator")
 
 _NO_CORRELATION = "-"
-_FAILURES_KEPT = 100
 _correlation: ContextVar[str] = ContextVar("ig_sdk_correlation", default=_NO_CORRELATION)
 
 
@@ -66,45 +67,55 @@ def get_logger(component: str) -> logging.Logger:
     return logger
 
 
-class FailureLog:
-    """Logs what code of the application raises: each failure once with its traceback, then how often it came again.
-
-    A callback that fails at every tick must be seen by people who configured nothing (Python prints records from
-    WARNING on to stderr then), and must not fill the disk of those who log to files.
+class Repeats:
+    """Tells the same trouble once, then only how often it came again: after 10, 100, 1000 ... times.
 
     Args:
-        logger: Where to.
+        logger: Where it is told.
 
     Threading:
-        Safe from any thread.
+        Safe from any thread; the lock is a leaf.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
-        self._logger = logger
+        self._log = logger
         self._lock = threading.Lock()
         self._counts: dict[object, int] = {}
 
-    def report(self, message: str, *arguments: object) -> None:
-        """Log the exception that is being handled: with its traceback the first time, then at each power of ten.
-
-        Args:
-            message: Where it was raised, with ``%s`` for the arguments.
-            arguments: Values of the message.
-        """
-        _, error, traceback = sys.exc_info()
-        while traceback is not None and traceback.tb_next is not None:
-            traceback = traceback.tb_next
-        place = traceback and (traceback.tb_frame.f_code, traceback.tb_lineno)
-        key: object = (message, type(error), place)
-        with self._lock:
-            if key not in self._counts and len(self._counts) >= _FAILURES_KEPT:
-                key = None  # ever new failures are counted as one
-            count = self._counts[key] = self._counts.get(key, 0) + 1
+    def error(self, message: str, error: BaseException) -> None:
+        """Tell an exception with its traceback; the same kind from the same line is only counted from then on."""
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        line = None if where is None else (where.tb_frame.f_code.co_filename, where.tb_lineno)
+        count = self._count((message, type(error), line))
         if count == 1:
-            self._logger.error(message, *arguments, exc_info=True)  # noqa: LOG014 -- the caller handles it
-        elif str(count).strip("0") == "1":
-            again = message % arguments
-            self._logger.error("%s: %s, %d times so far", again, type(error).__name__, count)
+            self._log.error("%s", message, exc_info=error)
+        elif _is_round(count):
+            self._log.error("%s: %s raised again %d times", message, type(error).__name__, count - 1)
+
+    def warning(self, key: object, message: str) -> None:
+        """Tell a warning; the next ones with the same ``key`` are only counted."""
+        count = self._count(key)
+        if count == 1:
+            self._log.warning("%s", message)
+        elif _is_round(count):
+            self._log.warning("%s (%d times more since it was first told)", message, count - 1)
+
+    def _count(self, key: object) -> int:
+        with self._lock:
+            if key not in self._counts and len(self._counts) >= _KINDS:
+                key = None  # so many kinds are one kind
+            self._counts[key] = count = self._counts.get(key, 0) + 1
+        return count
+
+
+_KINDS = 1_000
+
+
+def _is_round(count: int) -> bool:
+    """Whether this is the 10th, 100th, 1000th ... repetition."""
+    return count > 10 and str(count - 1).strip("0") == "1"
 
 
 def correlation_id() -> str:

@@ -29,7 +29,7 @@ _TRUEFX_PAIR = re.compile(r"[A-Z]{3}/[A-Z]{3}")
 _TRUEFX_TIME = re.compile(r"(\d{4})(\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d{3})", re.ASCII)
 _HISTDATA_TIME = re.compile(r"(\d{4})(\d\d)(\d\d) (\d\d)(\d\d)(\d\d)(\d{3})", re.ASCII)
 _ISO_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?",
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII | re.IGNORECASE,
 )
 # Twelve digits begin in 1973: shorter numbers are seconds or nonsense, longer ones are micro- or nanoseconds.
@@ -52,7 +52,9 @@ def read_ticks(
         received: Gives ``received_at`` of each tick; the tick's own time unless given.
 
     Returns:
-        An iterator; the file is closed when it ends, and by its ``close()``. Crossed quotes are passed on too.
+        An iterator; the file is closed when it ends, and by its ``close()``. Crossed quotes are passed on too. A price
+        of 0, which MetaTrader writes for a side that did not change, is the last one of that side. A plain CSV
+        without a header has the bid first; where more rows have it above the offer than below, that is refused.
 
     Raises:
         DecodeError: The file cannot be opened or its format is unknown (at once); a row cannot be read, or its time
@@ -129,8 +131,11 @@ def _zip_text(path: Path) -> Iterator[io.TextIOBase]:
 
     try:
         with zipfile.ZipFile(path) as archive:
-            # HistData packs a status report beside its one CSV.
-            members = [name for name in archive.namelist() if name.lower().endswith(".csv")]
+            # HistData packs a status report beside its one CSV; a Mac adds files of its own.
+            named = [name for name in archive.namelist() if not name.endswith("/") and not _of_a_mac(name)]
+            members = [name for name in named if name.lower().endswith(".csv")]
+            if not members and len(named) == 1 and named[0].lower().endswith(".txt"):
+                members = named
             if len(members) != 1:
                 raise DecodeError(f"{path} holds {len(members)} CSV files instead of one", path=str(path))
             if archive.getinfo(members[0]).flag_bits & 1:
@@ -139,6 +144,10 @@ def _zip_text(path: Path) -> Iterator[io.TextIOBase]:
                 yield lines
     except (zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path, error) from error
+
+
+def _of_a_mac(name: str) -> bool:
+    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1].startswith("._") or name.endswith(".DS_Store")
 
 
 def _unreadable(path: Path, error: Exception) -> DecodeError:
@@ -156,6 +165,7 @@ class _Form:
         bid: Column of the bid.
         offer: Column of the offer.
         pair: What the first column must be in every row, or ``None``.
+        guessed: No header says which side comes first.
     """
 
     parse_time: Callable[[str], datetime]
@@ -163,9 +173,14 @@ class _Form:
     bid: int = 1
     offer: int = 2
     pair: str | None = None
+    guessed: bool = False
 
-    def read(self, row: list[str]) -> tuple[datetime, float, float]:
+    def read(self, row: list[str], last: tuple[float, float]) -> tuple[datetime, float, float]:
         """Return time, bid and offer of one row.
+
+        Args:
+            row: Its cells.
+            last: Bid and offer of the row before. MetaTrader writes 0, or nothing, for a side that did not change.
 
         Raises:
             ValueError: The row does not hold them.
@@ -173,16 +188,44 @@ class _Form:
         if self.pair is not None and row[0] != self.pair:
             raise ValueError(f"the pair is {row[0][:40]!r} in a file of {self.pair!r}")
         try:
-            return self.parse_time(row[self.time]), _price(row[self.bid]), _price(row[self.offer])
+            time, bid, offer = self.parse_time(row[self.time]), _price(row[self.bid]), _price(row[self.offer])
         except IndexError:
             raise ValueError(f"{len(row)} columns are too few") from None
+        bid, offer = bid or last[0], offer or last[1]
+        if not bid or not offer:
+            raise ValueError("a price of 0 means 'unchanged', and no price came before it")
+        return time, bid, offer
+
+
+def _weigh(balance: int, bid: float, offer: float) -> int:
+    """Return how many more rows without a header had the bid below the offer than above it, with this row.
+
+    Bid first and offer first (Dukascopy) both exist; a wrong guess would exchange the sides without a word.
+
+    Raises:
+        ValueError: More rows speak for the offer first.
+    """
+    balance += (bid < offer) - (bid > offer)
+    if balance < 0:
+        raise ValueError(
+            "without a header this can be read two ways; put the line 'time,ask,bid' (offer first) or 'time,bid,offer' "
+            "(bid first, crossed quotes) before the first row"
+        )
+    return balance
+
+
+def _without_bom(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines without the mark that some editors put before the first."""
+    for number, line in enumerate(lines):
+        yield line.removeprefix("\ufeff") if not number else line
 
 
 def _decoded(
     lines: Iterable[str], name: str, epic: str, received: Callable[[], datetime] | None
 ) -> Generator[Tick, None, None]:
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(_without_bom(lines), strict=True)
     form: _Form | None = None
+    sides, balance = (0.0, 0.0), 0
     last = datetime.min.replace(tzinfo=timezone.utc)
     empty = True
     for row in _rows(reader, name):
@@ -191,7 +234,10 @@ def _decoded(
             if is_header:
                 continue
         try:
-            time, bid, offer = form.read(row)
+            time, bid, offer = form.read(row, sides)
+            sides = bid, offer
+            if form.guessed:
+                balance = _weigh(balance, bid, offer)
         except (ValueError, OverflowError) as error:
             raise _fault(f"{name}:{reader.line_num}", str(error), row) from None
         if time < last:
@@ -212,7 +258,9 @@ def _rows(reader: Iterator[list[str]], name: str) -> Iterator[list[str]]:
     except (csv.Error, UnicodeDecodeError) as error:
         line = getattr(reader, "line_num", 0) + isinstance(error, UnicodeDecodeError)
         where = f"{name}:{line}"
-        raise DecodeError(f"{where}: this is no CSV text ({error})", path=where, hint=ALLOWED) from error
+        wide = isinstance(error, UnicodeDecodeError) and bytes(error.object[:2]) in (b"\xff\xfe", b"\xfe\xff")
+        what = "UTF-16 text, not UTF-8: save it as UTF-8" if wide else f"no CSV text ({error})"
+        raise DecodeError(f"{where}: this is {what}", path=where, hint=ALLOWED) from error
 
 
 def _fault(where: str, reason: str, row: list[str], hint: str = ALLOWED) -> DecodeError:
@@ -243,16 +291,39 @@ def _recognised(row: list[str], where: str) -> tuple[_Form, bool]:
     if _HISTDATA_TIME.fullmatch(first):
         return _Form(_histdata_time), False
     if _EPOCH_MS.fullmatch(first) or _ISO_TIME.fullmatch(first):
-        return _Form(_plain_time), False
+        return _Form(_plain_time, guessed=True), False
     names = {cell.strip().lower(): column for column, cell in reversed(list(enumerate(row)))}
     columns = [
         next((names[name] for name in wanted if name in names), None)
         for wanted in (("time", "timestamp", "datetime", "date"), ("bid",), ("offer", "ask"))
     ]
     time, bid, offer = columns
+    if time is None and row[0].strip() == "" and bid is not None and offer is not None:
+        time = 0  # pandas writes an index without a name so
     if time is None or bid is None or offer is None:
-        raise _fault(where, "this is no form of tick file known here", row)
+        raise _fault(where, _why_unknown(row), row)
     return _Form(_plain_time, time, bid, offer), True
+
+
+def _why_unknown(row: list[str]) -> str:
+    """Say what is most likely wrong with a first row that is of no known form."""
+    text = ",".join(row)
+    if len(row) == 1:
+        for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+            if mark in text:
+                return f"the columns are separated by {name}, not by commas"
+    if "\0" in text:
+        return "this is UTF-16 text, not UTF-8: save it as UTF-8"
+    return "this is no form of tick file known here"
+
+
+def _why_no_time(text: str) -> str:
+    unit = {10: "seconds", 16: "microseconds", 19: "nanoseconds"}.get(len(text)) if text.isdecimal() else None
+    if unit is not None:
+        return f"{text!r} is neither an ISO time nor epoch milliseconds: it looks like epoch {unit}"
+    if re.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}", text):
+        return f"{text[:40]!r} is neither an ISO time nor epoch milliseconds: day or month first is not guessed"
+    return f"{text[:40]!r} is neither an ISO time nor epoch milliseconds"
 
 
 def _numbers(match: re.Match[str]) -> datetime:
@@ -280,11 +351,11 @@ def _plain_time(text: str) -> datetime:
         return _EPOCH + timedelta(milliseconds=int(text))
     match = _ISO_TIME.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text[:40]!r} is neither an ISO time nor epoch milliseconds")
+        raise ValueError(_why_no_time(text))
     year, month, day, hour, minute, second, fraction, zone = match.groups()
     micros = int((fraction or "")[:6].ljust(6, "0"))
     time = datetime(  # a time without zone is UTC
-        int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micros, timezone.utc
+        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micros, timezone.utc
     )
     return time - _offset(zone) if zone else time
 

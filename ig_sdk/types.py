@@ -58,7 +58,8 @@ class Direction(str, Enum):
 
 # Lengths as traders and pandas write them; a number may be left out ("D", "H").
 _UNITS_S = {"s": 1, "sec": 1, "m": 60, "min": 60, "t": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_LENGTH = re.compile(r"(\d*)\s*(s|sec|m|min|t|h|d|w)", re.IGNORECASE)
+# A bare "m", like "M", could be a month.
+_LENGTH = re.compile(r"(\d*)\s*(s|sec|(?<!^)m|min|t|h|d|w)", re.ASCII | re.IGNORECASE)
 
 
 class Resolution(timedelta, Enum):
@@ -216,9 +217,10 @@ class Candle:
         close: Last.
         volume: IG's traded volume, or ``None``.
         ticks: Number of prices inside.
-        complete: False while the interval is open, or if its beginning was not seen.
+        complete: False while the interval is open, if its beginning was not seen, or if there is a gap inside.
         bid: The bid side, or ``None`` when it is not known.
         offer: The offer side, or ``None``.
+        gap: A hole was told inside: prices may be missing.
     """
 
     epic: str
@@ -233,6 +235,7 @@ class Candle:
     complete: bool = True
     bid: Ohlc | None = None
     offer: Ohlc | None = None
+    gap: bool = False
 
     @property
     def closes_at(self) -> datetime:

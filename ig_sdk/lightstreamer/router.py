@@ -21,7 +21,7 @@ from ig_sdk.lightstreamer.tlcp.events import (
     Unsubscribed,
 )
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
-from ig_sdk.logs import FailureLog, get_logger
+from ig_sdk.logs import Repeats, get_logger
 
 _LOG = get_logger("stream")
 
@@ -55,7 +55,7 @@ class Router:
 
     def __init__(self, on_overflow: Callable[[int], None] = lambda _: None) -> None:
         self.errors = 0
-        self._failures = FailureLog(_LOG)
+        self._failures = Repeats(_LOG)
         self.subscriptions: dict[int, Subscription] = {}
         self.waiters: dict[int, MessageWaiter] = {}
         self._listeners: tuple[ClientListener, ...] = ()
@@ -112,8 +112,8 @@ class Router:
                     for call in subscription.feed.update_calls:
                         try:
                             call(event)
-                        except BaseException:  # noqa: BLE001, PERF203 -- a listener may raise anything, exit() too; the others go on
-                            self._count_error(call)
+                        except BaseException as error:  # noqa: BLE001, PERF203 -- a listener may raise anything, exit() too; the others go on
+                            self._count_error(call, error)
             else:
                 self._deliver_other(event)
 
@@ -167,9 +167,9 @@ class Router:
         for call in calls:
             try:
                 call(event)
-            except BaseException:  # noqa: BLE001, PERF203 -- as above
-                self._count_error(call)
+            except BaseException as error:  # noqa: BLE001, PERF203 -- as above
+                self._count_error(call, error)
 
-    def _count_error(self, call: Callable[[Any], Any]) -> None:
+    def _count_error(self, call: Callable[[Any], Any], error: BaseException) -> None:
         self.errors += 1
-        self._failures.report("listener %s raised", getattr(call, "__qualname__", type(call).__qualname__))
+        self._failures.error(f"listener {getattr(call, '__qualname__', type(call).__qualname__)} raised", error)

@@ -143,6 +143,11 @@ class RSI:
         return self._value is not None
 
     @property
+    def previous(self) -> float | None:
+        """The value taken last, or ``None``."""
+        return self._previous
+
+    @property
     def flat(self) -> bool:
         """Whether the averages are both zero, so that there is nothing to compare."""
         return not self._gain + self._loss

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from math import isfinite
 
-from ig_sdk.candles import CandleAggregator
-from ig_sdk.logs import FailureLog, get_logger
+from ig_sdk.candles import CandleAggregator, is_ahead
+from ig_sdk.logs import Repeats, get_logger
 from ig_sdk.pipeline.report import MarketReport
 from ig_sdk.pipeline.sinks import Outlet
 from ig_sdk.pipeline.strategies import Action, Signal, Strategy
+from ig_sdk.streaming.quality import QualityFilter
 from ig_sdk.types import Candle, Tick
 
 _log = get_logger("pipeline")
+# One late tick is nothing; so many in a row, and the market's candles stand still.
+_LATE_ROW = 10
 
 
 class MarketPipeline:
@@ -34,28 +38,64 @@ class MarketPipeline:
     ) -> None:
         self.strategies = strategies
         self.strategy_errors = 0
-        self._failures = FailureLog(_log)
         self._aggregator = aggregator
         self._on_tick = aggregator.on_tick
         self._outlet = outlet
         self._monotonic = monotonic
         self._latest: Tick | None = None
+        self._doubted: Tick | None = None
         self._seen_at = 0.0
-        self._ticks = self._candles = self._signals = self._refused = 0
+        self._ticks = self._candles = self._signals = self._refused = self._set_aside = 0
+        self._judge = QualityFilter().judge
+        self._repeats = Repeats(_log)
+        self._late = self._ahead = self._late_row = 0
 
     def take(self, tick: Tick) -> None:
         """Take one tick."""
         self._ticks += 1
         try:
+            reason = self._judge(tick)
+            if reason is not None and isfinite(tick.bid + tick.offer):
+                self._aside(tick, reason)
+                return
             closed = self._on_tick(tick)
         except (ValueError, TypeError) as error:
             self._refused += 1
-            _log.warning("tick of %s refused: %s", tick.epic, error)
+            self._repeats.warning(type(error), f"tick of {tick.epic} refused: {error}")
             return
+        self._check_time(tick)
         if self._monotonic is not None:
-            self._latest, self._seen_at = tick, self._monotonic()
+            self._follow(tick, self._monotonic())
         if closed:
             self._emit(closed)
+
+    def mark_gap(self) -> None:
+        """Note that prices may be missing between the last tick and the next."""
+        self._aggregator.mark_gap()
+
+    def _aside(self, tick: Tick, reason: str) -> None:
+        self._set_aside += 1
+        self._repeats.warning("set aside", f"tick of {tick.epic} at {tick.time} set aside: {reason}")
+
+    def _check_time(self, tick: Tick) -> None:
+        """Tell ticks that are ahead, and a market whose ticks are all late: neither moves a candle."""
+        aggregator = self._aggregator
+        late, ahead = aggregator.late_ticks, aggregator.ahead_ticks
+        self._late_row = self._late_row + 1 if late > self._late else 0
+        if ahead > self._ahead:
+            self._repeats.warning("ahead", f"{tick.epic}: a tick at {tick.time} is ahead of its time; not believed yet")
+        if self._late_row == _LATE_ROW:
+            text = f"{tick.epic}: {_LATE_ROW} ticks in a row are older than the open candle and move none"
+            self._repeats.warning("late", text)
+        self._late, self._ahead = late, ahead
+
+    def _follow(self, tick: Tick, monotonic: float) -> None:
+        """Set the market's own clock by a tick; one that is ahead only when the next agrees."""
+        doubted, self._doubted = self._doubted, None
+        if is_ahead(tick, self._latest) and (doubted is None or tick.time < doubted.time):
+            self._doubted = tick
+        else:
+            self._latest, self._seen_at = tick, monotonic
 
     def advance(self, monotonic: float, grace_s: float) -> None:
         """Close the candles that ended more than ``grace_s`` ago by the market's own clock."""
@@ -74,7 +114,16 @@ class MarketPipeline:
 
     def report(self) -> MarketReport:
         """Return the counts."""
-        return MarketReport(self._ticks, self._candles, self._signals, self._aggregator.late_ticks, self._refused)
+        aggregator = self._aggregator
+        return MarketReport(
+            self._ticks,
+            self._candles,
+            self._signals,
+            aggregator.late_ticks,
+            self._refused,
+            aggregator.ahead_ticks,
+            self._set_aside,
+        )
 
     def _emit(self, candles: Iterable[Candle]) -> None:
         for candle in candles:
@@ -91,8 +140,8 @@ class MarketPipeline:
             signal = strategy.on_candle(candle)
             if not isinstance(signal, Signal):
                 raise TypeError(f"a strategy answers with a Signal, not {signal!r:.80}")  # noqa: TRY301 -- logged below
-        except Exception:  # noqa: BLE001 -- a strategy is the user's: no error of it stops the run
+        except Exception as error:  # noqa: BLE001 -- a strategy is the user's: no error of it stops the run
             self.strategy_errors += 1
-            self._failures.report("strategy %s failed on a candle of %s", type(strategy).__name__, candle.epic)
+            self._repeats.error(f"{type(strategy).__name__} failed on a candle of {candle.epic}", error)
             return None
         return signal

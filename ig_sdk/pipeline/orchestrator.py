@@ -49,8 +49,9 @@ class LiveOrchestrator:
     Each market has its own aggregator and its own copies of the strategies. A closed candle goes to the sinks, then to
     the strategies; their signals (except ``HOLD``) go to the sinks next. When the source ends or the run is
     stopped, the open candles go to the sinks with ``complete=False``, not to the strategies, and the sinks are closed.
-    A strategy or a sink that raises is logged with its traceback, counted, and stops nothing. Anything else
-    that the source yields is counted and passed to the sinks.
+    A strategy or a sink that raises is logged with its traceback (once, then counted) and stops nothing. A tick whose
+    prices cannot be true is set aside and counted. ``Gap`` and ``UpdatesLost`` mark the candles that they touch.
+    Anything that the source yields besides ticks is counted and passed to the sinks.
 
     Time is that of the ticks: a candle closes when a later tick of its market comes. That is right for recorded
     ticks at any speed. With ``advance_on_time=True``, for live prices, a candle also closes without a tick, when its
@@ -189,6 +190,8 @@ class LiveOrchestrator:
             lost_updates=self._lost_updates,
             late_ticks=sum(row.late_ticks for row in rows),
             refused_ticks=sum(row.refused_ticks for row in rows),
+            ahead_ticks=sum(row.ahead_ticks for row in rows),
+            set_aside=sum(row.set_aside for row in rows),
             strategy_errors=sum(market.strategy_errors for market in markets.values()),
             sink_errors=self._outlet.errors,
             latency_p50_ms=self._latencies.percentile(50.0),
@@ -300,6 +303,8 @@ class LiveOrchestrator:
         self._events[type(item).__name__] += 1
         if isinstance(item, UpdatesLost):
             self._lost_updates += item.count
+        if isinstance(item, (Gap, UpdatesLost)) and item.epic in self._markets:
+            self._markets[item.epic].mark_gap()
         self._outlet.write(item)
 
     def _refused(self, error: SubscriptionRefused) -> None:

@@ -46,6 +46,8 @@ class MarketReport:
         signals: Signals that were not ``HOLD``.
         late_ticks: Ticks refused because their candle was already closed.
         refused_ticks: Ticks refused because a price or the time was invalid.
+        ahead_ticks: Ticks not believed because their time was ahead.
+        set_aside: Ticks whose prices cannot be true (zero, below zero, many times the price before).
     """
 
     ticks: int = 0
@@ -53,6 +55,8 @@ class MarketReport:
     signals: int = 0
     late_ticks: int = 0
     refused_ticks: int = 0
+    ahead_ticks: int = 0
+    set_aside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class Report:
         lost_updates: Ticks that ``UpdatesLost`` events reported as lost.
         late_ticks: Ticks refused because their candle was already closed.
         refused_ticks: Ticks refused because a price or the time was invalid.
+        ahead_ticks: Ticks not believed because their time was ahead.
+        set_aside: Ticks whose prices cannot be true (zero, below zero, many times the price before).
         strategy_errors: Exceptions of strategies; each was logged and stopped nothing.
         sink_errors: Exceptions of sinks; each was logged and stopped nothing.
         latency_p50_ms: Median time from a tick's ``time`` (or its arrival, see ``latency_from``) to the end of its
@@ -93,10 +99,20 @@ class Report:
     failure: str | None = None
     events: Mapping[str, int] = field(default_factory=dict)
     by_epic: Mapping[str, MarketReport] = field(default_factory=dict)
+    ahead_ticks: int = 0
+    set_aside: int = 0
 
     def __str__(self) -> str:
         parts = [f"ticks {self.ticks}", f"candles {self.candles}", f"signals {self.signals}", f"gaps {self.gaps}"]
-        rare = ("lost_updates", "late_ticks", "refused_ticks", "strategy_errors", "sink_errors")
+        rare = (
+            "lost_updates",
+            "late_ticks",
+            "refused_ticks",
+            "ahead_ticks",
+            "set_aside",
+            "strategy_errors",
+            "sink_errors",
+        )
         parts += [f"{name.replace('_', ' ')} {getattr(self, name)}" for name in rare if getattr(self, name)]
         if self.latency_p50_ms is not None and self.latency_p99_ms is not None:
             parts.append(f"latency p50 {self.latency_p50_ms:.3g} ms, p99 {self.latency_p99_ms:.3g} ms")

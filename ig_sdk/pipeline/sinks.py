@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from ig_sdk.errors import UsageError
-from ig_sdk.logs import FailureLog, get_logger
+from ig_sdk.logs import ROOT, Repeats, get_logger
 from ig_sdk.pipeline.strategies import Signal
 from ig_sdk.types import Candle, Resolution
 
@@ -47,7 +47,8 @@ class LogSink:
     """
 
     def __init__(self, logger: str = "ig_sdk.pipeline", *, level: int = logging.INFO) -> None:
-        self._log = logging.getLogger(logger)
+        own = logger.startswith(f"{ROOT}.")
+        self._log = get_logger(logger.removeprefix(f"{ROOT}.")) if own else logging.getLogger(logger)
         self._level = level
 
     def write(self, record: object) -> None:
@@ -182,7 +183,7 @@ class Outlet:
 
     def __init__(self, sinks: Iterable[Sink]) -> None:
         self._sinks = tuple(sinks)
-        self._failures = FailureLog(_log)
+        self._failures = Repeats(_log)
         self.errors = 0
 
     def write(self, record: object) -> None:
@@ -198,6 +199,6 @@ class Outlet:
     def _guard(self, sink: Sink, what: str, call: Callable[..., None], *arguments: object) -> None:
         try:
             call(*arguments)
-        except Exception:  # noqa: BLE001 -- a sink is the user's: no error of it stops the run
+        except Exception as error:  # noqa: BLE001 -- a sink is the user's: no error of it stops the run
             self.errors += 1
-            self._failures.report("%s.%s() failed", type(sink).__name__, what)
+            self._failures.error(f"{type(sink).__name__}.{what}() failed", error)

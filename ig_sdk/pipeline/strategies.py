@@ -196,8 +196,9 @@ class EmaCross:
 class RsiReversion:
     """Buys when the RSI is oversold, sells when it is overbought; never exits.
 
-    It holds while no price changes, since the RSI then means nothing. With ``smoothing="simple"`` a window without a
-    loss gives 100, also if no price changed, as in the origin: that sells.
+    It holds on a candle whose close did not change: that says nothing new, and a market that stands still would repeat
+    its last signal for ever. With ``smoothing="simple"`` it does not, and a window without a loss gives 100, also if no
+    price changed, as in the origin: that sells.
 
     Args:
         period: 2 to 100.
@@ -243,12 +244,13 @@ class RsiReversion:
 
     def on_candle(self, candle: Candle) -> Signal:
         """Take the next closed candle and return the signal."""
+        previous = self._rsi.previous
         rsi = self._rsi.update(candle.close)
         if rsi is None:
             return _signal(candle, Action.HOLD, "warming up", {})
         values = {"rsi": rsi}
-        if self._rsi.flat and self._smoothing == "wilder":
-            return _signal(candle, Action.HOLD, "no price changed", values)
+        if candle.close == previous and self._smoothing == "wilder":
+            return _signal(candle, Action.HOLD, "the close did not change", values)
         if rsi <= self._oversold:
             return _signal(candle, Action.BUY, "oversold", values)
         if rsi >= self._overbought:

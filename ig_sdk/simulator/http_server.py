@@ -15,8 +15,9 @@ from typing import Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from ig_sdk.errors import IGError
+from ig_sdk.logs import get_logger
 
-_log = logging.getLogger("ig_sdk.simulator.wsgi")
+_log = get_logger("simulator.wsgi")
 
 WsgiApp = Callable[..., Any]
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, Stale, UpdatesLost
     from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceCounts
     from ig_sdk.streaming.prices.stream import PriceStream
+    from ig_sdk.streaming.quality import QualityFilter
     from ig_sdk.streaming.stream import IGStream, StreamStatus
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "PriceCounts",
     "PriceEvent",
     "PriceStream",
+    "QualityFilter",
     "Reconnected",
     "Stale",
     "StreamStatus",
@@ -40,6 +42,7 @@ _HOMES = {
     "PriceCounts": "ig_sdk.streaming.prices.intake",
     "PriceEvent": "ig_sdk.streaming.events",
     "PriceStream": "ig_sdk.streaming.prices.stream",
+    "QualityFilter": "ig_sdk.streaming.quality",
     "Reconnected": "ig_sdk.streaming.events",
     "Stale": "ig_sdk.streaming.events",
     "StreamStatus": "ig_sdk.streaming.stream",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, overload
 
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
@@ -19,12 +19,14 @@ from ig_sdk.lightstreamer import (
     StatusChanged,
     Subscription,
 )
-from ig_sdk.logs import FailureLog, correlation, get_logger
+from ig_sdk.logs import Repeats, correlation, get_logger
 from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.streaming.buffer import Overflow
+from ig_sdk.streaming.events import PriceEvent
 from ig_sdk.streaming.prices.feeds import FEEDS, PriceFeed, epic_of
 from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceIntake, PriceListener, ReaderOptions
 from ig_sdk.streaming.prices.stream import PriceStream
+from ig_sdk.types import Tick
 
 _log = get_logger("prices")
 # IG-SPECIFICS.md section 5. More connections to get around the limit breach IG's terms: there is one, and its items
@@ -142,14 +144,13 @@ class IGStream:
         market_epic: Callable[[str], str] = epic_of,
     ) -> None:
         self._access = access
-        self._failures = FailureLog(_log)
         self._market_epic = market_epic
         self._config = config
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._client: LightstreamerClient | None = None
         self._account_id = ""
-        self._opened: dict[PriceStream, _OpenPrices] = {}
+        self._opened: dict[PriceStream[Any], _OpenPrices] = {}
         self._status_callbacks: tuple[Callable[[StatusChanged], object], ...] = ()
         # The latest change that the dispatch thread reported; the client owns the status itself.
         self._reported = StatusChanged(
@@ -159,11 +160,36 @@ class IGStream:
             self._clock.monotonic(),
         )
         self._since = self._clock.now()
+        self._failures = Repeats(_log)
         self._reconnects = 0
         self._lost_because = ""
         self._closed = False
 
     # -- prices --------------------------------------------------------------------------------------------------
+
+    @overload
+    def prices(
+        self,
+        epics: str | Iterable[str],
+        on_tick: OnTick | None = None,
+        *,
+        overflow: Overflow = "drop_oldest",
+        events: Literal[False] = False,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> PriceStream[Tick]: ...
+
+    @overload
+    def prices(
+        self,
+        epics: str | Iterable[str],
+        on_tick: OnTick | None = None,
+        *,
+        overflow: Overflow = "drop_oldest",
+        events: bool,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> PriceStream[Tick | PriceEvent]: ...
 
     def prices(
         self,
@@ -174,7 +200,7 @@ class IGStream:
         events: bool = False,
         on_event: OnEvent | None = None,
         timeout: float | None = None,
-    ) -> PriceStream:
+    ) -> PriceStream[Any]:
         """Return the ticks of ``epics`` from now on: an iterator, or calls of ``on_tick``.
 
         Args:
@@ -219,11 +245,11 @@ class IGStream:
             raise
         return stream
 
-    def _add(self, epics: list[str], options: ReaderOptions) -> tuple[PriceStream, _OpenPrices]:
+    def _add(self, epics: list[str], options: ReaderOptions) -> tuple[PriceStream[Any], _OpenPrices]:
         feed = FEEDS[self._config.stream.price_source]
         intake = PriceIntake(epics, feed, options, self._clock)
         opened = _OpenPrices(intake, feed, options.overflow)
-        stream = PriceStream(intake, iterates=options.on_tick is None, on_close=self._remove)
+        stream: PriceStream[Any] = PriceStream(intake, iterates=options.on_tick is None, on_close=self._remove)
         with self._lock:
             self._check_room_locked(len(epics))
             for epic in epics:
@@ -246,7 +272,7 @@ class IGStream:
                 hint="close a price stream that is no longer needed; a second connection breaks IG's terms",
             )
 
-    def _remove(self, stream: PriceStream) -> None:
+    def _remove(self, stream: PriceStream[Any]) -> None:
         with self._lock:
             opened = self._opened.pop(stream, None)
             client = self._client
@@ -344,8 +370,8 @@ class IGStream:
         for callback in callbacks:
             try:
                 callback(event)
-            except Exception:  # noqa: BLE001, PERF203 -- the callback is not ours, and must not stop the others
-                self._failures.report("a status callback raised; the stream goes on")
+            except Exception as error:  # noqa: BLE001, PERF203 -- the callback is not ours, and must not stop the others
+                self._failures.error("a status callback raised; the stream goes on", error)
 
     def wait_connected(self, timeout: float = 30.0) -> bool:
         """Connect if needed, and wait until the session is up; return whether it is.

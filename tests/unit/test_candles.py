@@ -159,13 +159,56 @@ def test_quiet_intervals_by_time_are_not_given_twice() -> None:
 
 
 def test_a_long_hole_is_left_absent() -> None:
-    """One call makes QUIET_LIMIT flat candles at most; a longer hole stays absent as a whole."""
+    """After a tick there are QUIET_LIMIT flat candles at most; the rest of a longer hole stays absent."""
     aggregator = CandleAggregator("1s", fill_quiet=True)
     aggregator.on_tick(at(0))
     assert len(aggregator.on_tick(at(QUIET_LIMIT + 1))) == QUIET_LIMIT + 1
-    assert len(aggregator.on_tick(at(2 * QUIET_LIMIT + 3))) == 1
+    assert len(aggregator.on_tick(at(2 * QUIET_LIMIT + 3))) == QUIET_LIMIT + 1
     assert not aggregator.on_tick(at(2 * QUIET_LIMIT + 3))
-    assert [c.ticks for c in aggregator.advance(T0 + timedelta(days=4000))] == [2]
+    assert len(aggregator.advance(T0 + timedelta(days=4000))) == QUIET_LIMIT + 1
+    assert not aggregator.advance(T0 + timedelta(days=4001))
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=61), timedelta(hours=1), timedelta(days=1)])
+def test_a_tick_ahead_of_its_time_moves_no_candle(ahead: timedelta) -> None:
+    """One tick with a future time is counted; the candles go on as if it had not come."""
+    right = [at(seconds) for seconds in (0, 30, 50, 61, 130)]
+    wrong = right[1]._replace(time=right[1].received_at + ahead, bid=9.0, offer=9.0)
+    disturbed, calm = CandleAggregator("1m"), CandleAggregator("1m")
+    assert fed(disturbed, *right[:2], wrong, *right[2:]) == fed(calm, *right)
+    assert (disturbed.ahead_ticks, disturbed.late_ticks) == (1, 0)
+
+
+def test_a_tick_ahead_is_believed_when_the_next_agrees() -> None:
+    """Ticks that stay ahead are right (this machine's clock is slow); each of them counts once."""
+    aggregator = CandleAggregator("1m")
+    ticks = [at(seconds)._replace(received_at=T0 - timedelta(hours=1)) for seconds in (0, 600, 1200)]
+    closed = fed(aggregator, *ticks[:2])
+    assert aggregator.ahead_ticks == 1
+    closed += fed(aggregator, *ticks[2:])
+    assert [candle.ticks for candle in closed] == [1]
+    assert aggregator.ahead_ticks == 1  # the last one is held
+
+
+def test_a_gap_makes_every_candle_it_touches_incomplete() -> None:
+    """The open candle, flat ones, and the one that the next tick opens inside; not one that it opens on its edge."""
+    aggregator = CandleAggregator("1m", fill_quiet=True)
+    aggregator.on_tick(at(0))
+    aggregator.mark_gap()
+    assert aggregator.current is not None
+    assert aggregator.current.gap
+    closed = fed(aggregator, at(130), at(180), at(240))
+    assert [(c.gap, c.complete) for c in closed] == [(True, False)] * 3 + [(False, True)]
+    aggregator.mark_gap()
+    assert [(c.gap, c.complete) for c in fed(aggregator, at(300), at(360))] == [(True, False), (False, True)]
+
+
+def test_a_gap_inside_one_candle_is_over_with_its_next_tick() -> None:
+    """What comes after the next tick is whole again."""
+    aggregator = CandleAggregator("1m")
+    aggregator.on_tick(at(0))
+    aggregator.mark_gap()
+    assert [(c.gap, c.complete) for c in fed(aggregator, at(10), at(70), at(120))] == [(True, False), (False, True)]
 
 
 def test_flush_gives_the_open_candle_once() -> None:

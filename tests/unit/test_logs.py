@@ -42,61 +42,38 @@ def test_arguments_that_do_not_fit_do_not_leak(caplog: pytest.LogCaptureFixture)
     assert CANARY not in caplog.text
 
 
-def test_library_adds_no_handler() -> None:
-    """Not even a silent one: Python then prints warnings and errors for people who configured nothing."""
-    assert logging.getLogger("ig_sdk").handlers == []
-
-
-def _fail(times: int, failures: logs.FailureLog, error: type[Exception] = ValueError) -> None:
-    for _ in range(times):
-        try:
-            raise error("no")  # noqa: TRY301 -- what is reported
-        except error:
-            failures.report("callback %s raised", "f")
-
-
-def test_a_failure_is_logged_once_and_then_counted(caplog: pytest.LogCaptureFixture) -> None:
-    """The first time comes with its traceback; after that one line at each power of ten."""
-    failures = logs.FailureLog(logs.get_logger("prices"))
-    _fail(1234, failures)
-    assert [bool(record.exc_text) for record in caplog.records] == [True, False, False, False]
-    assert [record.getMessage() for record in caplog.records[1:]] == [
-        f"callback f raised: ValueError, {count} times so far" for count in (10, 100, 1000)
-    ]
-
-
-def test_another_failure_is_another_line(caplog: pytest.LogCaptureFixture) -> None:
-    """Another kind of error has its own traceback; the text of the error alone makes no difference."""
-    failures = logs.FailureLog(logs.get_logger("prices"))
-    _fail(2, failures)
-    _fail(2, failures, KeyError)
-    assert len(caplog.records) == 2
-    assert all(record.exc_text for record in caplog.records)
-
-
-def test_failures_that_never_repeat_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
-    """What fails in ever new ways neither grows without bound nor is silent."""
-    failures = logs.FailureLog(logs.get_logger("prices"))
-    for number in range(1000):
-        _fail(1, failures, type(f"Error{number}", (Exception,), {}))
-    assert 100 < len(caplog.records) < 110
-
-
-def test_people_who_configured_nothing_see_errors() -> None:
-    """A failing callback shows its traceback on stderr in a plain script, once; and nothing below a warning does."""
+def test_who_configured_nothing_hears_warnings_once_and_then_their_number() -> None:
+    """Without any handler Python prints to stderr: redacted, a traceback once, then counts; nothing below WARNING."""
     code = (
         "from ig_sdk import logs\n"
-        "log = logs.get_logger('prices')\n"
+        "log = logs.get_logger('pipeline'); repeats = logs.Repeats(log)\n"
         "log.info('quiet')\n"
-        "failures = logs.FailureLog(log)\n"
-        "for _ in range(5):\n"
+        "for number in range(101):\n"
         "    try: 1 / 0\n"
-        "    except ZeroDivisionError: failures.report('a callback raised')\n"
+        "    except ZeroDivisionError as error: repeats.error('on_tick failed, password=canary7f3a', error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
-    assert done.stderr.count("ZeroDivisionError") == 1
-    assert done.stderr.startswith("a callback raised\nTraceback")
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.count("on_tick failed") == 3
+    assert "raised again 100 times" in done.stderr
     assert "quiet" not in done.stderr
+    assert CANARY not in done.stderr
+
+
+def test_every_logger_of_the_library_is_redacted() -> None:
+    """No module takes a logger past ``get_logger``, which puts the filter on it."""
+    package = Path(logs.__file__).parent
+    takers = [path.name for path in package.rglob("*.py") if 'getLogger("ig_sdk' in path.read_text(encoding="utf-8")]
+    assert takers == []
+
+
+def test_warnings_are_told_once_for_each_key(caplog: pytest.LogCaptureFixture) -> None:
+    """The first, the 10th repetition, the 100th; another key counts by itself."""
+    repeats = logs.Repeats(logs.get_logger("pipeline"))
+    for _ in range(101):
+        repeats.warning("a", "odd")
+    repeats.warning("b", "odd too")
+    assert len(caplog.records) == 4
 
 
 def test_one_filter_a_logger() -> None:

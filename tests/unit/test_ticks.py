@@ -77,7 +77,7 @@ def test_equal_times_stay_in_the_order_of_the_file():
 
 def test_crossed_quotes_are_passed_on():
     """Judging prices is not the reader's business."""
-    assert read("1735768814647,1.4,1.2\n")[0].spread < 0
+    assert read("time,bid,offer\n1735768814647,1.4,1.2\n")[0].spread < 0
 
 
 def test_received_at_is_asked_for_each_tick():
@@ -86,6 +86,70 @@ def test_received_at_is_asked_for_each_tick():
     lines = ["1735768814647,1.1,1.2\n", "1735768814648,1.1,1.2\n"]
     ticks = list(read_ticks(lines, epic=EPIC, received=lambda: next(moments)))
     assert [tick.received_at for tick in ticks] == [utc(2030, 1, 1), utc(2030, 1, 2)]
+
+
+def test_sides_are_never_exchanged_in_silence() -> None:
+    """Rows with the offer first and no header are refused; the message shows the line to add, and with it they read."""
+    rows = "1735768814647,1.32379,1.32373\n1735768814648,1.32378,1.32374\n"
+    with pytest.raises(DecodeError, match="time,ask,bid"):
+        read(rows)
+    assert [(t.bid, t.offer) for t in read("time,ask,bid\n" + rows)] == [(1.32373, 1.32379), (1.32374, 1.32378)]
+    with pytest.raises(DecodeError, match="time,ask,bid"):  # a crossed first row does not hide it for long
+        read("1735768814646,1.32373,1.32379\n" + rows)
+
+
+def test_zero_is_the_last_price_of_its_side() -> None:
+    """MetaTrader writes 0 for a side that did not change; at the beginning there is nothing to take."""
+    head = "time,bid,offer\n"
+    ticks = read(head + "1735768814647,1.1,1.2\n1735768814648,0,1.3\n1735768814649,1.15,0.0\n")
+    assert [(t.bid, t.offer) for t in ticks] == [(1.1, 1.2), (1.1, 1.3), (1.15, 1.3)]
+    with pytest.raises(DecodeError, match="unchanged"):
+        read(head + "1735768814647,0,1.2\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufefftime,bid,offer\n2025-01-06,1.1,1.2\n",
+        ",bid,ask\n2025-01-06 00:00:00,1.1,1.2\n",
+        "date,bid,ask\n2025-01-06,1.1,1.2\n",
+    ],
+)
+def test_what_pandas_and_editors_write_is_read(text: str) -> None:
+    """A mark before the first line, an index without a name, dates only."""
+    assert [(t.bid, t.offer, t.time) for t in read(text)] == [(1.1, 1.2, utc(2025, 1, 6))]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("time;bid;offer\n", "semicolons"),
+        ("time,bid,offer\n1735768814,1.1,1.2\n", "epoch seconds"),
+        ("time,bid,offer\n1735768814647000,1.1,1.2\n", "epoch microseconds"),
+        ("time,bid,offer\n01/06/2025 10:00,1.1,1.2\n", "day or month first"),
+    ],
+)
+def test_a_refusal_says_why(text: str, reason: str) -> None:
+    """The delimiter, the unit of the times, day or month first."""
+    with pytest.raises(DecodeError, match=reason):
+        read(text)
+
+
+def test_utf_16_is_named(tmp_path) -> None:
+    """Windows tools write it; the message says what to do."""
+    (tmp_path / "a.csv").write_text("time,bid,offer\n", encoding="utf-16")
+    with pytest.raises(DecodeError, match="UTF-16"):
+        read_ticks(tmp_path / "a.csv", epic=EPIC)
+
+
+def test_zips_of_a_mac_and_a_lone_text_file_are_read(tmp_path) -> None:
+    """What a Mac adds does not count; one .txt alone is the file."""
+    for name, more in (("a.csv", ["__MACOSX/._a.csv", ".DS_Store"]), ("a.txt", [])):
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr(name, "1735768814647,1.1,1.2\n")
+            for other in more:
+                archive.writestr(other, "x")
+        assert len(list(read_ticks(tmp_path / "a.zip", epic=EPIC))) == 1
 
 
 BAD = {
@@ -237,6 +301,8 @@ WRITERS = {
 def test_what_was_written_is_read(form, rows):
     """Times and prices survive a file of each form, to the millisecond and the last digit."""
     lines = [f"{WRITERS[form](time)},{bid!r},{offer!r}\n" for time, bid, offer in rows]
+    if form in ("iso", "epoch"):
+        lines.insert(0, "time,bid,offer\n")
     ticks = list(read_ticks(lines, epic=EPIC))
     assert [(tick.time, tick.bid, tick.offer) for tick in ticks] == rows
 

@@ -153,3 +153,34 @@ def test_trailing_stops_need_a_distance_and_no_guarantee() -> None:
     for wrong in ({"level": 1, "trailing_step": 5}, {"distance": 1, "trailing_step": 5, "guaranteed": True}):
         with pytest.raises(ValueError, match="trailing"):
             Stop(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("D", Resolution.DAY),
+        ("H", Resolution.HOUR),
+        ("h", Resolution.HOUR),
+        ("15Min", Resolution.MINUTE_15),
+        ("1min", Resolution.MINUTE),
+        ("7min", timedelta(minutes=7)),
+        ("5T", Resolution.MINUTE_5),
+        ("4H", Resolution.HOUR_4),
+    ],
+)
+def test_resolutions_as_pandas_users_write_them(text: str, length: timedelta) -> None:
+    """Pandas' names of lengths mean the same here."""
+    assert Resolution.parse(text) == length
+
+
+@pytest.mark.parametrize("text", ["M", "1M", "m"])
+def test_a_length_that_could_be_a_month_is_refused(text: str) -> None:
+    """Pandas' ``M`` is a month: it is not taken for a minute."""
+    with pytest.raises(ValueError, match="resolution must be"):
+        Resolution.parse(text)
+
+
+def test_prices_print_as_a_trader_writes_them() -> None:
+    """A spread does not show the noise of binary floats."""
+    moment = datetime(2025, 1, 6, tzinfo=timezone.utc)
+    assert Tick("E", 1.17123, 1.17129, moment, moment).spread == 6e-05

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -11,12 +10,13 @@ from decimal import Decimal
 from typing import TypeVar
 
 from ig_sdk.clock import Clock
+from ig_sdk.logs import get_logger
 from ig_sdk.simulator.accounts.logins import Account
 from ig_sdk.simulator.broker import AccountTerms, Broker, BrokerEvent, Figures, MarketTerms
 from ig_sdk.simulator.reference.instruments import listed
 from ig_sdk.types import Tick
 
-_log = logging.getLogger("ig_sdk.simulator.desk")
+_log = get_logger("simulator.desk")
 
 # IG takes tens of milliseconds, and so does a request to it: a client that asks once, right after its deal, usually
 # finds the confirm. On loopback it must find it too.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,8 +10,9 @@ from itertools import count
 
 from ig_sdk.clock import Clock
 from ig_sdk.errors import IGError
+from ig_sdk.logs import get_logger
 
-_log = logging.getLogger("ig_sdk.simulator.faults")
+_log = get_logger("simulator.faults")
 
 Action = Callable[[], object]
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from ig_sdk.clock import Clock
+from ig_sdk.logs import get_logger
 from ig_sdk.simulator.prices.replay import Outlet, Replay
 from ig_sdk.simulator.prices.seeded import Market, Quote
 from ig_sdk.simulator.reference.hours import MarketHours
 from ig_sdk.types import Tick
 
-_log = logging.getLogger("ig_sdk.simulator.feed")
+_log = get_logger("simulator.feed")
 
 # When the clock jumps, close() must still work at once, and the missed prices must not fill the memory.
 _LONGEST_WAIT_S = 1.0

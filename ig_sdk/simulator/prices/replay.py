@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from collections.abc import Callable, Collection, Generator, Iterable
@@ -12,10 +11,11 @@ from typing import Protocol
 
 from ig_sdk.clock import Clock
 from ig_sdk.errors import DecodeError, IGError
+from ig_sdk.logs import get_logger
 from ig_sdk.simulator.prices.seeded import Quote
 from ig_sdk.types import Tick
 
-_log = logging.getLogger("ig_sdk.simulator.replay")
+_log = get_logger("simulator.replay")
 
 # Waiting threads check again this often; close() wakes them at once.
 _POLL_S = 0.5

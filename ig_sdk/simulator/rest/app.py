@@ -7,13 +7,13 @@ Source:
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from http.client import responses
 from random import Random
 from typing import Any
 
+from ig_sdk.logs import get_logger
 from ig_sdk.simulator.accounts.logins import Account, Session
 from ig_sdk.simulator.refusals import RestRefusal
 from ig_sdk.simulator.rest.backend import Backend, Handler
@@ -31,7 +31,7 @@ from ig_sdk.simulator.rest.handlers import (
 from ig_sdk.simulator.rest.request import Call, Reply, request_id, status_of
 from ig_sdk.simulator.rest.rules import Rules, endpoints, read_body
 
-_log = logging.getLogger("ig_sdk.simulator.rest")
+_log = get_logger("simulator.rest")
 
 PREFIX = "/gateway/deal"
 

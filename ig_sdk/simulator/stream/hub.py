@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ig_sdk.clock import Clock
+from ig_sdk.logs import get_logger
 from ig_sdk.simulator.faults.lines import LineFaults
 from ig_sdk.simulator.faults.stream_state import StreamState
 from ig_sdk.simulator.http_server import break_off
@@ -19,7 +19,7 @@ from ig_sdk.simulator.stream.core.session_table import SessionTable
 from ig_sdk.simulator.stream.items.adapter import Row
 from ig_sdk.types import Tick
 
-_log = logging.getLogger("ig_sdk.simulator.stream")
+_log = get_logger("simulator.stream")
 
 # Lines of one write: enough to be fast, few enough that little is in flight when a connection breaks.
 _BATCH_LINES = 512

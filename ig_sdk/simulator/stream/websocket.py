@@ -19,15 +19,16 @@ from websockets.protocol import CLOSED, OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from ig_sdk.logs import get_logger
 from ig_sdk.simulator.refusals import StreamRefusal
 from ig_sdk.simulator.stream.core.connection import StreamConnection
 from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.core.requests import check_version, read_message
 from ig_sdk.simulator.stream.hub import LiveConnection, StreamHub
 
-_log = logging.getLogger("ig_sdk.simulator.stream")
+_log = get_logger("simulator.stream")
 # At DEBUG websockets logs every frame, passwords included.
-_frames_log = logging.getLogger("ig_sdk.simulator.stream.frames")
+_frames_log = get_logger("simulator.stream.frames")
 _frames_log.setLevel(logging.WARNING)
 
 _RECEIVE_BYTES = 65_536

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from ig_sdk.clock import Clock
 from ig_sdk.errors import StreamError, SubscriptionRefused
 from ig_sdk.lightstreamer import ItemUpdate, ItemUpdatesLost, Subscribed, SubscriptionError, SubscriptionListener
-from ig_sdk.logs import FailureLog, get_logger
+from ig_sdk.logs import Repeats, get_logger
 from ig_sdk.streaming.buffer import Dropped, LaneBuffer, Overflow
 from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, Stale, UpdatesLost
 from ig_sdk.streaming.prices.feeds import PriceFeed, PriceRow, TickDecoder, refusal
 from ig_sdk.streaming.prices.silence import SilenceWatch
+from ig_sdk.streaming.quality import QualityFilter
 from ig_sdk.types import Tick
 
 _log = get_logger("prices")
@@ -35,6 +36,7 @@ class PriceCounts:
         incomplete: Updates held back because bid, offer or time was missing.
         undecodable: Updates held back because a value was not a number.
         repeated: Snapshots that repeated the last tick.
+        set_aside: Ticks held back because their prices cannot be true (``QualityFilter``).
     """
 
     ticks: int = 0
@@ -42,6 +44,7 @@ class PriceCounts:
     incomplete: int = 0
     undecodable: int = 0
     repeated: int = 0
+    set_aside: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +71,12 @@ class ReaderOptions:
 class _Market:
     """One epic of a stream."""
 
-    __slots__ = ("accepted", "decoder", "lost", "refused", "ticks")
+    __slots__ = ("accepted", "decoder", "judge", "lost", "refused", "set_aside", "ticks")
 
     def __init__(self, epic: str, feed: PriceFeed) -> None:
         self.decoder = TickDecoder(epic, feed)
+        self.judge = QualityFilter().judge
+        self.set_aside = 0
         self.accepted = False
         self.ticks = 0
         self.lost = 0
@@ -79,7 +84,9 @@ class _Market:
 
     def counts(self) -> PriceCounts:
         decoder = self.decoder
-        return PriceCounts(self.ticks, self.lost, decoder.incomplete, decoder.undecodable, decoder.repeated)
+        return PriceCounts(
+            self.ticks, self.lost, decoder.incomplete, decoder.undecodable, decoder.repeated, self.set_aside
+        )
 
 
 class PriceIntake:
@@ -102,8 +109,8 @@ class PriceIntake:
         self._watch = SilenceWatch(options.patience_s)
         self._watch_lock = threading.Lock()  # a leaf; an ordinary price does without it
         self._closed = threading.Event()
+        self._failures = Repeats(_log)
         self.callback_errors = 0
-        self._failures = FailureLog(_log)
 
     @property
     def ended(self) -> bool:
@@ -135,6 +142,11 @@ class PriceIntake:
             self._expect(epic, now)
         tick = market.decoder.decode(row, self._clock.now())
         if tick is None or self._closed.is_set():
+            return
+        reason = market.judge(tick)
+        if reason is not None:
+            market.set_aside += 1
+            self._failures.warning((epic, "set aside"), f"tick of {epic} at {tick.time} set aside: {reason}")
             return
         market.ticks += 1
         if self._options.on_tick is None:
@@ -191,7 +203,10 @@ class PriceIntake:
             self._report(kind(silence.epic, silence.seconds, self._clock.now()))
 
     def _report(self, event: PriceEvent) -> None:
-        _log.info("%s", event)
+        if isinstance(event, Reconnected) or self._options.on_event is not None or self._options.events:
+            _log.info("%s", event)
+        else:  # nobody else is told
+            self._failures.warning((type(event), getattr(event, "epic", "")), str(event))
         if self._closed.is_set():
             return
         if self._options.on_event is not None:
@@ -211,9 +226,9 @@ class PriceIntake:
     def _call(self, callback: Callable[..., object], item: object) -> None:
         try:
             callback(item)
-        except Exception:  # noqa: BLE001 -- the callback is not ours
+        except Exception as error:  # noqa: BLE001 -- the callback is not ours
             self.callback_errors += 1
-            self._failures.report("a callback of a price stream raised; the stream goes on")
+            self._failures.error("a callback of a price stream raised; the stream goes on", error)
 
     # -- for the reader ------------------------------------------------------------------------------------------
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 from ig_sdk.errors import SubscriptionRefused, UsageError
 from ig_sdk.streaming.events import PriceEvent
 from ig_sdk.streaming.prices.intake import PriceCounts, PriceIntake
 from ig_sdk.types import Tick
 
+# What the iterator yields: ticks alone, or ticks and events.
+Yielded = TypeVar("Yielded", bound=Tick | PriceEvent)
 
-class PriceStream:
+
+class PriceStream(Generic[Yielded]):
     """Ticks of some markets, in the order in which they arrived; ``IGStream.prices`` makes it.
 
     Iterate it, or call :meth:`poll`; opened with ``on_tick=`` the ticks go to the callback instead. A market that IG
@@ -20,14 +24,16 @@ class PriceStream:
     the other markets. The iterator ends when the stream is closed or no market is left.
 
     Threading:
-        Safe from any thread. Callbacks run on the stream's dispatch thread, never under a lock.
+        One thread reads (a second one at the same time hears a ``UsageError``); everything else is safe from any
+        thread. Callbacks run on the stream's dispatch thread, never under a lock.
     """
 
-    def __init__(self, intake: PriceIntake, *, iterates: bool, on_close: Callable[[PriceStream], None]) -> None:
+    def __init__(self, intake: PriceIntake, *, iterates: bool, on_close: Callable[[PriceStream[Any]], None]) -> None:
         self._intake = intake
         self._iterates = iterates
         self._on_close = on_close
         self._closed = threading.Event()
+        self._reading = threading.Lock()  # held while one thread reads, so that a second one is noticed
 
     @property
     def epics(self) -> tuple[str, ...]:
@@ -54,7 +60,7 @@ class PriceStream:
         """How many exceptions the callbacks raised; each was logged and stopped nothing."""
         return self._intake.callback_errors
 
-    def poll(self, timeout: float) -> Tick | PriceEvent | None:
+    def poll(self, timeout: float) -> Yielded | None:
         """Return the next tick (or event, with ``events=True``), or ``None`` when none came.
 
         Args:
@@ -62,16 +68,24 @@ class PriceStream:
 
         Raises:
             StreamError: IG refused a market, or the stream has failed.
-            UsageError: The stream has callbacks instead.
+            UsageError: The stream has callbacks instead, or another thread is reading it.
         """
         if not self._iterates:
             raise UsageError("this stream gives its ticks to on_tick; open it without on_tick to iterate")
-        return self._intake.take(timeout)
+        if not self._reading.acquire(blocking=False):
+            raise UsageError(
+                "another thread is reading this stream: each would get only a part of the ticks",
+                hint="open a second stream with prices(...), which gets every tick, too",
+            )
+        try:
+            return self._intake.take(timeout)  # type: ignore[return-value]  # events come only when they were asked for
+        finally:
+            self._reading.release()
 
-    def __iter__(self) -> PriceStream:
+    def __iter__(self) -> PriceStream[Yielded]:
         return self
 
-    def __next__(self) -> Tick | PriceEvent:
+    def __next__(self) -> Yielded:
         while True:
             item = self.poll(_LONG_S)
             if item is not None:
@@ -90,7 +104,7 @@ class PriceStream:
         ticks = sum(counts.ticks for counts in self.counts.values())
         return f"<PriceStream {' '.join(self.epics)}: {ticks} ticks{', ended' if self.ended else ''}>"
 
-    def __enter__(self) -> PriceStream:  # noqa: PYI034 -- Self needs Python 3.11
+    def __enter__(self) -> PriceStream[Yielded]:
         return self
 
     def __exit__(

@@ -148,7 +148,7 @@ def test_strategies_by_market(new_sink) -> None:
 
 
 def test_failures_of_strategies_and_sinks_stop_nothing(caplog: pytest.LogCaptureFixture, new_sink) -> None:
-    """Each is logged with its traceback once, and all are counted; the neighbours get everything."""
+    """Each kind is logged with its traceback once, and counted; the neighbours get everything."""
 
     class Raises(Always):
         def on_candle(self, candle: Candle) -> Signal:
@@ -177,6 +177,34 @@ def test_bad_and_late_ticks_are_counted(caplog: pytest.LogCaptureFixture) -> Non
     report = LiveOrchestrator(items, (), (), "1m").run()
     assert (report.ticks, report.refused_ticks, report.late_ticks) == (6, 2, 1)
     assert len(caplog.records) == 2
+
+
+def test_prices_that_cannot_be_true_make_no_signal(caplog: pytest.LogCaptureFixture, new_sink) -> None:
+    """A tick of 0, below 0 or ten times the price is set aside from any source, counted, and told once."""
+    good = [tick(60 * k) for k in range(4)]
+    bad = [tick(61, 0.0), tick(62, -1.0), tick(63, 10.0), tick(64, 0.1)]
+    sinks = [new_sink(), new_sink()]
+    report = LiveOrchestrator([*good[:2], *bad, *good[2:]], Always(), sinks[0], "1m").run()
+    LiveOrchestrator(good, Always(), sinks[1], "1m").run()
+    assert sinks[0].records == sinks[1].records
+    assert (report.set_aside, report.by_epic[EUR].set_aside) == (4, 4)
+    assert "set aside 4" in str(report)
+    assert len(caplog.records) == 1
+
+
+def test_a_told_gap_marks_the_candles_it_touches(new_sink) -> None:
+    """A gap or lost updates of a source with events: the candle is not complete, and says why."""
+    for event in (Gap(EUR, 3.0, T0), UpdatesLost(EUR, 5, T0)):
+        sink = new_sink()
+        LiveOrchestrator([tick(0), event, tick(10), tick(60), tick(120)], (), sink, "1m").run()
+        assert [(c.gap, c.complete) for c in sink.of(Candle)][:2] == [(True, False), (False, True)]
+
+
+def test_a_market_whose_ticks_are_all_late_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A tick of tomorrow in a recording leaves every later one late: that is said, once."""
+    LiveOrchestrator([tick(0), tick(86_400), *(tick(k) for k in range(1, 30))], (), (), "1m").run()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "in a row" in caplog.text
 
 
 def test_events_are_counted_and_passed_on(new_sink) -> None:

@@ -45,6 +45,7 @@ def test_json_lines_are_objects_of_their_own(tmp_path: Path) -> None:
         "complete": True,
         "bid": {"open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5},
         "offer": None,
+        "gap": False,
     }
     assert (signal["type"], signal["action"], signal["values"]) == ("signal", "BUY", {"fast": 1.25})
     assert (gap["type"], gap["reason"], gap["seconds"]) == ("gap", "é\n", None)

@@ -155,6 +155,7 @@ def test_ema_cross_rules_at_their_edges() -> None:
 def test_rsi_reversion_holds_while_no_price_changed() -> None:
     """Nothing is not oversold; the first change speaks."""
     assert actions(RsiReversion(3), [1.1] * 8 + [1.2]) == ["HOLD"] * 8 + ["SELL"]
+    assert actions(RsiReversion(3), [1.1, 1.2, 1.3, 1.4, 1.4, 1.4]) == ["HOLD"] * 3 + ["SELL", "HOLD", "HOLD"]
     assert actions(RsiReversion(3, smoothing="simple"), [1.1] * 5) == ["HOLD"] * 3 + ["SELL"] * 2
 
 

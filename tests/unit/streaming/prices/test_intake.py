@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from ig_sdk.clock import ManualClock
@@ -254,3 +256,38 @@ def test_gap_carries_its_length_and_cause():
     gap = source.take(0.0)
     assert isinstance(gap, Gap)
     assert (gap.epic, gap.seconds, gap.reason) == ("A", 4.5, "no data for 8 s")
+
+
+def test_a_second_reading_thread_is_refused_():
+    """Two threads on one iterator would each get a part: the second hears what to do instead."""
+    source = intake("A")
+    prices = stream(source)
+    got: list[object] = []
+    reader = threading.Thread(target=lambda: got.extend(prices), name="test-reader")
+    reader.start()
+    while not prices._reading.locked():
+        assert reader.is_alive()
+    with pytest.raises(UsageError, match="another thread"):
+        prices.poll(0.0)
+    prices.close()
+    reader.join(5)
+    assert not reader.is_alive()
+
+
+def test_silence_is_told_to_who_asked_for_no_events(caplog):
+    """Without events and callbacks a gap is a warning in the log, once for each market."""
+    source = intake("A")
+    source.accepted("A")
+    for _ in range(3):
+        source.reconnected("replaced", 2.0, "away")
+    assert [record.levelname for record in caplog.records if "Gap" in record.getMessage()] == ["WARNING"]
+
+
+def test_prices_that_cannot_be_true_are_set_aside_and_told(caplog):
+    """A tick of zero, below zero or ten times the price does not reach the reader; it is counted, and told once."""
+    source = intake("A")
+    for number, bid in enumerate(["1.1", "0", "-1.1", "11.0", "1.1"]):
+        source.row("A", row(number, bid))
+    assert [tick.bid for tick in drain(source)] == [1.1, 1.1]
+    assert (source.counts()["A"].ticks, source.counts()["A"].set_aside) == (2, 3)
+    assert len([record for record in caplog.records if "set aside" in record.getMessage()]) == 1
