@@ -52,7 +52,8 @@ class IGClient:
         ConfigError: The configuration asks for what cannot be done.
 
     Threading:
-        Safe from any thread.
+        Safe from any thread of the process that made it. In one that was forked off later every call raises
+        ``UsageError``, and ``close()`` does nothing: make the client after the fork.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class IGClient:
     @property
     def allowances(self) -> rest.Allowances:
         """What IG lets this client do, what was done of it, and who waits for it; asks nobody."""
+        self._auth.home.check()
         return self._throttle.view(self._auth.account_id)
 
     def login(self, *, timeout: float | None = None) -> rest.Login:
@@ -176,8 +178,9 @@ class IGClient:
         """Return a stream; it connects when it is first used, and ends with this client at the latest.
 
         Raises:
-            UsageError: This client is closed.
+            UsageError: This client is closed, or this process was forked off after it was made.
         """
+        self._auth.home.check()
         stream = streaming.IGStream(self.stream_access, self.config, clock=self._clock)
         with self._lock:
             if not self._closed:
@@ -200,11 +203,14 @@ class IGClient:
     def close(self, timeout: float = 5.0) -> None:
         """End everything: streams, calls under way in other threads, the login, a simulator of its own.
 
-        Calls under way fail at once. Never raises for what the network does; safe to call again, from any thread.
+        Calls under way fail at once. Never raises for what the network does; safe to call again, from any thread. In a
+        process that was forked off it does nothing: all of this is the parent's.
 
         Args:
             timeout: Seconds that it may take at most.
         """
+        if self._auth.home.left:
+            return
         with self._lock:
             if self._closed:
                 return
@@ -263,6 +269,8 @@ class IGClient:
         self.close()
 
     def __repr__(self) -> str:
+        if self._auth.home.left:
+            return f"<IGClient {self.config.environment.upper()} of another process>"
         account = self._auth.account_id or self.config.account_id
         state = "closed" if self._closed else "logged in" if self._auth.account_id else "not logged in"
         return f"<IGClient {self.config.environment.upper()} {account + ' ' if account else ''}{state}>"

@@ -18,6 +18,7 @@ from ig_sdk.client import IGClient
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, UsageError
+from ig_sdk.process import Home
 from ig_sdk.simulator.accounts.allowances import TENFOLD, AllowanceBook, Allowances
 from ig_sdk.simulator.accounts.dealing_service import CONFIRM_DELAY_S, DealingService, broker_of
 from ig_sdk.simulator.accounts.encryption import require_cryptography
@@ -77,13 +78,9 @@ class Simulator:
         ConfigError: A value cannot be used; each is named.
         DecodeError: The file of ticks cannot be read.
 
-    Attributes:
-        faults: What goes wrong on demand.
-        sessions: Who is logged in.
-        desk: The dealing desk: its broker, and everything that happens there.
-
     Threading:
-        Safe from any thread. Its threads have names that begin with ``ig-sim-``.
+        Safe from any thread. Its threads have names that begin with ``ig-sim-``. It runs in the process that made it:
+        one that was forked off later reaches it with a client of its own (``config()``), and cannot end it.
     """
 
     def __init__(  # noqa: PLR0913 -- every option of a whole broker, keyword-only
@@ -115,29 +112,30 @@ class Simulator:
         self._speed = _checked(speed, market, tlcp_max, confirm_delay_s, replayed=ticks is not None)
         if encrypted_only:
             require_cryptography()
-        self.faults = Faults(self._clock, seed=seed)
-        self.sessions = Sessions(self._clock, credentials, sliding_s=session_lifetime_s)
+        self._home = Home("simulator", "make a client of it: IGClient(simulator.config()), or a simulator of your own")
+        self._faults = Faults(self._clock, seed=seed)
+        self._sessions = Sessions(self._clock, credentials, sliding_s=session_lifetime_s)
         self._stream = StreamServer(
             host,
             stream_port,
             adapter=ItemAdapter(
-                instruments().__contains__, accounts={each.account_id for each in self.sessions.accounts}
+                instruments().__contains__, accounts={each.account_id for each in self._sessions.accounts}
             ),
-            authenticate=self.sessions.authenticate,
+            authenticate=self._sessions.authenticate,
             clock=self._clock,
             options=_options(stream_options, allowances, tlcp_max),
-            faults=self.faults,
+            faults=self._faults,
             snapshot=self._latest,
             on_subscribe=self._subscribed,
             random=Random(f"{seed}/stream"),
         )
         begin = self._clock.now()
         self._past = PastPrices(seed, begin)
-        broker = broker_of(self.sessions.accounts, seed=seed, start=begin, confirm_delay_s=confirm_delay_s)
-        self.desk = DealingService(broker, clock=self._clock)
-        ids = [each.account_id for each in self.sessions.accounts]
-        self._history = SeededHistory(self.desk, ids, self._past, seed=seed, start=begin)
-        self._prices = PriceLine(self.desk, self._past, self._stream)
+        broker = broker_of(self._sessions.accounts, seed=seed, start=begin, confirm_delay_s=confirm_delay_s)
+        self._desk = DealingService(broker, clock=self._clock)
+        ids = [each.account_id for each in self._sessions.accounts]
+        self._history = SeededHistory(self._desk, ids, self._past, seed=seed, start=begin)
+        self._prices = PriceLine(self._desk, self._past, self._stream)
         self._replay = None if ticks is None else self._replay_of(ticks, market)
         self._feed = self._feed_of(begin, opening_hours=opening_hours)
         self._rest: RestServer | None = None
@@ -159,7 +157,7 @@ class Simulator:
             clock=self._clock,
             replay=self._replay,
             market_hours=MarketHours(instruments().values()) if opening_hours else None,
-            on_status=self.desk.set_status,
+            on_status=self._desk.set_status,
         )
 
     def _replay_of(self, ticks: Ticks, market: str | None) -> Replay:
@@ -204,8 +202,9 @@ class Simulator:
 
         Raises:
             IGError: A port is in use.
-            UsageError: It was closed.
+            UsageError: It was closed, or this process was forked off after it was made.
         """
+        self._home.check()
         with self._life:
             if self._closed:
                 raise UsageError("a closed simulator does not start again", hint="make a new one")
@@ -216,12 +215,12 @@ class Simulator:
                     self._show_accounts()
                     app = RestApp(self._backend())
                     rest = RestServer(
-                        self._host, self._rest_port, app, faults=self.faults, clock=self._clock, seed=self._seed
+                        self._host, self._rest_port, app, faults=self._faults, clock=self._clock, seed=self._seed
                     )
                     # The markets are open or closed before the first request can come.
                     self._feed.start()
                     rest.start()
-                    self.faults.attach_rest(self.sessions, rest)
+                    self._faults.attach_rest(self._sessions, rest)
                 except BaseException:
                     self._feed.close()
                     self._stream.close()
@@ -232,8 +231,8 @@ class Simulator:
 
     def _backend(self) -> Backend:
         return Backend(
-            sessions=self.sessions,
-            dealing=self.desk,
+            sessions=self._sessions,
+            dealing=self._desk,
             quote=self._feed.quote,
             past=self._past,
             book=AllowanceBook(self._allowances, self._clock),
@@ -249,26 +248,28 @@ class Simulator:
         for epic in instruments():
             quote = self._feed.quote(epic)
             if quote is not None:
-                self.desk.on_tick(quote.tick)
+                self._desk.on_tick(quote.tick)
 
     def _show_accounts(self) -> None:
         """Send the accounts' figures to the stream, and from now on what happens on them."""
-        for account in self.sessions.accounts:
-            self._stream.post(f"ACCOUNT:{account.account_id}", figures_row(self.desk.figures(account.account_id)))
-        self.desk.on_event(self._post)
+        for account in self._sessions.accounts:
+            self._stream.post(f"ACCOUNT:{account.account_id}", figures_row(self._desk.figures(account.account_id)))
+        self._desk.on_event(self._post)
 
     def close(self, timeout: float = 5.0) -> None:
-        """Stop everything, in any state; the second call does nothing.
+        """Stop everything, in any state; the second call does nothing, nor does one in a forked process.
 
         Args:
             timeout: Seconds that each thread may take to end.
         """
+        if self._home.left:
+            return
         with self._life:
             if self._closed:
                 return
             self._closed = True
             rest = self._rest
-        self.faults.close()
+        self._faults.close()
         if rest is None:
             return
         self._feed.close(timeout)
@@ -287,6 +288,26 @@ class Simulator:
         if self._closed:
             return "<Simulator closed>"
         return "<Simulator not started>" if self._rest is None else f"<Simulator {self.rest_url}>"
+
+    # ---- its parts
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong on demand."""
+        self._home.check()
+        return self._faults
+
+    @property
+    def sessions(self) -> Sessions:
+        """Who is logged in."""
+        self._home.check()
+        return self._sessions
+
+    @property
+    def desk(self) -> DealingService:
+        """The dealing desk: its broker, and everything that happens there."""
+        self._home.check()
+        return self._desk
 
     # ---- how to reach it
 
@@ -308,7 +329,7 @@ class Simulator:
     @property
     def credentials(self) -> Credentials:
         """API key, user name, password and account of the one login that is accepted."""
-        return self.sessions.credentials
+        return self._sessions.credentials
 
     @property
     def replay(self) -> Replay:
@@ -330,6 +351,7 @@ class Simulator:
         Returns:
             Whether that is so.
         """
+        self._home.check()
         return self._feed.wait_current(timeout)
 
     def requests(self, method: str | None = None, path: str = "") -> list[SeenRequest]:

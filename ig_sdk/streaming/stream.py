@@ -20,6 +20,7 @@ from ig_sdk.lightstreamer import (
     Subscription,
 )
 from ig_sdk.logs import correlation, get_logger
+from ig_sdk.process import Home
 from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.streaming.buffer import Overflow
 from ig_sdk.streaming.prices.feeds import FEEDS, PriceFeed, epic_of
@@ -129,10 +130,13 @@ class IGStream:
         clock: Time.
 
     Threading:
-        Safe from any thread. Callbacks run on one thread, ``ig-stream-dispatch``, in order, never under a lock.
+        Safe from any thread of the process that made it; in one that was forked off later every call raises
+        ``UsageError`` and ``close()`` does nothing. Callbacks run on one thread, ``ig-stream-dispatch``, in order,
+        never under a lock.
     """
 
     def __init__(self, access: Access, config: IGConfig, *, clock: Clock | None = None) -> None:
+        self._home = Home("stream", "make a new IGClient and its stream in this process, after the fork")
         self._access = access
         self._config = config
         self._clock = clock or SystemClock()
@@ -220,6 +224,7 @@ class IGStream:
         return stream, opened
 
     def _check_room(self, more: int) -> None:
+        self._home.check()
         with self._lock:
             self._check_room_locked(more)
 
@@ -245,6 +250,7 @@ class IGStream:
     # -- the connection ------------------------------------------------------------------------------------------
 
     def _connected(self, timeout: float | None) -> LightstreamerClient:
+        self._home.check()
         with self._lock:
             client = self._client
         if client is None:
@@ -348,6 +354,7 @@ class IGStream:
 
     def status(self) -> StreamStatus:
         """Return the state of the connection now."""
+        self._home.check()
         with self._lock:
             epics = tuple(dict.fromkeys(epic for opened in self._opened.values() for epic in opened.epics()))
             client, event, since, reconnects = self._client, self._reported, self._since, self._reconnects
@@ -359,6 +366,7 @@ class IGStream:
 
     def on_status(self, callback: Callable[[StatusChanged], object]) -> None:
         """Call ``callback`` with a ``StatusChanged`` at each change of the connection's status."""
+        self._home.check()
         with self._lock:
             self._status_callbacks += (callback,)
 
@@ -368,6 +376,8 @@ class IGStream:
         Args:
             timeout: Seconds for the whole.
         """
+        if self._home.left:
+            return  # it is the parent's
         with self._lock:
             self._closed = True
             streams = list(self._opened)
@@ -378,6 +388,8 @@ class IGStream:
             client.close(timeout)
 
     def __repr__(self) -> str:
+        if self._home.left:
+            return "<IGStream of another process>"
         now = self.status()
         return f"<IGStream {now.status.name}{''.join(f' {epic}' for epic in now.epics)}>"
 

@@ -21,6 +21,7 @@ from requests.certs import where as requests_bundle  # type: ignore[attr-defined
 from ig_sdk.errors import ConfigError
 from ig_sdk.hosts import is_loopback
 from ig_sdk.lightstreamer.net.address import Address, Proxy
+from ig_sdk.process import keep_here
 
 _READ_BYTES: Final = 64 * 1024  # more at once leaves the processor's cache before it is dispatched (measured)
 _MAX_UNSENT_BYTES: Final = 4 * 1024 * 1024
@@ -258,6 +259,7 @@ def open_channel(address: Address, options: SocketOptions) -> Opening:
     except BaseException:
         sock.close()
         raise
+    keep_here(sock)
     return Channel(sock)
 
 

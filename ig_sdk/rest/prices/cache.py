@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ig_sdk import logs
+from ig_sdk.process import Home
 from ig_sdk.rest.prices.candle_times import Span
 from ig_sdk.rest.prices.decode import PointsAllowance
 from ig_sdk.types import Candle, Ohlc, Resolution
@@ -106,18 +107,22 @@ class PriceCache:
         path: Its file, made when needed; ``None`` keeps everything in memory, for this client alone.
 
     Threading:
-        Safe from any thread, and for several processes on one file: each operation opens it again, is one transaction,
-        and waits five seconds at most for other processes, and as long for other threads.
+        Safe from any thread of its process, and for several caches in several processes on one file: each operation
+        opens it again, is one transaction, and waits five seconds at most for other processes, and as long for other
+        threads. In a process that was forked off later every call raises ``UsageError``.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self._path = None if path is None else Path(path)
+        self._home = Home("price cache", "make a new IGClient in this process, after the fork")
         self._lock = threading.Lock()  # held for one transaction, which takes milliseconds
         self._memory: sqlite3.Connection | None = None
         self._closed = False
 
     def close(self) -> None:
         """Let go of what is in memory."""
+        if self._home.left:
+            return
         with self._lock:
             self._closed = True
             if self._memory is not None:
@@ -178,6 +183,7 @@ class PriceCache:
 
     def _do(self, work: _Work[ResultT], *, otherwise: ResultT) -> ResultT:
         """Return the result of one transaction; if it cannot be had, log why and return ``otherwise``."""
+        self._home.check()  # a connection that another thread had open at the fork must not be used by both processes
         try:
             try:
                 return self._once(work)

@@ -123,6 +123,7 @@ class PriceReader:
     @property
     def allowance(self) -> PointsAllowance | None:
         """What is left of the account's points, as IG last reported to this client or another one with this cache."""
+        self._auth.home.check()
         account = self._auth.account_id or self._config.account_id
         with self._lock:
             told = self._told.get(account or "")
