@@ -14,12 +14,18 @@ from ig_sdk import logs, rest, streaming
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, IGError, UsageError
+from ig_sdk.spelling import spelled
 from ig_sdk.types import epic_for
 
 if TYPE_CHECKING:
     from ig_sdk.simulator import Simulator
 
 _log = logs.get_logger("rest")
+_NONE: Any = object()
+_HOW = (
+    "write IGClient.from_config() for the settings in config/ and the environment, IGClient(IGConfig.simulator()) for "
+    "a simulator, or IGClient(IGConfig(api_key=..., identifier=..., password=...))"
+)
 
 
 class IGClient:
@@ -56,11 +62,12 @@ class IGClient:
         ``UsageError``, and ``close()`` does nothing: make the client after the fork.
     """
 
+    @spelled("IGClient", _HOW)
     def __init__(
-        self, config: IGConfig, *, clock: Clock | None = None, transport: rest.Transport | None = None
+        self, config: IGConfig = _NONE, *, clock: Clock | None = None, transport: rest.Transport | None = None
     ) -> None:
         if not isinstance(config, IGConfig):
-            raise TypeError(f"IGClient takes an IGConfig, not {type(config).__name__}; see IGClient.from_config()")
+            raise TypeError(f"IGClient() takes an IGConfig, not {_kind(config)}: {_HOW}")
         # Imported with the first client, so that to name the class costs little; the doors above do as much.
         from ig_sdk.rest.deals.confirm_reader import ConfirmReader  # noqa: PLC0415
         from ig_sdk.rest.deals.dealing import Dealing  # noqa: PLC0415
@@ -274,6 +281,10 @@ class IGClient:
         account = self._auth.account_id or self.config.account_id
         state = "closed" if self._closed else "logged in" if self._auth.account_id else "not logged in"
         return f"<IGClient {self.config.environment.upper()} {account + ' ' if account else ''}{state}>"
+
+
+def _kind(given: object) -> str:
+    return "nothing" if given is _NONE else str(getattr(given, "__name__", type(given).__name__))
 
 
 def _joined(config: IGConfig, running: IGConfig) -> IGConfig:

@@ -19,6 +19,7 @@ from ig_sdk.rest.prices.plan import PricePlan
 from ig_sdk.rest.prices.reader import PriceReader, Progress, Wanted
 from ig_sdk.rest.tables import Candles
 from ig_sdk.rest.times import Moment, iso_seconds, parse_moment
+from ig_sdk.spelling import spelled
 from ig_sdk.types import Resolution
 
 _PRICES = get_args(Price)
@@ -46,6 +47,7 @@ class HistoryResource:
         """What is left of the week's price points, as IG last reported; ``None`` before that. Sends nothing."""
         return self._reader.allowance
 
+    @spelled("history.prices", "write points=24 for the latest 24 candles, or start= and end=")
     def prices(
         self,
         epic: str,
@@ -101,6 +103,7 @@ class HistoryResource:
         plan = self.plan(epic, resolution, points=points, start=start, end=end, price=price)
         return plan.fetch(progress=progress, force=force, timeout=timeout)
 
+    @spelled("history.plan", "write points=24 for the latest 24 candles, or start= and end=")
     def plan(
         self,
         epic: str,

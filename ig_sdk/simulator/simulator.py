@@ -41,6 +41,7 @@ from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.items.account_rows import event_row, figures_row
 from ig_sdk.simulator.stream.items.adapter import ItemAdapter
 from ig_sdk.simulator.stream.server import StreamServer
+from ig_sdk.spelling import spelled
 from ig_sdk.ticks import check_ticks, read_ticks
 from ig_sdk.types import PAIRS, Tick, epic_for
 
@@ -83,6 +84,7 @@ class Simulator:
         one that was forked off later reaches it with a client of its own (``config()``), and cannot end it.
     """
 
+    @spelled("Simulator")
     def __init__(  # noqa: PLR0913 -- every option of a whole broker, keyword-only
         self,
         seed: int = 7,

@@ -22,6 +22,7 @@ from ig_sdk.lightstreamer import (
 from ig_sdk.logs import correlation, get_logger
 from ig_sdk.process import Home
 from ig_sdk.rest.login.tokens import StreamAccess
+from ig_sdk.spelling import spelled
 from ig_sdk.streaming.buffer import Overflow
 from ig_sdk.streaming.prices.feeds import FEEDS, PriceFeed, epic_of
 from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceIntake, PriceListener, ReaderOptions
@@ -159,6 +160,7 @@ class IGStream:
 
     # -- prices --------------------------------------------------------------------------------------------------
 
+    @spelled("stream.prices", 'several markets are one list: stream.prices(["EURUSD", "GBPUSD"])')
     def prices(
         self,
         epics: str | Iterable[str],
