@@ -14,6 +14,7 @@ from ig_sdk import logs, rest, streaming
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, IGError, UsageError
+from ig_sdk.process import Abandoned
 from ig_sdk.spelling import spelled
 from ig_sdk.types import epic_for
 
@@ -111,6 +112,7 @@ class IGClient:
         self.sentiment = rest.SentimentResource(self._auth)
         self.costs = rest.CostsResource(self._auth)
         self.applications = rest.ApplicationsResource(self._auth, lambda: self._target().api_key)
+        self._abandoned: Abandoned | None = None
         self._stop_logging = _start_logging(config)
 
     @classmethod
@@ -224,6 +226,9 @@ class IGClient:
             self._closed = True
             streams, self._streams = list(self._streams), weakref.WeakSet()
             simulator, self._simulator = self._simulator, None
+            abandoned, self._abandoned = self._abandoned, None
+        if abandoned is not None:
+            abandoned.cancel()
         ends = self._clock.monotonic() + timeout
         self._closing.set()
         self._throttle.close()
@@ -263,6 +268,14 @@ class IGClient:
         with self._lock:
             if not self._closed:
                 self._simulator, self._simulated = simulator, simulated
+                self._abandoned = Abandoned(
+                    self,
+                    f"an IGClient of {simulated.base_url} was never closed: call ig.close(), "
+                    "or write 'with IGClient(...) as ig:'",
+                    self._transport.close,
+                    simulator.close,
+                    self._stop_logging,
+                )
                 return simulated
         simulator.close()
         raise UsageError("the client was closed while its simulator started")

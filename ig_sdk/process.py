@@ -10,7 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
+import warnings
 import weakref
+from collections.abc import Callable
 
 from ig_sdk.errors import UsageError
 
@@ -48,6 +51,40 @@ class Home:
                 "they would read each other's answers",
                 hint=self._instead,
             )
+
+
+class Abandoned:
+    """Ends what an object started when the object is garbage collected while it is open, and says so.
+
+    Args:
+        owner: The object. Nothing that ``ends`` holds may hold it.
+        what: What it is, and how to close it, for the ``ResourceWarning``.
+        ends: End everything; called on a thread of its own, for the collection may happen inside anybody's lock.
+
+    Threading:
+        Safe from any thread.
+    """
+
+    def __init__(self, owner: object, what: str, *ends: Callable[[], object]) -> None:
+        self._finalizer = weakref.finalize(owner, _abandoned, Home("", ""), what, ends)
+        # At the end of the program the daemon threads end by themselves.
+        self._finalizer.atexit = False
+
+    def cancel(self) -> None:
+        """Do nothing at the collection: it was closed properly."""
+        self._finalizer.detach()
+
+
+def _abandoned(home: Home, what: str, ends: tuple[Callable[[], object], ...]) -> None:
+    if home.left:
+        return  # everything is the parent's
+
+    def end() -> None:
+        for each in ends:
+            each()
+
+    threading.Thread(target=end, name="ig-abandoned", daemon=True).start()
+    warnings.warn(what, ResourceWarning, stacklevel=2)
 
 
 def keep_here(sock: socket.socket) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Protocol, get_args
 
@@ -20,7 +22,7 @@ from ig_sdk.lightstreamer import (
     Subscription,
 )
 from ig_sdk.logs import correlation, get_logger
-from ig_sdk.process import Home
+from ig_sdk.process import Abandoned, Home
 from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.spelling import spelled
 from ig_sdk.streaming.buffer import Overflow
@@ -111,12 +113,23 @@ class _OpenPrices:
 class _ConnectionListener(ClientListener):
     """Passes changes of the connection's status on to its stream."""
 
-    def __init__(self, on_status: Callable[[StatusChanged], None]) -> None:
-        self._on_status = on_status
+    def __init__(self, stream: IGStream) -> None:
+        # Weak, as all that the threads hold of a stream: one that is merely forgotten must not run for ever.
+        self._stream = weakref.ref(stream)
+        self.keeps: IGStream | None = None
 
     def on_status(self, event: StatusChanged) -> None:
         """Pass the change on."""
-        self._on_status(event)
+        stream = self._stream()
+        if stream is not None:
+            stream._status_changed(event)  # noqa: SLF001 -- its own listener
+
+
+def _credentials_of(stream: weakref.ref[IGStream]) -> tuple[str | None, str | None]:
+    alive = stream()
+    if alive is None:
+        raise StreamError("the stream was forgotten without close()")
+    return alive._credentials()  # noqa: SLF001 -- its own threads
 
 
 class IGStream:
@@ -144,6 +157,8 @@ class IGStream:
         self._lock = threading.Lock()
         self._client: LightstreamerClient | None = None
         self._account_id = ""
+        self._listener = _ConnectionListener(self)
+        self._abandoned: Abandoned | None = None
         self._opened: dict[PriceStream, _OpenPrices] = {}
         self._status_callbacks: tuple[Callable[[StatusChanged], object], ...] = ()
         # The latest change that the dispatch thread reported; the client owns the status itself.
@@ -216,6 +231,8 @@ class IGStream:
     def _add(self, epics: list[str], options: ReaderOptions) -> tuple[PriceStream, _OpenPrices]:
         feed = FEEDS[self._config.stream.price_source]
         intake = PriceIntake(epics, feed, options, self._clock)
+        if options.on_tick is not None or options.on_event is not None:
+            intake.keeps = self
         opened = _OpenPrices(intake, feed, options.overflow)
         stream = PriceStream(intake, iterates=options.on_tick is None, on_close=self._remove)
         with self._lock:
@@ -263,7 +280,12 @@ class IGStream:
             with self._lock:
                 if self._client is None and not self._closed:
                     self._client, self._account_id = made, access.account_id
-                    made.add_listener(_ConnectionListener(self._status_changed))
+                    made.add_listener(self._listener)
+                    self._abandoned = Abandoned(
+                        self,
+                        "an IGStream was never closed: call stream.close(), or close its IGClient",
+                        made.close,
+                    )
                 client = self._client
             if client is not made:
                 made.close()
@@ -279,7 +301,7 @@ class IGStream:
             stall_s = max(stall_s - (config.stream.keepalive_s or _KEEPALIVE_S), 0.0)
         return LightstreamerClient(
             endpoint,
-            credentials=self._credentials,
+            credentials=partial(_credentials_of, weakref.ref(self)),
             protocol_versions=config.stream.protocol_versions,
             keepalive_s=config.stream.keepalive_s,
             stall_s=_TOLERANCE_S if stall_s is None else stall_s,
@@ -371,6 +393,7 @@ class IGStream:
         self._home.check()
         with self._lock:
             self._status_callbacks += (callback,)
+            self._listener.keeps = self
 
     def close(self, timeout: float = 5.0) -> None:
         """End every price stream and the connection; idempotent, from any thread, in any state.
@@ -384,6 +407,10 @@ class IGStream:
             self._closed = True
             streams = list(self._opened)
             client = self._client
+            abandoned, self._abandoned = self._abandoned, None
+            self._listener.keeps = None
+        if abandoned is not None:
+            abandoned.cancel()
         for stream in streams:
             stream.close()
         if client is not None:

@@ -104,6 +104,8 @@ class PriceIntake:
         self._watch_lock = threading.Lock()  # a leaf; an ordinary price does without it
         self._closed = threading.Event()
         self.callback_errors = 0
+        # The stream, while there are callbacks: the threads call them although nobody may hold the stream itself.
+        self.keeps: object = None
 
     @property
     def ended(self) -> bool:
