@@ -316,8 +316,10 @@ def _start_simulator(config: IGConfig, clock: Clock) -> Simulator:
         # The one lazy edge from client to simulator (DESIGN section 1): only a configuration that says so leads here.
         from ig_sdk.simulator import Simulator  # noqa: PLC0415
     except ImportError as error:
+        # The import's own message ends with the command, which is said once.
+        why = str(error).partition(": pip install")[0]
         raise ConfigError(
-            [f"environment 'simulator' cannot be used: {error}"], hint="pip install 'ig-sdk[simulator]'"
+            [f"environment 'simulator' cannot be used: {why}"], hint="pip install 'ig-sdk[simulator]'"
         ) from error
     settings = config.simulator
     simulator = Simulator(settings.seed, settings.ticks, settings.speed, clock=clock)
