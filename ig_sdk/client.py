@@ -14,11 +14,18 @@ from ig_sdk import logs, rest, streaming
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, IGError, UsageError
+from ig_sdk.process import Abandoned
+from ig_sdk.spelling import spelled
 
 if TYPE_CHECKING:
     from ig_sdk.simulator import Simulator
 
 _log = logs.get_logger("rest")
+_NONE: Any = object()
+_HOW = (
+    "write IGClient.from_config() for the settings in config/ and the environment, IGClient(IGConfig.simulator()) for "
+    "a simulator, or IGClient(IGConfig(api_key=..., identifier=..., password=...))"
+)
 
 
 class IGClient:
@@ -51,14 +58,16 @@ class IGClient:
         ConfigError: The configuration asks for what cannot be done.
 
     Threading:
-        Safe from any thread.
+        Safe from any thread of the process that made it. In one that was forked off later every call raises
+        ``UsageError``, and ``close()`` does nothing: make the client after the fork.
     """
 
+    @spelled("IGClient", _HOW)
     def __init__(
-        self, config: IGConfig, *, clock: Clock | None = None, transport: rest.Transport | None = None
+        self, config: IGConfig = _NONE, *, clock: Clock | None = None, transport: rest.Transport | None = None
     ) -> None:
         if not isinstance(config, IGConfig):
-            raise TypeError(f"IGClient takes an IGConfig, not {type(config).__name__}; see IGClient.from_config()")
+            raise TypeError(f"IGClient() takes an IGConfig, not {_kind(config)}: {_HOW}")
         # Imported with the first client, so that to name the class costs little; the doors above do as much.
         from ig_sdk.rest.deals.confirm_reader import ConfirmReader  # noqa: PLC0415
         from ig_sdk.rest.deals.dealing import Dealing  # noqa: PLC0415
@@ -102,6 +111,7 @@ class IGClient:
         self.sentiment = rest.SentimentResource(self._auth)
         self.costs = rest.CostsResource(self._auth)
         self.applications = rest.ApplicationsResource(self._auth, lambda: self._target().api_key)
+        self._abandoned: Abandoned | None = None
         self._stop_logging = _start_logging(config)
 
     @classmethod
@@ -120,6 +130,7 @@ class IGClient:
     @property
     def allowances(self) -> rest.Allowances:
         """What IG lets this client do, what was done of it, and who waits for it; asks nobody."""
+        self._auth.home.check()
         return self._throttle.view(self._auth.account_id)
 
     def login(self, *, timeout: float | None = None) -> rest.Login:
@@ -177,8 +188,9 @@ class IGClient:
         """Return a stream; it connects when it is first used, and ends with this client at the latest.
 
         Raises:
-            UsageError: This client is closed.
+            UsageError: This client is closed, or this process was forked off after it was made.
         """
+        self._auth.home.check()
         stream = streaming.IGStream(
             self.stream_access,
             self.config,
@@ -211,17 +223,23 @@ class IGClient:
     def close(self, timeout: float = 5.0) -> None:
         """End everything: streams, calls under way in other threads, the login, a simulator of its own.
 
-        Calls under way fail at once. Never raises for what the network does; safe to call again, from any thread.
+        Calls under way fail at once. Never raises for what the network does; safe to call again, from any thread. In a
+        process that was forked off it does nothing: all of this is the parent's.
 
         Args:
             timeout: Seconds that it may take at most.
         """
+        if self._auth.home.left:
+            return
         with self._lock:
             if self._closed:
                 return
             self._closed = True
             streams, self._streams = list(self._streams), weakref.WeakSet()
             simulator, self._simulator = self._simulator, None
+            abandoned, self._abandoned = self._abandoned, None
+        if abandoned is not None:
+            abandoned.cancel()
         ends = self._clock.monotonic() + timeout
         self._closing.set()
         self._throttle.close()
@@ -262,6 +280,14 @@ class IGClient:
         with self._lock:
             if not self._closed:
                 self._simulator, self._simulated = simulator, simulated
+                self._abandoned = Abandoned(
+                    self,
+                    f"an IGClient of {simulated.base_url} was never closed: call ig.close(), "
+                    "or write 'with IGClient(...) as ig:'",
+                    self._transport.close,
+                    simulator.close,
+                    self._stop_logging,
+                )
                 return simulated
         simulator.close()
         raise UsageError("the client was closed while its simulator started")
@@ -275,9 +301,15 @@ class IGClient:
         self.close()
 
     def __repr__(self) -> str:
+        if self._auth.home.left:
+            return f"<IGClient {self.config.environment.upper()} of another process>"
         account = self._auth.account_id or self.config.account_id
         state = "closed" if self._closed else "logged in" if self._auth.account_id else "not logged in"
         return f"<IGClient {self.config.environment.upper()} {account + ' ' if account else ''}{state}>"
+
+
+def _kind(given: object) -> str:
+    return "nothing" if given is _NONE else str(getattr(given, "__name__", type(given).__name__))
 
 
 def _joined(config: IGConfig, running: IGConfig) -> IGConfig:
@@ -296,8 +328,10 @@ def _start_simulator(config: IGConfig, clock: Clock) -> Simulator:
         # The one lazy edge from client to simulator (DESIGN section 1): only a configuration that says so leads here.
         from ig_sdk.simulator import Simulator  # noqa: PLC0415
     except ImportError as error:
+        # The import's own message ends with the command, which is said once.
+        why = str(error).partition(": pip install")[0]
         raise ConfigError(
-            [f"environment 'simulator' cannot be used: {error}"], hint="pip install 'ig-sdk[simulator]'"
+            [f"environment 'simulator' cannot be used: {why}"], hint="pip install 'ig-sdk[simulator]'"
         ) from error
     settings = config.simulator
     simulator = Simulator(settings.seed, settings.ticks, settings.speed, clock=clock)

@@ -10,6 +10,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
 
+from ig_sdk.spelling import spelled
+
 PAIRS = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD", "USDCAD")
 SPREADBET = "SPREADBET"  # IG's accountType
 
@@ -305,6 +307,7 @@ class Stop:
     guaranteed: bool | None
     trailing_step: Decimal | None
 
+    @spelled("Stop", "write Stop(distance=20) for points from the price, or Stop(level=...) for a price")
     def __init__(
         self,
         *,
@@ -334,6 +337,7 @@ class Limit:
     level: Decimal | None
     distance: Decimal | None
 
+    @spelled("Limit", "write Limit(distance=20) for points from the price, or Limit(level=...) for a price")
     def __init__(self, *, level: Number | None = None, distance: Number | None = None) -> None:
         _check_one("Limit", level, distance)
         object.__setattr__(self, "level", optional_decimal_of(level, "Limit level"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ig_sdk.config.rules import Rule
+from ig_sdk.spelling import nearest
 
 PREFIX = "IG_"
 # The names of other clients (trading-ig, bennycode's ig-trading-api, ig-trading-lib), in order of
@@ -46,10 +47,8 @@ def env_name(key: str) -> str:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    import difflib  # noqa: PLC0415 -- for a message only
-
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f", did you mean {near[0]}?" if near else ""
+    near = nearest(name, known)
+    return f", did you mean {near}?" if near else ""
 
 
 def unknown(key: str, source: str, known: Iterable[str]) -> str:

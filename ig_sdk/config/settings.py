@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from ig_sdk.config import layers, rules
 from ig_sdk.config.rules import setting
 from ig_sdk.errors import ConfigError
+from ig_sdk.spelling import nearest, spelled
 
 # Source: wire/ig_api.json, base_urls.
 BASE_URLS: Mapping[str, str] = {
@@ -315,7 +316,14 @@ class IGConfig:
         return cls(**keywords)
 
     @classmethod
-    def _for_simulator(cls, **keys: Any) -> IGConfig:
+    def _for_simulator(cls, *values: Any, **keys: Any) -> IGConfig:
+        known = [*_rules_of(SimulatorSettings), *(item.name for item in fields(cls) if item.name != "environment")]
+        if values:
+            raise TypeError(f"IGConfig.simulator() takes 0 positional arguments: write seed={values[0]!r}")
+        for name in keys.keys() - set(known):
+            near = nearest(name, known)
+            advice = f"did you mean {near}=?" if near else f"it has {', '.join(known)}"
+            raise TypeError(f"IGConfig.simulator() got an unexpected keyword argument {name!r}: {advice}")
         own: dict[str, Any] = {name: keys.pop(name) for name in _rules_of(SimulatorSettings) if name in keys}
         group = _flat({"simulator": keys.pop("simulator", {})}, "argument", [])
         given = {key.partition(".")[2]: sourced.value for key, sourced in group.items()}
@@ -335,6 +343,9 @@ class IGConfig:
         ]
         if faults:
             raise ConfigError(faults, hint=f"needed to log in to IG's {self.environment} environment")
+
+
+IGConfig.__init__ = spelled("IGConfig")(IGConfig.__init__)  # type: ignore[method-assign]  # the dataclass made it
 
 
 _GROUPS: Mapping[str, type[_Settings]] = {

@@ -20,6 +20,7 @@ from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 from ig_sdk.lightstreamer.tlcp.session import Session
 from ig_sdk.logs import get_logger
+from ig_sdk.process import Home
 
 _LOG = get_logger("stream")
 # Part of the time given to close() in which the server may confirm the end.
@@ -106,7 +107,8 @@ class Engine:
         queue_size: int,
         clock: Clock,
     ) -> None:
-        self.lock = threading.Lock()
+        self._home = Home("client", "make a new LightstreamerClient in this process, after the fork")
+        self._lock = threading.Lock()
         self.session = Session(session, random=random.random, json_patch=_json_patch(), may_connect=may_connect)
         self.levels = SecondLevels()
         self.router = Router(self._give_up)
@@ -121,7 +123,7 @@ class Engine:
         )
         self.runner = Runner(
             self.session,
-            self.lock,
+            self._lock,
             self.dispatcher,
             self.levels,
             sockets,
@@ -133,6 +135,12 @@ class Engine:
         self.closed = False
         self._started = False
         self._clock = clock
+
+    @property
+    def lock(self) -> threading.Lock:
+        """See the class; a ``UsageError`` in a process that was forked off, where nobody might ever release it."""
+        self._home.check()
+        return self._lock
 
     def connect(self) -> None:
         """Start the session, and the threads at the first time.
@@ -156,7 +164,8 @@ class Engine:
             raise UsageError("the client is closed", hint="make a new one")
 
     def check_may_wait(self, what: str, hint: str | None = None) -> None:
-        """Raise ``UsageError`` on a thread that has to go on for anything to come."""
+        """Raise ``UsageError`` where nothing can come: on a thread that has to go on, or in a forked process."""
+        self._home.check()
         if self.dispatcher.on_own_thread() or self.runner.on_own_thread():
             raise UsageError(f"{what} cannot be awaited inside a callback: nothing could come meanwhile", hint=hint)
 
@@ -167,6 +176,8 @@ class Engine:
 
     def close(self, timeout: float) -> None:
         """End everything; return after ``timeout`` seconds at the latest, on one of its own threads at once."""
+        if self._home.left:
+            return  # the session is the parent's
         now = self._clock.monotonic()
         deadline = now + timeout
         with self.lock:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from ig_sdk.errors import StreamError, StreamOverflow, UsageError
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
+from ig_sdk.process import Home
 
 _GLANCE_S: Final = 1.0
 
@@ -108,6 +109,7 @@ class UpdateIterator:
         self._buffer = buffer
         self._timeout = timeout
         self._in_callback = in_callback
+        self._home = Home("iterator", "make a new LightstreamerClient in this process, after the fork")
         # An iterator that is merely forgotten must not hold up a stream whose rule is "block".
         weakref.finalize(self, buffer.end).atexit = False
 
@@ -136,10 +138,13 @@ class UpdateIterator:
             StreamError: The subscription or the stream ended with this error.
             UsageError: Called inside a callback, which nothing could ever follow.
         """
+        self._home.check()
         if self._in_callback():
             raise UsageError("updates cannot be awaited inside a callback", hint="use on_update, or another thread")
         return self._buffer.get(timeout)
 
     def close(self) -> None:
         """End the iteration, from any thread."""
+        if self._home.left:
+            return
         self._buffer.end()

@@ -22,6 +22,7 @@ from ig_sdk.rest.prices.reader import PriceReader, Progress
 from ig_sdk.rest.prices.wanted import Wanted
 from ig_sdk.rest.tables import Candles
 from ig_sdk.rest.times import Moment, iso_seconds, parse_moment
+from ig_sdk.spelling import spelled
 from ig_sdk.types import Resolution
 
 _PRICES = get_args(Price)
@@ -49,6 +50,7 @@ class HistoryResource:
         """What is left of the week's price points, as IG last reported; ``None`` before that. Sends nothing."""
         return self._reader.allowance
 
+    @spelled("history.prices", "write points=24 for the latest 24 candles, or start= and end=")
     def prices(
         self,
         epic: str,
@@ -112,6 +114,7 @@ class HistoryResource:
         )
         return Candles(of_side(candles, price))
 
+    @spelled("history.plan", "write points=24 for the latest 24 candles, or start= and end=")
     def plan(
         self,
         epic: str,

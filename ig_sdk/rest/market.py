@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
+from ig_sdk.errors import DecodeError
 from ig_sdk.rest.market_data.details import DealingRules, Instrument, MarketDetails, Snapshot
 from ig_sdk.rest.markets import MarketsResource
 from ig_sdk.rest.orders import OrdersResource
 from ig_sdk.rest.positions import PositionsResource
+from ig_sdk.spelling import spelled
 from ig_sdk.types import Confirm, Direction, Limit, Number, Stop, Tick
 
 
@@ -69,6 +72,20 @@ class Market:
         """Prices and state when this was made; ``quote()`` asks IG for the current price."""
         return self.details.snapshot
 
+    @property
+    def point(self) -> Decimal:
+        """One point as a price: 0.0001 where ``snapshot.scaling_factor`` is 10000, 1 where it is 1.
+
+        It adds to a deal's level, which is a ``Decimal`` too: ``opened.level + 20 * market.point``.
+
+        Raises:
+            DecodeError: IG did not say how many points a price has.
+        """
+        scaling = self.details.snapshot.scaling_factor
+        if not scaling:
+            raise DecodeError(f"IG sent no scaling factor of {self.epic}", path="snapshot.scalingFactor")
+        return 1 / scaling
+
     def quote(self, *, timeout: float | None = None) -> Tick:
         """Return the current price, asked of IG now.
 
@@ -84,6 +101,7 @@ class Market:
         """
         return self._markets.quote(self.epic, timeout=timeout)
 
+    @spelled("market.buy", "write stop=Stop(distance=20) and limit=Limit(distance=40)")
     def buy(
         self,
         size: Number,
@@ -125,6 +143,7 @@ class Market:
             timeout=timeout,
         )
 
+    @spelled("market.sell", "write stop=Stop(distance=20) and limit=Limit(distance=40)")
     def sell(
         self,
         size: Number,
@@ -166,6 +185,7 @@ class Market:
             timeout=timeout,
         )
 
+    @spelled("market.order", "write stop=Stop(distance=20) and limit=Limit(distance=40)")
     def order(
         self,
         direction: Direction | str,

@@ -23,6 +23,7 @@ from ig_sdk.rest.deals.open_deals import Order
 from ig_sdk.rest.deals.reader import ORDERS
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.spelling import spelled
 from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of
 
 CREATE = Endpoint("POST", "/workingorders/otc", version=2, mutating=True, allowance="trading")
@@ -48,6 +49,7 @@ class OrdersResource:
         self._dealing = dealing
         self._known = known
 
+    @spelled("orders.create", "write stop=Stop(distance=20) and limit=Limit(distance=40)")
     def create(  # noqa: PLR0913 -- IG's own options, all but three by name
         self,
         epic: str,
@@ -115,6 +117,7 @@ class OrdersResource:
         deal = self._dealing.checked_order(deal, deadline, self._known)
         return self._dealing.send(CREATE, deal, deadline, body=deal.body())
 
+    @spelled("orders.amend", "write stop=Stop(distance=20) and limit=Limit(distance=40)")
     def amend(
         self,
         deal_id: str | None,

@@ -16,6 +16,7 @@ from ig_sdk.rest.deals.open_deals import Position
 from ig_sdk.rest.deals.repeat_dealing import RepeatDealingWindow
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
+from ig_sdk.spelling import spelled
 from ig_sdk.types import KEEP, Confirm, Direction, Keep, Limit, Number, Stop, decimal_of, optional_decimal_of
 
 OPEN = Endpoint("POST", "/positions/otc", version=2, mutating=True, allowance="trading")
@@ -79,6 +80,7 @@ class PositionsResource:
         """
         return self._dealing.reader.position(deal_id_of(deal_id), self._dealing.reader.deadline(timeout))
 
+    @spelled("positions.open", "write stop=Stop(distance=20) and limit=Limit(distance=40)")
     def open(  # noqa: PLR0913 -- IG's own options, all but three by name
         self,
         epic: str,
@@ -149,6 +151,7 @@ class PositionsResource:
         deal = self._dealing.checked_position(deal, deadline, self._known)
         return self._dealing.send(OPEN, deal, deadline, body=deal.body())
 
+    @spelled("positions.amend", "write stop=Stop(distance=20) and limit=Limit(distance=40)")
     def amend(
         self,
         deal_id: str | None,
@@ -195,6 +198,7 @@ class PositionsResource:
             refuse(position_change_faults(change), change.before.deal_reference)
             return self._dealing.send(AMEND, change, deadline, body=change.body(), parts={"dealId": deal_id})
 
+    @spelled("positions.close")
     def close(
         self,
         deal_id: str | None,

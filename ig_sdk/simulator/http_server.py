@@ -16,6 +16,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from ig_sdk.errors import IGError
 from ig_sdk.logs import get_logger
+from ig_sdk.process import keep_here
 
 _log = get_logger("simulator.wsgi")
 
@@ -54,6 +55,8 @@ class _Server(ThreadedWSGIServer):
         self._threads_changed = threading.Condition()
         self._open: dict[threading.Thread, socket.socket] = {}
         self._ended, self._end = socket.socketpair()
+        for sock in (self.socket, self._ended, self._end):
+            keep_here(sock)
 
     def serve_forever(self, poll_interval: float = 0.5) -> None:
         """Accept connections until ``shutdown``, which is noticed at once: socketserver's own loop polls for it."""
@@ -86,6 +89,7 @@ class _Server(ThreadedWSGIServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection on a thread of its own."""
+        keep_here(request)
         thread = threading.Thread(
             target=self._serve,
             args=(request, client_address),

@@ -18,6 +18,7 @@ from ig_sdk.client import IGClient
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import ConfigError, UsageError
+from ig_sdk.process import Home
 from ig_sdk.simulator.accounts.allowances import TENFOLD, AllowanceBook, Allowances
 from ig_sdk.simulator.accounts.dealing_service import CONFIRM_DELAY_S, DealingService, broker_of
 from ig_sdk.simulator.accounts.encryption import require_cryptography
@@ -40,6 +41,7 @@ from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.items.account_rows import DealOrder, figures_row
 from ig_sdk.simulator.stream.items.adapter import ItemAdapter
 from ig_sdk.simulator.stream.server import StreamServer
+from ig_sdk.spelling import spelled
 from ig_sdk.ticks import check_ticks, read_ticks
 from ig_sdk.types import PAIRS, Tick, epic_for
 
@@ -83,12 +85,14 @@ class Simulator:
     Attributes:
         faults: What goes wrong on demand.
         sessions: Who is logged in.
-        desk: The dealing desk: its broker, and everything that happens there.
+        desk: The dealing service: its broker, and everything that happens there.
 
     Threading:
-        Safe from any thread. Its threads have names that begin with ``ig-sim-``.
+        Safe from any thread. Its threads have names that begin with ``ig-sim-``. It runs in the process that made it:
+        one that was forked off later reaches it with a client of its own (``config()``), and cannot end it.
     """
 
+    @spelled("Simulator")
     def __init__(  # noqa: PLR0913 -- every option of a whole broker, keyword-only
         self,
         seed: int = 7,
@@ -122,6 +126,7 @@ class Simulator:
         )
         if encrypted_only:
             require_cryptography()
+        self._home = Home("simulator", "make a client of it: IGClient(simulator.config()), or a simulator of your own")
         self.faults = Faults(self._clock, seed=seed)
         self.sessions = Sessions(self._clock, credentials, sliding_s=session_lifetime_s)
         begin = self._clock.now()
@@ -227,8 +232,9 @@ class Simulator:
 
         Raises:
             IGError: A port is in use.
-            UsageError: It was closed.
+            UsageError: It was closed, or this process was forked off after it was made.
         """
+        self._home.check()
         with self._life:
             if self._closed:
                 raise UsageError("a closed simulator does not start again", hint="make a new one")
@@ -283,11 +289,13 @@ class Simulator:
         self.desk.on_event(self._post)
 
     def close(self, timeout: float = 5.0) -> None:
-        """Stop everything, in any state; the second call does nothing.
+        """Stop everything, in any state; the second call does nothing, nor does one in a forked process.
 
         Args:
             timeout: Seconds that each thread may take to end.
         """
+        if self._home.left:
+            return
         with self._life:
             if self._closed:
                 return
@@ -355,6 +363,7 @@ class Simulator:
         Returns:
             Whether that is so.
         """
+        self._home.check()
         return self._feed.wait_current(timeout)
 
     def requests(self, method: str | None = None, path: str = "") -> list[SeenRequest]:

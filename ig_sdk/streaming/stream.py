@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Protocol, get_args, overload
 
@@ -20,7 +22,9 @@ from ig_sdk.lightstreamer import (
     Subscription,
 )
 from ig_sdk.logs import Repeats, correlation, get_logger
+from ig_sdk.process import Abandoned, Home
 from ig_sdk.rest.login.tokens import StreamAccess
+from ig_sdk.spelling import spelled
 from ig_sdk.streaming.buffer import Overflow
 from ig_sdk.streaming.events import PriceEvent
 from ig_sdk.streaming.prices.feeds import FEEDS, PriceFeed, epic_of
@@ -111,12 +115,23 @@ class _OpenPrices:
 class _ConnectionListener(ClientListener):
     """Passes changes of the connection's status on to its stream."""
 
-    def __init__(self, on_status: Callable[[StatusChanged], None]) -> None:
-        self._on_status = on_status
+    def __init__(self, stream: IGStream) -> None:
+        # Weak, as all that the threads hold of a stream: one that is merely forgotten must not run for ever.
+        self._stream = weakref.ref(stream)
+        self.keeps: IGStream | None = None
 
     def on_status(self, event: StatusChanged) -> None:
         """Pass the change on."""
-        self._on_status(event)
+        stream = self._stream()
+        if stream is not None:
+            stream._status_changed(event)  # noqa: SLF001 -- its own listener
+
+
+def _credentials_of(stream: weakref.ref[IGStream]) -> tuple[str | None, str | None]:
+    alive = stream()
+    if alive is None:
+        raise StreamError("the stream was forgotten without close()")
+    return alive._credentials()  # noqa: SLF001 -- its own threads
 
 
 class IGStream:
@@ -132,7 +147,9 @@ class IGStream:
         market_epic: Returns the epic of a market that may be named, on the account in use; asked after the login.
 
     Threading:
-        Safe from any thread. Callbacks run on one thread, ``ig-stream-dispatch``, in order, never under a lock.
+        Safe from any thread of the process that made it; in one that was forked off later every call raises
+        ``UsageError`` and ``close()`` does nothing. Callbacks run on one thread, ``ig-stream-dispatch``, in order,
+        never under a lock.
     """
 
     def __init__(
@@ -143,6 +160,7 @@ class IGStream:
         clock: Clock | None = None,
         market_epic: Callable[[str], str] = epic_of,
     ) -> None:
+        self._home = Home("stream", "make a new IGClient and its stream in this process, after the fork")
         self._access = access
         self._market_epic = market_epic
         self._config = config
@@ -150,6 +168,8 @@ class IGStream:
         self._lock = threading.Lock()
         self._client: LightstreamerClient | None = None
         self._account_id = ""
+        self._listener = _ConnectionListener(self)
+        self._abandoned: Abandoned | None = None
         self._opened: dict[PriceStream[Any], _OpenPrices] = {}
         self._status_callbacks: tuple[Callable[[StatusChanged], object], ...] = ()
         # The latest change that the dispatch thread reported; the client owns the status itself.
@@ -191,6 +211,7 @@ class IGStream:
         timeout: float | None = None,
     ) -> PriceStream[Tick | PriceEvent]: ...
 
+    @spelled("stream.prices", 'several markets are one list: stream.prices(["EURUSD", "GBPUSD"])')
     def prices(
         self,
         epics: str | Iterable[str],
@@ -248,6 +269,8 @@ class IGStream:
     def _add(self, epics: list[str], options: ReaderOptions) -> tuple[PriceStream[Any], _OpenPrices]:
         feed = FEEDS[self._config.stream.price_source]
         intake = PriceIntake(epics, feed, options, self._clock)
+        if options.on_tick is not None or options.on_event is not None:
+            intake.keeps = self
         opened = _OpenPrices(intake, feed, options.overflow)
         stream: PriceStream[Any] = PriceStream(intake, iterates=options.on_tick is None, on_close=self._remove)
         with self._lock:
@@ -258,6 +281,7 @@ class IGStream:
         return stream, opened
 
     def _check_room(self, more: int) -> None:
+        self._home.check()
         with self._lock:
             self._check_room_locked(more)
 
@@ -283,6 +307,7 @@ class IGStream:
     # -- the connection ------------------------------------------------------------------------------------------
 
     def _connected(self, timeout: float | None) -> LightstreamerClient:
+        self._home.check()
         with self._lock:
             client = self._client
         if client is None:
@@ -293,7 +318,12 @@ class IGStream:
             with self._lock:
                 if self._client is None and not self._closed:
                     self._client, self._account_id = made, access.account_id
-                    made.add_listener(_ConnectionListener(self._status_changed))
+                    made.add_listener(self._listener)
+                    self._abandoned = Abandoned(
+                        self,
+                        "an IGStream was never closed: call stream.close(), or close its IGClient",
+                        made.close,
+                    )
                 client = self._client
             if client is not made:
                 made.close()
@@ -309,7 +339,7 @@ class IGStream:
             stall_s = max(stall_s - (config.stream.keepalive_s or _KEEPALIVE_S), 0.0)
         return LightstreamerClient(
             endpoint,
-            credentials=self._credentials,
+            credentials=partial(_credentials_of, weakref.ref(self)),
             protocol_versions=config.stream.protocol_versions,
             keepalive_s=config.stream.keepalive_s,
             stall_s=_TOLERANCE_S if stall_s is None else stall_s,
@@ -388,6 +418,7 @@ class IGStream:
 
     def status(self) -> StreamStatus:
         """Return the state of the connection now."""
+        self._home.check()
         with self._lock:
             epics = tuple(dict.fromkeys(epic for opened in self._opened.values() for epic in opened.epics()))
             client, event, since, reconnects = self._client, self._reported, self._since, self._reconnects
@@ -399,8 +430,10 @@ class IGStream:
 
     def on_status(self, callback: Callable[[StatusChanged], object]) -> None:
         """Call ``callback`` with a ``StatusChanged`` at each change of the connection's status."""
+        self._home.check()
         with self._lock:
             self._status_callbacks += (callback,)
+            self._listener.keeps = self
 
     def close(self, timeout: float = 5.0) -> None:
         """End every price stream and the connection; idempotent, from any thread, in any state.
@@ -408,16 +441,24 @@ class IGStream:
         Args:
             timeout: Seconds for the whole.
         """
+        if self._home.left:
+            return  # it is the parent's
         with self._lock:
             self._closed = True
             streams = list(self._opened)
             client = self._client
+            abandoned, self._abandoned = self._abandoned, None
+            self._listener.keeps = None
+        if abandoned is not None:
+            abandoned.cancel()
         for stream in streams:
             stream.close()
         if client is not None:
             client.close(timeout)
 
     def __repr__(self) -> str:
+        if self._home.left:
+            return "<IGStream of another process>"
         now = self.status()
         return f"<IGStream {now.status.name}{''.join(f' {epic}' for epic in now.epics)}>"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 from collections.abc import Iterator
@@ -117,6 +118,16 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with IGClient(IGConfig.simulator(), transport=Silent()) as ig, pytest.raises(ConfigError) as excinfo:
         ig.login()
     assert excinfo.value.hint == "pip install 'ig-sdk[simulator]'"
+
+
+def test_the_missing_extra_is_named_once(monkeypatch):
+    """The command that installs the simulator's packages stands in the message once."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "werkzeug" else found(name))
+    monkeypatch.delitem(sys.modules, "ig_sdk.simulator", raising=False)
+    with pytest.raises(ConfigError, match="needs werkzeug") as excinfo, IGClient(IGConfig.simulator()) as ig:
+        ig.login()
+    assert str(excinfo.value).count("pip install") == 1
 
 
 @pytest.fixture

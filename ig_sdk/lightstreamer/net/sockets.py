@@ -20,6 +20,7 @@ from ig_sdk.errors import ConfigError
 from ig_sdk.hosts import is_loopback
 from ig_sdk.lightstreamer.net.address import Address, Proxy
 from ig_sdk.lightstreamer.net.websocket_frames import DEFAULT_MAX_MESSAGE_BYTES
+from ig_sdk.process import keep_here
 
 _READ_BYTES: Final = 64 * 1024  # more at once leaves the processor's cache before it is dispatched (measured)
 _MAX_UNSENT_BYTES: Final = 4 * 1024 * 1024
@@ -274,6 +275,7 @@ def open_channel(address: Address, options: SocketOptions) -> Opening:
     except BaseException:
         sock.close()
         raise
+    keep_here(sock)
     return Channel(sock)
 
 

@@ -21,6 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from ig_sdk.clock import Clock
+from ig_sdk.process import keep_here
 
 Phase = Literal["idle", "connecting", "sending"]
 
@@ -168,6 +169,7 @@ class _Watched:
                 flight.phase = "connecting"
             raise
         if self.sock is not None and not isinstance(self.sock, _DeadlineSocket):
+            keep_here(self.sock)
             self.sock = _DeadlineSocket(self.sock)
 
     def send(self, data: Any) -> None:

@@ -27,6 +27,7 @@ from ig_sdk.errors import (
     TransportError,
 )
 from ig_sdk.hosts import is_loopback
+from ig_sdk.process import Home
 from ig_sdk.redaction import Hidden
 from ig_sdk.rest.http.connections import Flight, WatchedAdapter
 
@@ -105,7 +106,7 @@ class RequestsTransport:
         ConfigError: ``ca_bundle`` is not there.
 
     Threading:
-        Safe from any thread.
+        Safe from any thread of the process that made it; one that was forked off later hears a ``UsageError``.
     """
 
     def __init__(self, *, proxy: str | None = None, ca_bundle: str | None = None, clock: Clock | None = None) -> None:
@@ -114,6 +115,7 @@ class RequestsTransport:
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._verify: bool | str = ca_bundle or True
         self._clock = clock or SystemClock()
+        self._home = Home("transport", "make a new one in this process")
         self._adapter = WatchedAdapter()
         self._lock = threading.Lock()
         self._flights: set[Flight] = set()
@@ -128,7 +130,9 @@ class RequestsTransport:
             ConnectionLost: The connection broke.
             DecodeError: The answer is too large.
             ConfigError: The address is plain HTTP to another machine, or a header cannot be sent.
+            UsageError: This process was forked off after it was made.
         """
+        self._home.check()
         host = urlsplit(request.url)
         if host.scheme != "https" and not is_loopback(host.hostname):
             raise ConfigError(
@@ -181,6 +185,8 @@ class RequestsTransport:
 
     def abort(self) -> None:
         """Wake every request in flight: each ends with ``ConnectionLost``."""
+        if self._home.left:
+            return  # they are another process's
         with self._lock:
             flights = list(self._flights)
         for flight in flights:
@@ -188,6 +194,8 @@ class RequestsTransport:
 
     def close(self) -> None:
         """Wake every request in flight and give up all connections; safe to call again."""
+        if self._home.left:
+            return
         with self._lock:
             self._closed = True
         self.abort()

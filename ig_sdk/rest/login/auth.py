@@ -19,6 +19,7 @@ from ig_sdk.errors import (
     SessionExpired,
     UsageError,
 )
+from ig_sdk.process import Home
 from ig_sdk.rest.http.deadline import Deadline
 from ig_sdk.rest.http.endpoint import Endpoint
 from ig_sdk.rest.http.requestor import Reply, Requestor, Stamp
@@ -89,6 +90,7 @@ class Auth:
 
     Attributes:
         requestor: Sends the calls; knows what IG lets us do, and what time it is there.
+        home: The process that it was made in.
 
     Threading:
         Safe from any thread. The lock guards the fields only; it is never held over a request or a wait.
@@ -99,6 +101,7 @@ class Auth:
         self._config = config
         self._target = target
         self._clock = clock
+        self.home = Home("client", "make a new IGClient in this process, after the fork")
         self._calls = LoginCalls(requestor, target, clock=clock)
         self._lock = threading.Lock()
         self._session: _Session | None = None
@@ -122,7 +125,12 @@ class Auth:
             return self._generation
 
     def deadline(self, timeout: float | None) -> Deadline:
-        """Return the deadline of a new call."""
+        """Return the deadline of a new call: the first thing that each of them does.
+
+        Raises:
+            UsageError: This process was forked off after the client was made.
+        """
+        self.home.check()
         return self.requestor.deadline(timeout)
 
     def login(self, deadline: Deadline) -> Login:

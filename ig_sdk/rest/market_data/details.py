@@ -270,7 +270,7 @@ class Snapshot(_json.Model):
     delay_time: int | None = _json.whole()
     binary_odds: Decimal | None = _json.decimal()
     decimal_places_factor: int | None = _json.whole()
-    scaling_factor: int | None = _json.whole()
+    scaling_factor: Decimal | None = _json.decimal()
     controlled_risk_extra_spread: Decimal | None = _json.decimal()
     extra: dict[str, Any] = _json.extra()
 

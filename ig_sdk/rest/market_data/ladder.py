@@ -74,7 +74,7 @@ class LadderSnapshot(_json.Model):
     update_timestamp_utc: datetime | None = _json.time("updateTimestampUTC")
     delay_time: int | None = _json.whole()
     decimal_places_factor: int | None = _json.whole()
-    scaling_factor: int | None = _json.whole()
+    scaling_factor: Decimal | None = _json.decimal()
     price_ladder: tuple[LadderLevel, ...] = _json.many(LadderLevel)
     currency_ladders: tuple[CurrencyLadder, ...] = _json.many(CurrencyLadder)
     extra: dict[str, Any] = _json.extra()

@@ -56,7 +56,7 @@ class MarketSummary(_json.Model):
     update_time_utc: str | None = _json.text("updateTimeUTC")
     delay_time: int | None = _json.whole()
     streaming_prices_available: bool | None = _json.flag()
-    scaling_factor: int | None = _json.whole()
+    scaling_factor: Decimal | None = _json.decimal()
     lot_size: Decimal | None = _json.decimal()
     otc_tradeable: bool | None = _json.flag()
     extra: dict[str, Any] = _json.extra()

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ig_sdk import logs
+from ig_sdk.process import Home
 from ig_sdk.rest.http.limits.points import PointsAllowance
 from ig_sdk.rest.prices.cache_file import CacheFile, Damaged
 from ig_sdk.rest.prices.candle_times import Span
@@ -57,10 +58,12 @@ class PriceCache:
 
     Threading:
         Safe from any thread, and for several processes on one file: each operation opens it again, is one transaction,
-        and waits two seconds at most for other processes, and as long for other threads.
+        and waits two seconds at most for other processes, and as long for other threads. In a process that was forked
+        off later every call raises ``UsageError``.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self._home = Home("price cache", "make a new IGClient in this process, after the fork")
         self._file = CacheFile(path)
         self.patience_s: float | None = None
 
@@ -76,7 +79,8 @@ class PriceCache:
 
     def close(self) -> None:
         """Let go of what is in memory."""
-        self._file.close()
+        if not self._home.left:
+            self._file.close()
 
     def known(self, series: Series) -> list[Known]:
         """Return the spans that are known, in order and apart from each other."""
@@ -149,6 +153,7 @@ class PriceCache:
 
     def _do(self, work: Callable[[sqlite3.Connection], ResultT], *, otherwise: ResultT) -> ResultT:
         """Return the result of one transaction; if it cannot be had, ``otherwise``."""
+        self._home.check()  # a connection that another thread had open at the fork must not be used by both processes
         patience_s = _PATIENCE_S if self.patience_s is None else self.patience_s
         done = self._file.run(lambda database: (work(database),), patience_s)
         if done is None and self.patience_s is not None:

@@ -108,6 +108,7 @@ class PriceReader:
     @property
     def allowance(self) -> PointsAllowance | None:
         """What is left of the account's points, as IG last reported to this client or another one with this cache."""
+        self._auth.home.check()
         return self._allowance(self._cache_within(None))
 
     def _cache_within(self, deadline: Deadline | None) -> PriceCache | None:

@@ -111,6 +111,8 @@ class PriceIntake:
         self._closed = threading.Event()
         self._failures = Repeats(_log)
         self.callback_errors = 0
+        # The stream, while there are callbacks: the threads call them although nobody may hold the stream itself.
+        self.keeps: object = None
 
     @property
     def ended(self) -> bool:

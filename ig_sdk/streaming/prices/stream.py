@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from ig_sdk.errors import SubscriptionRefused, UsageError
+from ig_sdk.process import Home
 from ig_sdk.streaming.events import PriceEvent
 from ig_sdk.streaming.prices.intake import PriceCounts, PriceIntake
 from ig_sdk.types import Tick
@@ -34,6 +35,7 @@ class PriceStream(Generic[Yielded]):
         self._on_close = on_close
         self._closed = threading.Event()
         self._reading = threading.Lock()  # held while one thread reads, so that a second one is noticed
+        self._home = Home("price stream", "make a new IGClient and its stream in this process, after the fork")
 
     @property
     def epics(self) -> tuple[str, ...]:
@@ -70,6 +72,7 @@ class PriceStream(Generic[Yielded]):
             StreamError: IG refused a market, or the stream has failed.
             UsageError: The stream has callbacks instead, or another thread is reading it.
         """
+        self._home.check()  # its threads were not copied: nothing would ever come
         if not self._iterates:
             raise UsageError("this stream gives its ticks to on_tick; open it without on_tick to iterate")
         if not self._reading.acquire(blocking=False):
@@ -95,12 +98,14 @@ class PriceStream(Generic[Yielded]):
 
     def close(self) -> None:
         """Unsubscribe and end the iterator; what was not read is discarded. Idempotent, from any thread."""
-        if not self._closed.is_set():
+        if not self._home.left and not self._closed.is_set():
             self._closed.set()
             self._intake.close()
             self._on_close(self)
 
     def __repr__(self) -> str:
+        if self._home.left:
+            return "<PriceStream of another process>"
         ticks = sum(counts.ticks for counts in self.counts.values())
         return f"<PriceStream {' '.join(self.epics)}: {ticks} ticks{', ended' if self.ended else ''}>"
 
