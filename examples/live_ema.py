@@ -268,6 +268,8 @@ def show(report: Report, *, recorded: bool) -> None:
 
 def main() -> int:
     """Run, show the report, and return the exit code."""
+    # This program tells what fails in lines of its own: Python need not print the library's warnings beside them.
+    logging.getLogger("ig_sdk").addHandler(logging.NullHandler())
     options = arguments()
     # This program tells every fault itself, in one line at its end; the library's own lines would come a second time.
     logging.getLogger("ig_sdk").addHandler(logging.NullHandler())

@@ -107,3 +107,30 @@ def test_equals_the_model(steps: list[tuple[str, int, float, float]], length: in
     assert opens == sorted(set(opens))
     inside = aggregator.current.ticks if aggregator.current else 0
     assert sum(candle.ticks for candle in given_out) + inside + aggregator.late_ticks == ticks
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 400), prices, prices, st.booleans()), min_size=1, max_size=40),
+    st.lists(st.integers(0, 400), max_size=40),
+    st.sampled_from([1, 7, 60, 90]),
+    st.booleans(),
+)
+def test_live_gives_the_candles_of_a_replay(
+    rows: list[tuple[int, float, float, bool]], pauses: list[int], length: int, fill: bool
+) -> None:
+    """Closing on time between the ticks changes no candle, with any ticks, some from the future, and any quiet time."""
+    live, replay = (CandleAggregator(timedelta(seconds=length), fill_quiet=fill) for _ in range(2))
+    now, got, wanted = START, [], []
+    for number, (step, bid, offer, future) in enumerate(rows):
+        for share in (pauses[number] if number < len(pauses) else 0, 400):
+            got += live.advance(now + timedelta(seconds=min(share, step)))
+        now += timedelta(seconds=step)
+        tick = Tick("E", bid, offer, now + timedelta(hours=future), now)
+        got += live.on_tick(tick)
+        wanted += replay.on_tick(tick)
+    end = now + timedelta(seconds=length)
+    got += live.advance(end)
+    wanted += replay.advance(end)
+    assert got == wanted
+    assert (live.late_ticks, live.ahead_ticks) == (replay.late_ticks, replay.ahead_ticks)
