@@ -263,6 +263,24 @@ def _say_once(handler: logging.Handler, path: Path) -> Callable[[logging.LogReco
     return handle
 
 
+def _hold_files() -> None:
+    """Let no thread be in the middle of a line when the process forks: the child could never write to that file."""
+    _held.extend(_users)
+    for handler in _held:
+        handler.acquire()
+
+
+def _let_files_go() -> None:
+    while _held:
+        _held.pop().release()
+
+
+_held: list[logging.FileHandler] = []
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    # In the child logging itself makes the locks of all handlers new.
+    os.register_at_fork(before=_hold_files, after_in_parent=_let_files_go, after_in_child=_held.clear)
+
+
 def set_level(level: str) -> None:
     """Set the level of all ``ig_sdk`` loggers."""
     logging.getLogger(ROOT).setLevel(level)

@@ -86,6 +86,8 @@ class StreamSettings(_Settings):
         stall_s: Silence after which a connection counts as stalled; ``None`` follows the keepalive.
         price_source: ``"price"`` (PRICE items) or ``"chart"`` (CHART ticks).
         fallback: ``"poll"`` or ``"none"``: where prices come from while the stream is down.
+        ignore_control_link: Stay at the address of the login although the server names another one for the session,
+            which a tunnel or a NAT may make unreachable.
     """
 
     protocol_versions: tuple[str, ...] = setting(("2.4.0",), rules.versions())
@@ -93,6 +95,7 @@ class StreamSettings(_Settings):
     stall_s: float | None = setting(None, rules.number(0, open_low=True, optional=True))
     price_source: Literal["price", "chart"] = setting("price", rules.choice("price", "chart"))
     fallback: Literal["poll", "none"] = setting("poll", rules.choice("poll", "none"))
+    ignore_control_link: bool = setting(default=False, rule=rules.flag())
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Market:
 
     @property
     def point(self) -> Decimal:
-        """One point as a price: 0.0001 where ``snapshot.scaling_factor`` is 10000, 1 where it is 1.
+        """One point as a price, such as 0.0001 where ``snapshot.scaling_factor`` is 10000, and 1 where it is 1.
 
         It adds to a deal's level, which is a ``Decimal`` too: ``opened.level + 20 * market.point``.
 

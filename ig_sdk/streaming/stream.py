@@ -351,6 +351,7 @@ class IGStream:
             ca_bundle=config.ca_bundle,
             # IG leaves out what never had a value (captures: tlcp-lines-tempeh-2025-09-05, trade-rows-raw-2022-05).
             unset_is_null=True,
+            ignore_control_link=config.stream.ignore_control_link,
             queue_size=max(config.live.tick_buffer_size, _SHORTEST_QUEUE),
             clock=self._clock,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import select
 import signal
@@ -32,6 +33,19 @@ ROUNDS = 40
 PATIENCE_S = 30.0
 
 
+running: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def no_child_outlives_its_test() -> Iterator[None]:
+    """Children of a test that failed are ended."""
+    yield
+    while running:
+        pid = running.pop()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 @dataclass
 class Child:
     """A forked process that does one thing and reports it."""
@@ -46,6 +60,7 @@ class Child:
         with os.fdopen(self.pipe, "rb") as reader:
             text = reader.read()
         os.waitpid(self.pid, 0)
+        running.discard(self.pid)
         assert text, "the child hung"
         return json.loads(text)
 
@@ -59,7 +74,10 @@ def fork(work: Callable[[], Any]) -> Child:
         pid = os.fork()
     if pid:
         os.close(writer)
+        running.add(pid)
         return Child(pid, reader)
+    # The files of pytest's own handlers may be locked for ever: a thread was writing. Those of ig_sdk are not.
+    logging.getLogger().handlers.clear()
     try:
         done = json.dumps(work())
     except BaseException as error:  # noqa: BLE001 -- it is the parent's test that fails
@@ -346,6 +364,21 @@ def test_a_simulator_ends_although_a_child_lives(sim):
     assert told == ["x", {"start": "UsageError"}]
     os.close(reader)
     os.close(writer)
+
+
+def test_a_child_can_write_the_log_files(sim, tmp_path):
+    """No thread is in the middle of a line at the fork: every child writes to the parent's log files and ends."""
+    config = sim.config()
+    with sim.client(logging={"directory": str(tmp_path), "level": "DEBUG"}) as ig:
+
+        def work() -> str:
+            with IGClient(config) as mine:
+                return mine.market("EURUSD").name
+
+        with busy(ig.accounts.list, lambda: ig.market("EURUSD")) as wrong:
+            names = {fork(work).result() for _ in range(ROUNDS)}
+        assert names == {ig.market("EURUSD").name}
+        assert not wrong
 
 
 def test_the_error_says_what_to_do(sim):

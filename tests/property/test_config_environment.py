@@ -47,6 +47,7 @@ KEYS: dict[str, st.SearchStrategy[Any]] = {
     "stream.stall_s": positive,
     "stream.price_source": st.sampled_from(["price", "chart"]),
     "stream.fallback": st.sampled_from(["poll", "none"]),
+    "stream.ignore_control_link": st.booleans(),
     "live.tick_buffer_size": whole,
     "live.max_ticks_per_second": positive,
     "live.heartbeat_interval_s": positive,
