@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ig_sdk.streaming.buffer import Overflow
-    from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, Stale, UpdatesLost
+    from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
     from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceCounts
     from ig_sdk.streaming.prices.stream import PriceStream
     from ig_sdk.streaming.quality import QualityFilter
@@ -25,6 +25,8 @@ __all__ = [
     "PriceStream",
     "QualityFilter",
     "Reconnected",
+    "SetAside",
+    "SourceChanged",
     "Stale",
     "StreamStatus",
     "UpdatesLost",
@@ -44,6 +46,8 @@ _HOMES = {
     "PriceStream": "ig_sdk.streaming.prices.stream",
     "QualityFilter": "ig_sdk.streaming.quality",
     "Reconnected": "ig_sdk.streaming.events",
+    "SetAside": "ig_sdk.streaming.events",
+    "SourceChanged": "ig_sdk.streaming.events",
     "Stale": "ig_sdk.streaming.events",
     "StreamStatus": "ig_sdk.streaming.stream",
     "UpdatesLost": "ig_sdk.streaming.events",

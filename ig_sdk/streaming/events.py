@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from ig_sdk.types import Tick
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Ticks of one market may be missing: the session was replaced by a new one.
 
     Attributes:
-        epic: The market.
+        epic: The market; on a stream of an account, its id.
         seconds: How long nothing can have been received, or ``None`` when it is not known.
         at: When it was noticed, aware UTC.
         reason: Why the old session ended.
@@ -25,17 +27,22 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A market that had prices has been silent for too long; reported once for each silence.
+    """A market that had prices has none now; reported once for each silence.
 
     Attributes:
         epic: The market.
-        seconds: How long.
+        seconds: How long it has been silent.
         at: When it was noticed, aware UTC.
+        reason: Why, as far as it is known.
+        line_down: Whether the connection is down, and not only the market quiet: ticks may be missing until a
+            :class:`Reconnected` says that nothing was, or a :class:`Gap` that something may be.
     """
 
     epic: str
     seconds: float
     at: datetime
+    reason: str = ""
+    line_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +53,13 @@ class Mute:
         epic: The market.
         seconds: How long nothing has come.
         at: When it was noticed, aware UTC.
+        reason: The likely causes, the likeliest first.
     """
 
     epic: str
     seconds: float
     at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +95,34 @@ class Reconnected:
     at: datetime
 
 
-PriceEvent = Gap | Stale | Mute | UpdatesLost | Reconnected
+@dataclass(frozen=True, slots=True)
+class SourceChanged:
+    """Prices come from elsewhere from now on; they stay one series in order.
+
+    Attributes:
+        source: ``"poll"`` or ``"stream"``, as ``Tick.source`` says it.
+        at: When, aware UTC.
+        reason: Why.
+    """
+
+    source: str
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A tick that cannot be true was not passed on.
+
+    Attributes:
+        tick: The tick as it came.
+        at: When, aware UTC.
+        reason: What is wrong with it.
+    """
+
+    tick: Tick
+    at: datetime
+    reason: str
+
+
+PriceEvent = Gap | Stale | Mute | UpdatesLost | Reconnected | SourceChanged | SetAside
