@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from ig_sdk import logs, rest, streaming
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
-from ig_sdk.errors import ConfigError, IGError, UsageError
+from ig_sdk.errors import ConfigError, IGError, StreamError, UsageError
 from ig_sdk.process import Abandoned
 from ig_sdk.spelling import spelled
 
 if TYPE_CHECKING:
     from ig_sdk.simulator import Simulator
+    from ig_sdk.streaming.line import Line
 
 _log = logs.get_logger("rest")
 _NONE: Any = object()
@@ -86,6 +87,7 @@ class IGClient:
         self._simulator: Simulator | None = None
         self._simulated: IGConfig | None = None
         self._streams: weakref.WeakSet[streaming.IGStream] = weakref.WeakSet()
+        self._line: Line | None = None
         self._closed = False
         self._throttle = Throttle(config, clock=self._clock)
         requestor = Requestor(
@@ -187,21 +189,24 @@ class IGClient:
     def stream(self) -> streaming.IGStream:
         """Return a stream; it connects when it is first used, and ends with this client at the latest.
 
+        All streams of a client share one connection, as IG's terms demand.
+
         Raises:
             UsageError: This client is closed, or this process was forked off after it was made.
         """
         self._auth.home.check()
-        stream = streaming.IGStream(
-            self.stream_access,
-            self.config,
-            clock=self._clock,
-            market_epic=self._epic_of,
-        )
+        from ig_sdk.streaming.line import Line  # noqa: PLC0415 -- as in __init__
+
         with self._lock:
-            if not self._closed:
-                self._streams.add(stream)
-                return stream
-        raise UsageError("this client is closed", hint="make a new IGClient")
+            if self._closed:
+                raise UsageError("this client is closed", hint="make a new IGClient")
+            if self._line is None:
+                self._line = Line(_Access(self), self.config, clock=self._clock)
+            stream = streaming.IGStream(
+                self.stream_access, self.config, clock=self._clock, market_epic=self._epic_of, line=self._line
+            )
+            self._streams.add(stream)
+            return stream
 
     def _epic_of(self, market: str) -> str:
         from ig_sdk.rest.login.account_markets import account_epic  # noqa: PLC0415 -- as in __init__
@@ -306,6 +311,19 @@ class IGClient:
         account = self._auth.account_id or self.config.account_id
         state = "closed" if self._closed else "logged in" if self._auth.account_id else "not logged in"
         return f"<IGClient {self.config.environment.upper()} {account + ' ' if account else ''}{state}>"
+
+
+class _Access:
+    """A client's ``stream_access`` for the threads of its line, which must not keep a forgotten client alive."""
+
+    def __init__(self, client: IGClient) -> None:
+        self._client = weakref.ref(client)
+
+    def __call__(self, *, timeout: float | None = None, fresh: bool = False) -> rest.StreamAccess:
+        client = self._client()
+        if client is None:
+            raise StreamError("the client was forgotten without close()")
+        return client.stream_access(timeout=timeout, fresh=fresh)
 
 
 def _kind(given: object) -> str:

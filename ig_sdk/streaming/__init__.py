@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ig_sdk.streaming.buffer import Overflow
+    from ig_sdk.streaming.channel import DataStream, OnEvent
     from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
-    from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceCounts
+    from ig_sdk.streaming.prices.market import PriceCounts
     from ig_sdk.streaming.prices.stream import PriceStream
     from ig_sdk.streaming.quality import QualityFilter
-    from ig_sdk.streaming.stream import IGStream, StreamStatus
+    from ig_sdk.streaming.shared import SubscriptionStatus
+    from ig_sdk.streaming.status import StreamStatus
+    from ig_sdk.streaming.stream import IGStream, OnTick
 
 __all__ = [
+    "DataStream",
     "Gap",
     "IGStream",
     "Mute",
@@ -29,19 +33,21 @@ __all__ = [
     "SourceChanged",
     "Stale",
     "StreamStatus",
+    "SubscriptionStatus",
     "UpdatesLost",
 ]
 
 # Where each public name is defined. It is imported when it is first used: code that needs only events or indicators
 # does not wait for the network libraries.
 _HOMES = {
+    "DataStream": "ig_sdk.streaming.channel",
     "Gap": "ig_sdk.streaming.events",
     "IGStream": "ig_sdk.streaming.stream",
     "Mute": "ig_sdk.streaming.events",
-    "OnEvent": "ig_sdk.streaming.prices.intake",
-    "OnTick": "ig_sdk.streaming.prices.intake",
+    "OnEvent": "ig_sdk.streaming.channel",
+    "OnTick": "ig_sdk.streaming.stream",
     "Overflow": "ig_sdk.streaming.buffer",
-    "PriceCounts": "ig_sdk.streaming.prices.intake",
+    "PriceCounts": "ig_sdk.streaming.prices.market",
     "PriceEvent": "ig_sdk.streaming.events",
     "PriceStream": "ig_sdk.streaming.prices.stream",
     "QualityFilter": "ig_sdk.streaming.quality",
@@ -49,7 +55,8 @@ _HOMES = {
     "SetAside": "ig_sdk.streaming.events",
     "SourceChanged": "ig_sdk.streaming.events",
     "Stale": "ig_sdk.streaming.events",
-    "StreamStatus": "ig_sdk.streaming.stream",
+    "StreamStatus": "ig_sdk.streaming.status",
+    "SubscriptionStatus": "ig_sdk.streaming.shared",
     "UpdatesLost": "ig_sdk.streaming.events",
 }
 

@@ -193,8 +193,10 @@ def test_a_lock_that_was_held_at_the_fork_blocks_no_child(sim, tmp_path):
             ig._dealing._lock,
             ig._transport._lock,
             stream._lock,
-            stream._client._engine._lock,
-            prices._intake._buffer._lock,
+            stream._line._lock,
+            stream._line._turn,
+            stream._line._client._engine._lock,
+            prices._reader._buffer._lock,
         ]
         calls = rest_calls(ig) | {
             "next": lambda: next(prices),

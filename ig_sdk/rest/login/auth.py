@@ -203,7 +203,8 @@ class Auth:
             raise DecodeError("the login named no stream server or no account", path="lightstreamerEndpoint")
         with self._lock:
             self._streamed = tokens
-        return StreamAccess(endpoint, session.account_id, session.account_id, tokens.stream_password)
+        account_id, items = session.account_id, self.requestor.throttle.stream_items
+        return StreamAccess(endpoint, account_id, account_id, tokens.stream_password, items)
 
     def _drop_stream_tokens(self) -> None:
         with self._lock:

@@ -120,6 +120,7 @@ class StreamAccess:
         account_id: Account whose prices and deals it carries.
         user: Lightstreamer user name: the account id.
         password: Lightstreamer password, made of the tokens.
+        items: How many items the stream may carry, if IG or the user has said so.
 
     Source:
         REST.md section 2.3: user = account id, password = ``CST-<cst>|XST-<xst>``.
@@ -129,6 +130,7 @@ class StreamAccess:
     account_id: str
     user: str
     password: str = field(repr=False)
+    items: int | None = None
 
 
 Tokens = SessionTokens | OAuthTokens

@@ -23,12 +23,14 @@ class Limits:
         account: Other requests, for each account a minute.
         key: Other requests, for the API key a minute.
         historical: Price points, for each account a week.
+        stream_items: Items that one stream may carry.
     """
 
     trading: int | None = None
     account: int | None = None
     key: int | None = None
     historical: int | None = None
+    stream_items: int | None = None
 
     def over(self, other: Limits) -> Limits:
         """Return these, and ``other``'s where nothing is known."""
@@ -37,6 +39,7 @@ class Limits:
             _first(self.account, other.account),
             _first(self.key, other.key),
             _first(self.historical, other.historical),
+            _first(self.stream_items, other.stream_items),
         )
 
     @property
@@ -63,6 +66,7 @@ def configured(config: IGConfig) -> Limits:
         own.non_trading_per_minute,
         own.non_trading_per_minute,
         own.historical_points_per_week,
+        own.subscriptions,
     )
 
 
@@ -80,6 +84,7 @@ def of_application(data: object, config: IGConfig) -> Limits:
         _whole(mine.get("allowanceAccountOverall")),
         _whole(mine.get("allowanceApplicationOverall")),
         _whole(mine.get("allowanceAccountHistoricalData")),
+        _whole(mine.get("concurrentSubscriptionsLimit")),
     )
 
 

@@ -292,6 +292,12 @@ class Throttle:
         numbers = self._limits
         return {"trading": numbers.trading, "account": numbers.account, "api-key": numbers.key}[name]
 
+    @property
+    def stream_items(self) -> int | None:
+        """Items that one stream may carry: the user's number, else what IG said of the key; ``None`` if nobody has."""
+        with self._lock:
+            return self._limits.stream_items
+
     def points(self, account_id: str) -> PointsAllowance | None:
         """Return what is left of an account's price points; ``None`` when nobody said anything."""
         with self._lock:

@@ -1,0 +1,146 @@
+"""The prices of one market: decoded, judged, kept and passed on to everybody who reads them."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, fields
+from functools import partial
+
+from ig_sdk.clock import Clock
+from ig_sdk.lightstreamer import ItemUpdate, Subscription
+from ig_sdk.logs import Repeats, get_logger
+from ig_sdk.streaming.channel import Reader
+from ig_sdk.streaming.events import Mute, SetAside, Stale
+from ig_sdk.streaming.prices.feeds import PriceFeed, TickDecoder, refusal
+from ig_sdk.streaming.quality import QualityFilter
+from ig_sdk.streaming.readers import Readers
+from ig_sdk.streaming.shared import ItemPlan
+from ig_sdk.streaming.silence import Silence
+from ig_sdk.types import Tick
+
+_log = get_logger("prices")
+# Ticks set aside that are kept to be looked at.
+_ASIDE_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PriceCounts:
+    """What was counted of one market so far.
+
+    Attributes:
+        ticks: Ticks passed on.
+        lost: Ticks dropped, by IG or here, because a reader was too slow, or because a line could not be read.
+        incomplete: Updates held back because bid, offer or time was missing.
+        undecodable: Updates held back because a value was not a number.
+        repeated: Snapshots that repeated the last tick.
+        set_aside: Ticks held back because their prices cannot be true (``QualityFilter``).
+        gaps: Holes told by a ``Gap``.
+    """
+
+    ticks: int = 0
+    lost: int = 0
+    incomplete: int = 0
+    undecodable: int = 0
+    repeated: int = 0
+    set_aside: int = 0
+    gaps: int = 0
+
+    def since(self, earlier: PriceCounts) -> PriceCounts:
+        """Return what was counted after ``earlier``."""
+        return PriceCounts(*(getattr(self, one.name) - getattr(earlier, one.name) for one in fields(PriceCounts)))
+
+
+def price_plan(epic: str, feed: PriceFeed) -> ItemPlan:
+    """Return how the prices of ``epic`` are subscribed to."""
+
+    def subscription(account_id: str) -> Subscription:
+        # One for each market: IG refuses a whole subscription for one bad item (IG-SPECIFICS.md section 5).
+        return Subscription(
+            feed.mode,
+            [feed.item(epic, account_id)],
+            feed.fields,
+            data_adapter=feed.data_adapter,
+            snapshot=feed.snapshot,
+        )
+
+    return ItemPlan(f"prices {epic}", epic, subscription, partial(refusal, epic), settles=True)
+
+
+class Prices:
+    """What the rows of one market's price item mean; ``Content`` of a ``SharedItem``.
+
+    Attributes:
+        recent: The latest ticks, oldest first.
+        aside: The latest ticks that were set aside.
+        ticks: Ticks passed on so far.
+    """
+
+    def __init__(
+        self, epic: str, feed: PriceFeed, readers: Readers, *, kept: int, patience_s: float, clock: Clock
+    ) -> None:
+        self._epic = epic
+        self._readers = readers
+        self._clock = clock
+        self._decoder = TickDecoder(epic, feed)
+        self._judge = QualityFilter().judge
+        self._silence = Silence(patience_s, clock.monotonic())
+        self._failures = Repeats(_log)
+        self._greets = feed.snapshot
+        self.recent: deque[Tick] = deque(maxlen=kept)
+        self.aside: deque[SetAside] = deque(maxlen=_ASIDE_KEPT)
+        self.ticks = 0
+        self.set_aside = 0
+
+    def counts(self) -> PriceCounts:
+        """Return the counts so far."""
+        decoder = self._decoder
+        return PriceCounts(self.ticks, 0, decoder.incomplete, decoder.undecodable, decoder.repeated, self.set_aside)
+
+    def row(self, update: ItemUpdate) -> None:
+        """Take a row of the stream."""
+        clock = self._clock
+        self._silence.heard = clock.monotonic()
+        tick = self._decoder.decode(update, clock.now())
+        if tick is not None:
+            self.take(tick)
+
+    def take(self, tick: Tick) -> None:
+        """Judge a tick, keep it and pass it on; in the turn."""
+        reason = self._judge(tick)
+        if reason is not None:
+            self._put_aside(tick, reason)
+            return
+        self.ticks += 1
+        self.recent.append(tick)
+        for reader in self._readers.now:
+            reader.put(self._epic, tick)
+
+    def _put_aside(self, tick: Tick, reason: str) -> None:
+        self.set_aside += 1
+        event = SetAside(tick, self._clock.now(), reason)
+        self.aside.append(event)
+        self._failures.warning(tick.epic, f"tick of {tick.epic} at {tick.time} set aside: {reason}")
+        self._readers.tell(event)
+
+    def greet(self, reader: Reader) -> None:
+        """Give a late reader the price that holds now, as the snapshot of an item of its own would be."""
+        if self._greets and self.recent:
+            reader.greeted.add(self._epic)
+            reader.put(self._epic, self.recent[-1])
+
+    def missed(self) -> None:
+        """Ticks may be missing before the next one."""
+
+    def quiet_s(self, now: float) -> float:
+        """Return for how many seconds no row has come."""
+        return now - self._silence.since
+
+    def tick(self, now: float, *, line_down: bool) -> float:
+        """Tell a silence that has lasted too long."""
+        if line_down:  # told already
+            self._silence.expect(now)
+        kind = self._silence.check(now)
+        if kind is not None:
+            event = Mute if kind == "mute" else Stale
+            self._readers.tell(event(self._epic, self.quiet_s(now), self._clock.now()))
+        return self._silence.due
