@@ -54,7 +54,7 @@ nitpick_ignore_regex = [
     (r"py:class", r"(ig_sdk\.rest\.login\.auth\.)?Auth"),
     (r"py:class", r"ig_sdk\.rest\.(http\.\w+|deals\.dealing|deals\.new|deals\.confirm_reader|prices\.reader)\.\w+"),
     (r"py:class", r"ig_sdk\.lightstreamer\.(tlcp\.\w+|subscription|update_iterator)\.\w+"),
-    (r"py:class", r"ig_sdk\.streaming\.(stream|prices\.intake)\.\w+"),
+    (r"py:class", r"ig_sdk\.streaming\.(stream|channel|line)\.\w+"),
     (
         r"py:class",
         r"ig_sdk\.simulator\.(broker\.broker|faults|stream|prices\.replay|accounts\.logins|http_server)(\.\w+)+",
