@@ -61,6 +61,7 @@ class LaneBuffer(Generic[Item]):
         self._heads: list[tuple[int, str]] = []
         self._number = 0
         self._ended = False
+        self._waiting = False  # a reader has found nothing
         self._ready = threading.Event()
         self._room = threading.Event()
 
@@ -94,22 +95,20 @@ class LaneBuffer(Generic[Item]):
                     lane = self._lanes[name] = _Lane()
                 items = lane.items
                 if len(items) < capacity or not self._block:
-                    self._append(name, lane, item, capacity)
+                    number = self._number
+                    if not items:
+                        heappush(self._heads, (number, name))
+                    elif len(items) >= capacity:
+                        items.popleft()
+                        lane.lost += 1
+                    items.append((number, item))
+                    self._number = number + 1
+                    if self._waiting:
+                        self._waiting = False
+                        self._ready.set()
                     return
                 self._room.clear()
             self._clock.wait(self._room, _LONG_S)
-
-    def _append(self, name: str, lane: _Lane[Item], item: Item, capacity: int) -> None:
-        items = lane.items
-        if not items:
-            heappush(self._heads, (self._number, name))
-        elif len(items) >= capacity:
-            items.popleft()
-            lane.lost += 1
-        items.append((self._number, item))
-        self._number += 1
-        if not self._ready.is_set():
-            self._ready.set()
 
     def take(self, timeout: float | None) -> tuple[str, Item | Dropped] | None:
         """Return the next item with its lane's name, or ``None`` when none came in time or the buffer has ended.
@@ -125,6 +124,7 @@ class LaneBuffer(Generic[Item]):
                 if self._ended:
                     return None
                 self._ready.clear()
+                self._waiting = True
             left = _LONG_S if deadline is None else deadline - self._clock.monotonic()
             if left <= 0.0:
                 return None

@@ -107,12 +107,18 @@ class TickDecoder:
         repeated: Snapshot rows that repeated the last tick (after a resubscription).
     """
 
-    __slots__ = ("_bid", "_epic", "_last", "_offer", "_status", "_time", "incomplete", "repeated", "undecodable")
+    __slots__ = (
+        "_bid", "_bid_number", "_epic", "_last", "_offer", "_offer_number", "_state", "_status", "_status_text",
+        "_time", "incomplete", "repeated", "undecodable",
+    )  # fmt: skip
 
     def __init__(self, epic: str, feed: PriceFeed) -> None:
         self._epic = epic
         self._bid, self._offer, self._time, self._status = feed.bid, feed.offer, feed.time, feed.status
-        self._last: tuple[str, str, str] | None = None
+        self._last: tuple[str, str, str] = ("", "", "")
+        self._bid_number = self._offer_number = 0.0
+        self._status_text: str | None = None
+        self._state: str | None = None
         self.incomplete = 0
         self.undecodable = 0
         self.repeated = 0
@@ -124,28 +130,31 @@ class TickDecoder:
             row: An update of the market's item.
             received_at: When it arrived, aware UTC.
         """
-        bid, offer, time = row.get(self._bid), row.get(self._offer), row.get(self._time)
+        get = row.get
+        bid, offer, time = get(self._bid), get(self._offer), get(self._time)
         # Null before the first value, and in every field at the weekly close (captures/INDEX.md 9).
         if not bid or not offer or not time:
             self.incomplete += 1
             return None
-        values = (bid, offer, time)
-        if row.is_snapshot and values == self._last:
+        last_bid, last_offer, last_time = self._last
+        if time == last_time and row.is_snapshot and bid == last_bid and offer == last_offer:
             self.repeated += 1
             return None
         try:
-            tick = Tick(
-                self._epic, _number(bid), _number(offer), _instant(time), received_at, status=self._state_of(row)
-            )
+            # Often only one side has changed: the other one's text is the very object that was read last.
+            bid_number = self._bid_number if bid is last_bid else _number(bid)
+            offer_number = self._offer_number if offer is last_offer else _number(offer)
+            moment = _instant(time)
         except (ValueError, OverflowError):
             self.undecodable += 1
             return None
-        self._last = values
-        return tick
-
-    def _state_of(self, row: PriceRow) -> str | None:
-        text = row.get(self._status) if self._status else None
-        return (text.strip() or None) if text else None
+        self._last = (bid, offer, time)
+        self._bid_number, self._offer_number = bid_number, offer_number
+        if self._status is not None:
+            text = get(self._status)
+            if text is not self._status_text:
+                self._status_text, self._state = text, (text.strip() or None) if text else None
+        return Tick(self._epic, bid_number, offer_number, moment, received_at, "stream", False, self._state)  # noqa: FBT003
 
 
 def _number(text: str) -> float:
@@ -159,7 +168,7 @@ def _number(text: str) -> float:
 def _instant(text: str) -> datetime:
     if "_" in text or not text.isascii():
         raise ValueError(text)
-    return _EPOCH + timedelta(milliseconds=int(text))
+    return _EPOCH + timedelta(0, 0, 0, int(text))
 
 
 _HINTS = {
