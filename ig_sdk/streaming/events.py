@@ -85,7 +85,7 @@ class Reconnected:
 
     Attributes:
         continuity: ``"resumed"`` or ``"recovered"`` (nothing was lost) or ``"replaced"`` (a :class:`Gap` of each market
-            comes before this event).
+            of which ticks may be missing comes before this event).
         seconds: How long the connection was away, or ``None`` when it is not known.
         at: When, aware UTC.
     """

@@ -7,8 +7,8 @@ class Holes:
     """Follows one item through breaks of the line.
 
     A hole begins when the line breaks. It ends without loss when the same session goes on. When another session had to
-    be opened, something may be missing; until the item's first row there the hole stays open, however often the line
-    breaks again: it is one hole.
+    be opened, something may be missing, unless the item's first row proves that nothing changed; until that row the
+    hole stays open, however often the line breaks again: it is one hole.
 
     Threading:
         Not safe: the caller holds one lock.

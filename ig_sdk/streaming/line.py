@@ -28,7 +28,7 @@ _KEEPALIVE_S = 5.0
 _TOLERANCE_S = 2.0
 # A burst may bring this many rows in one read; a smaller queue would drop them although no reader is slow.
 _SHORTEST_QUEUE = 1_000
-# Longest wait, after another session was opened, for the first rows: a line that breaks again before them is one hole.
+# Longest wait, after another session was opened, for the first rows, which may prove that nothing was missed.
 _SETTLING_S = 2.0
 
 OnStatus = Callable[[StatusChanged], object]
@@ -317,7 +317,7 @@ class Line:
             self._settle(now)
 
     def _settle(self, now: float) -> float:
-        """Tell that the line is back as soon as each market's hole is told; in the turn."""
+        """Tell that the line is back as soon as each market's hole is told, or is known to be none; in the turn."""
         event = self._returned
         if event is None:
             return float("inf")
@@ -329,7 +329,7 @@ class Line:
             return due
         self._returned = None
         for item in open_:
-            item.end_hole()
+            item.end_hole(missing=True)
         for reader in readers:
             reader.tell(Reconnected(str(event.continuity), event.gap_s, self._clock.now()))
         return float("inf")

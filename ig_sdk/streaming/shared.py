@@ -74,6 +74,10 @@ class Content(Protocol):
         """Decode a row and pass on to the readers what it says."""
         ...
 
+    def unchanged(self, update: ItemUpdate) -> bool:
+        """Return whether the first row of another session proves that nothing was missed."""
+        ...
+
     def greet(self, reader: Reader) -> None:
         """Give a reader that joined late what it needs to begin."""
         ...
@@ -197,7 +201,7 @@ class SharedItem(SubscriptionListener):
             if self.readers.waiting:
                 self.admit()
             if self.holes.replaced:
-                self.end_hole()
+                self.end_hole(missing=not self.content.unchanged(update))
                 self._wake()
             self.content.row(update)
 
@@ -247,12 +251,14 @@ class SharedItem(SubscriptionListener):
             self.holes.begin(now - away_s, self.holes.reason)
         self.holes.replace()
         if self.holes.replaced and not self.plan.settles:
-            self.end_hole()
+            self.end_hole(missing=True)
 
-    def end_hole(self) -> None:
-        """End the hole of a replaced session: it is told once, however often the line broke in it."""
+    def end_hole(self, *, missing: bool) -> None:
+        """End the hole of a replaced session; told once, however often the line broke in it, unless it was none."""
         reason = self.holes.reason
         seconds = self.holes.end(self._clock.monotonic())
+        if not missing:
+            return
         self.gaps += 1
         self.content.missed()
         self.readers.tell(Gap(self.name, seconds, self._clock.now(), reason))

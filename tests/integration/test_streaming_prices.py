@@ -199,8 +199,9 @@ def test_gap_is_told_when_the_session_had_to_be_replaced(sim, ig):
     with ig.stream() as stream, stream.prices(["EURUSD", "GBPUSD"], events=True) as prices:
         while {tick.epic for tick in islice(prices, 10)} != {EURUSD, GBPUSD}:
             pass
-        sim.faults.forget_sent()
-        sim.faults.end(32, "closed by the operator")
+        sim.faults.start_maintenance(for_s=0.5)  # the markets move meanwhile
+        stale = take(prices, Stale)
+        assert stale.line_down
         gaps = [take(prices, Gap), take(prices, Gap)]
         event = take(prices, Reconnected)
         assert {gap.epic for gap in gaps} == {EURUSD, GBPUSD}

@@ -123,6 +123,10 @@ class TickDecoder:
         self.undecodable = 0
         self.repeated = 0
 
+    def repeats(self, row: PriceRow) -> bool:
+        """Return whether a row says what the last tick said."""
+        return self._last == (row.get(self._bid), row.get(self._offer), row.get(self._time))
+
     def decode(self, row: PriceRow, received_at: datetime) -> Tick | None:
         """Return the tick in ``row``, or ``None`` when there is none (counted).
 

@@ -122,6 +122,10 @@ class Prices:
         self._failures.warning(tick.epic, f"tick of {tick.epic} at {tick.time} set aside: {reason}")
         self._readers.tell(event)
 
+    def unchanged(self, update: ItemUpdate) -> bool:
+        """Return whether a snapshot is the last tick again, with its time: then none came in between."""
+        return update.is_snapshot and self._decoder.repeats(update)
+
     def greet(self, reader: Reader) -> None:
         """Give a late reader the price that holds now, as the snapshot of an item of its own would be."""
         if self._greets and self.recent:

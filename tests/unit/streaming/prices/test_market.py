@@ -24,6 +24,12 @@ class Row(dict[str, "str | None"]):
     subscription_id = 1
 
 
+class Snapshot(Row):
+    """A row of the state at subscription."""
+
+    is_snapshot = True
+
+
 class Market:
     """A market with one reader, and what the server says of it."""
 
@@ -45,8 +51,8 @@ class Market:
     def ring(self) -> None:
         self.rung += 1
 
-    def row(self, number: int, bid: str | None = "1.1") -> None:
-        self.item.on_update(Row(BIDPRICE1=bid, ASKPRICE1="1.2", TIMESTAMP=str(number), BID=bid, OFR="1.2", UTM="1"))
+    def row(self, number: int, bid: str | None = "1.1", kind: type[Row] = Row) -> None:
+        self.item.on_update(kind(BIDPRICE1=bid, ASKPRICE1="1.2", TIMESTAMP=str(number), BID=bid, OFR="1.2", UTM="1"))
 
     def break_line(self, seconds: float, *, replaced: bool) -> None:
         now = self.clock.monotonic()
@@ -103,6 +109,26 @@ def test_a_line_that_breaks_again_before_a_tick_is_one_hole():
     tick, stale, gap, after = market.read()
     assert [type(each) for each in (tick, stale, gap, after)] == [Tick, Stale, Gap, Tick]
     assert gap.seconds == 12.0
+
+
+def test_a_new_session_that_begins_with_the_last_tick_has_no_gap():
+    """The same price with the same time: nothing was missed, so nothing is said to be."""
+    market = Market()
+    market.row(1)
+    market.break_line(2.0, replaced=True)
+    market.row(1, kind=Snapshot)
+    market.row(2)
+    assert market.kinds() == ["Tick", "Stale", "Tick"]
+    assert not market.item.holes.open
+
+
+def test_a_new_session_that_begins_with_another_tick_has_one():
+    """Whether one tick came or a hundred cannot be known."""
+    market = Market()
+    market.row(1)
+    market.break_line(2.0, replaced=True)
+    market.row(2, kind=Snapshot)
+    assert market.kinds() == ["Tick", "Stale", "Gap", "Tick"]
 
 
 def test_a_recovered_session_has_no_gap():
