@@ -168,8 +168,11 @@ class IGStream:
             kept=config.live.tick_buffer_size,
             patience_s=config.live.heartbeat_interval_s,
             clock=self._clock,
+            per_second=config.live.max_ticks_per_second,
+            wake=wake,
         )
-        return SharedItem(price_plan(epic, feed), prices, readers, clock=self._clock, turn=turn, wake=wake)
+        plan = price_plan(epic, feed, config.live.max_ticks_per_second)
+        return SharedItem(plan, prices, readers, clock=self._clock, turn=turn, wake=wake)
 
     def buffer(self, market: str) -> tuple[Tick, ...]:
         """Return the latest ticks of a market that is streamed, oldest first: at most ``live.tick_buffer_size``.

@@ -133,6 +133,23 @@ def test_replayed_ticks_arrive_once_and_in_order(source):
         assert prices.counts[EURUSD].ticks == 500
 
 
+def test_no_more_ticks_a_second_than_configured():
+    """live.max_ticks_per_second thins the ticks of each market out; the last of a burst comes in the end."""
+    ticks = recorded(200)
+    with (
+        Simulator(ticks=ticks, speed="max") as sim,
+        sim.client(live={"max_ticks_per_second": 20.0}, stream={"price_source": "chart"}) as ig,
+        ig.stream() as stream,
+        stream.prices(["EURUSD"]) as prices,
+    ):
+        got = []
+        while not got or got[-1].bid != ticks[-1].bid:
+            got.append(next(prices))
+        counts = prices.counts[EURUSD]
+        assert (counts.ticks, counts.ticks + counts.thinned) == (len(got), 200)
+        assert len(got) < 100
+
+
 def test_two_streams_share_one_session(sim, ig):
     """More price streams mean more subscriptions on the one connection that IG allows."""
     with ig.stream() as stream:

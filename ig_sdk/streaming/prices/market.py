@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
 
@@ -12,6 +13,7 @@ from ig_sdk.logs import Repeats, get_logger
 from ig_sdk.streaming.channel import Reader
 from ig_sdk.streaming.events import Mute, SetAside, Stale
 from ig_sdk.streaming.prices.feeds import PriceFeed, TickDecoder, refusal
+from ig_sdk.streaming.prices.pace import Pace
 from ig_sdk.streaming.quality import QualityFilter
 from ig_sdk.streaming.readers import Readers
 from ig_sdk.streaming.shared import ItemPlan
@@ -34,6 +36,7 @@ class PriceCounts:
         undecodable: Updates held back because a value was not a number.
         repeated: Snapshots that repeated the last tick.
         set_aside: Ticks held back because their prices cannot be true (``QualityFilter``).
+        thinned: Ticks that gave way to a later one, for ``live.max_ticks_per_second``.
         gaps: Holes told by a ``Gap``.
     """
 
@@ -43,6 +46,7 @@ class PriceCounts:
     undecodable: int = 0
     repeated: int = 0
     set_aside: int = 0
+    thinned: int = 0
     gaps: int = 0
 
     def since(self, earlier: PriceCounts) -> PriceCounts:
@@ -50,8 +54,14 @@ class PriceCounts:
         return PriceCounts(*(getattr(self, one.name) - getattr(earlier, one.name) for one in fields(PriceCounts)))
 
 
-def price_plan(epic: str, feed: PriceFeed) -> ItemPlan:
-    """Return how the prices of ``epic`` are subscribed to."""
+def price_plan(epic: str, feed: PriceFeed, per_second: float | None = None) -> ItemPlan:
+    """Return how the prices of ``epic`` are subscribed to.
+
+    Args:
+        epic: The market.
+        feed: Which of IG's price items.
+        per_second: Ticks a second at most, which the server is asked for; whether it thins out is its own affair.
+    """
 
     def subscription(account_id: str) -> Subscription:
         # One for each market: IG refuses a whole subscription for one bad item (IG-SPECIFICS.md section 5).
@@ -61,6 +71,7 @@ def price_plan(epic: str, feed: PriceFeed) -> ItemPlan:
             feed.fields,
             data_adapter=feed.data_adapter,
             snapshot=feed.snapshot,
+            max_frequency=per_second if feed.mode == "MERGE" else None,  # in DISTINCT each row is an event of its own
         )
 
     return ItemPlan(f"prices {epic}", epic, subscription, partial(refusal, epic), settles=True)
@@ -76,7 +87,16 @@ class Prices:
     """
 
     def __init__(
-        self, epic: str, feed: PriceFeed, readers: Readers, *, kept: int, patience_s: float, clock: Clock
+        self,
+        epic: str,
+        feed: PriceFeed,
+        readers: Readers,
+        *,
+        kept: int,
+        patience_s: float,
+        clock: Clock,
+        per_second: float | None = None,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._epic = epic
         self._readers = readers
@@ -86,6 +106,8 @@ class Prices:
         self._silence = Silence(patience_s, clock.monotonic())
         self._failures = Repeats(_log)
         self._greets = feed.snapshot
+        self._pace = None if per_second is None else Pace(per_second)
+        self._wake = wake
         self.recent: deque[Tick] = deque(maxlen=kept)
         self.aside: deque[SetAside] = deque(maxlen=_ASIDE_KEPT)
         self.ticks = 0
@@ -94,7 +116,15 @@ class Prices:
     def counts(self) -> PriceCounts:
         """Return the counts so far."""
         decoder = self._decoder
-        return PriceCounts(self.ticks, 0, decoder.incomplete, decoder.undecodable, decoder.repeated, self.set_aside)
+        return PriceCounts(
+            self.ticks,
+            0,
+            decoder.incomplete,
+            decoder.undecodable,
+            decoder.repeated,
+            self.set_aside,
+            self._pace.thinned if self._pace else 0,
+        )
 
     def row(self, update: ItemUpdate) -> None:
         """Take a row of the stream."""
@@ -110,6 +140,16 @@ class Prices:
         if reason is not None:
             self._put_aside(tick, reason)
             return
+        if self._pace is not None:
+            now, waits = self._clock.monotonic(), self._pace.due
+            passed = self._pace.offer(tick, now)
+            if passed is None:
+                if self._pace.due < waits:
+                    self._wake()
+                return
+        self._pass_on(tick)
+
+    def _pass_on(self, tick: Tick) -> None:
         self.ticks += 1
         self.recent.append(tick)
         for reader in self._readers.now:
@@ -140,11 +180,16 @@ class Prices:
         return now - self._silence.since
 
     def tick(self, now: float, *, line_down: bool) -> float:
-        """Tell a silence that has lasted too long."""
+        """Tell a silence that has lasted too long; pass on what waited for its time."""
         if line_down:  # told already
             self._silence.expect(now)
         kind = self._silence.check(now)
         if kind is not None:
             event = Mute if kind == "mute" else Stale
             self._readers.tell(event(self._epic, self.quiet_s(now), self._clock.now()))
-        return self._silence.due
+        if self._pace is None:
+            return self._silence.due
+        held = self._pace.release(now)
+        if held is not None:
+            self._pass_on(held)
+        return min(self._silence.due, self._pace.due)
