@@ -14,7 +14,7 @@ from ig_sdk.streaming.buffer import Dropped, LaneBuffer, Overflow
 from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, Stale, UpdatesLost
 from ig_sdk.streaming.prices.feeds import PriceFeed, PriceRow, TickDecoder, refusal
 from ig_sdk.streaming.prices.silence import SilenceWatch
-from ig_sdk.streaming.quality import QualityFilter
+from ig_sdk.streaming.quality import IMPOSSIBLE_ONLY, QualityFilter
 from ig_sdk.types import Tick
 
 _log = get_logger("prices")
@@ -75,7 +75,7 @@ class _Market:
 
     def __init__(self, epic: str, feed: PriceFeed) -> None:
         self.decoder = TickDecoder(epic, feed)
-        self.judge = QualityFilter().judge
+        self.judge = QualityFilter(IMPOSSIBLE_ONLY).judge
         self.set_aside = 0
         self.accepted = False
         self.ticks = 0
