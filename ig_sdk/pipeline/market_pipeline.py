@@ -11,7 +11,7 @@ from ig_sdk.logs import Repeats, get_logger
 from ig_sdk.pipeline.report import MarketReport
 from ig_sdk.pipeline.sinks import Outlet
 from ig_sdk.pipeline.strategies import Action, Signal, Strategy
-from ig_sdk.streaming.quality import QualityFilter
+from ig_sdk.streaming.quality import IMPOSSIBLE_ONLY, QualityFilter
 from ig_sdk.types import Candle, Tick
 
 _log = get_logger("pipeline")
@@ -46,7 +46,7 @@ class MarketPipeline:
         self._doubted: Tick | None = None
         self._seen_at = 0.0
         self._ticks = self._candles = self._signals = self._refused = self._set_aside = 0
-        self._judge = QualityFilter().judge
+        self._judge = QualityFilter(IMPOSSIBLE_ONLY).judge
         self._repeats = Repeats(_log)
         self._late = self._ahead = self._late_row = 0
 

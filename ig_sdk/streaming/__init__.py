@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
     from ig_sdk.streaming.prices.market import PriceCounts
     from ig_sdk.streaming.prices.stream import PriceStream
-    from ig_sdk.streaming.quality import QualityFilter
+    from ig_sdk.streaming.quality import QualityFilter, QualityLimits
     from ig_sdk.streaming.shared import SubscriptionStatus
     from ig_sdk.streaming.status import StreamStatus
     from ig_sdk.streaming.stream import IGStream, OnTick
@@ -28,6 +28,7 @@ __all__ = [
     "PriceEvent",
     "PriceStream",
     "QualityFilter",
+    "QualityLimits",
     "Reconnected",
     "SetAside",
     "SourceChanged",
@@ -51,6 +52,7 @@ _HOMES = {
     "PriceEvent": "ig_sdk.streaming.events",
     "PriceStream": "ig_sdk.streaming.prices.stream",
     "QualityFilter": "ig_sdk.streaming.quality",
+    "QualityLimits": "ig_sdk.streaming.quality",
     "Reconnected": "ig_sdk.streaming.events",
     "SetAside": "ig_sdk.streaming.events",
     "SourceChanged": "ig_sdk.streaming.events",

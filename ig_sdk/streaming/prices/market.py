@@ -14,7 +14,7 @@ from ig_sdk.streaming.channel import Reader
 from ig_sdk.streaming.events import Mute, SetAside, Stale
 from ig_sdk.streaming.prices.feeds import PriceFeed, TickDecoder, refusal
 from ig_sdk.streaming.prices.pace import Pace
-from ig_sdk.streaming.quality import QualityFilter
+from ig_sdk.streaming.quality import Fault, QualityFilter
 from ig_sdk.streaming.readers import Readers
 from ig_sdk.streaming.shared import ItemPlan
 from ig_sdk.streaming.silence import Silence
@@ -102,7 +102,8 @@ class Prices:
         self._readers = readers
         self._clock = clock
         self._decoder = TickDecoder(epic, feed)
-        self._judge = QualityFilter().judge
+        self._filter = QualityFilter()
+        self._judge = self._filter.judge
         self._silence = Silence(patience_s, clock.monotonic())
         self._failures = Repeats(_log)
         self._greets = feed.snapshot
@@ -111,7 +112,6 @@ class Prices:
         self.recent: deque[Tick] = deque(maxlen=kept)
         self.aside: deque[SetAside] = deque(maxlen=_ASIDE_KEPT)
         self.ticks = 0
-        self.set_aside = 0
 
     def counts(self) -> PriceCounts:
         """Return the counts so far."""
@@ -122,7 +122,7 @@ class Prices:
             decoder.incomplete,
             decoder.undecodable,
             decoder.repeated,
-            self.set_aside,
+            self._filter.total,
             self._pace.thinned if self._pace else 0,
         )
 
@@ -155,11 +155,10 @@ class Prices:
         for reader in self._readers.now:
             reader.put(self._epic, tick)
 
-    def _put_aside(self, tick: Tick, reason: str) -> None:
-        self.set_aside += 1
+    def _put_aside(self, tick: Tick, reason: Fault) -> None:
         event = SetAside(tick, self._clock.now(), reason)
         self.aside.append(event)
-        self._failures.warning(tick.epic, f"tick of {tick.epic} at {tick.time} set aside: {reason}")
+        self._failures.warning((tick.epic, reason.kind), f"tick of {tick.epic} at {tick.time} set aside: {reason}")
         self._readers.tell(event)
 
     def unchanged(self, update: ItemUpdate) -> bool:
@@ -173,7 +172,8 @@ class Prices:
             reader.put(self._epic, self.recent[-1])
 
     def missed(self) -> None:
-        """Ticks may be missing before the next one."""
+        """Ticks may be missing before the next one: it is judged with more room."""
+        self._filter.mark_gap()
 
     def quiet_s(self, now: float) -> float:
         """Return for how many seconds no row has come."""

@@ -17,6 +17,9 @@ from ig_sdk.streaming.shared import SharedItem
 from ig_sdk.types import Tick
 
 
+START_MS = 1_736_121_600_000  # 2025-01-06
+
+
 class Row(dict[str, "str | None"]):
     """A price row."""
 
@@ -52,7 +55,16 @@ class Market:
         self.rung += 1
 
     def row(self, number: int, bid: str | None = "1.1", kind: type[Row] = Row) -> None:
-        self.item.on_update(kind(BIDPRICE1=bid, ASKPRICE1="1.2", TIMESTAMP=str(number), BID=bid, OFR="1.2", UTM="1"))
+        self.item.on_update(
+            kind(
+                BIDPRICE1=bid,
+                ASKPRICE1="1.2",
+                TIMESTAMP=str(START_MS + number),
+                BID=bid,
+                OFR="1.2",
+                UTM=str(START_MS + number),
+            )
+        )
 
     def break_line(self, seconds: float, *, replaced: bool) -> None:
         now = self.clock.monotonic()
@@ -250,17 +262,17 @@ def test_an_item_that_the_server_ended_is_over_and_one_that_was_left_is_not():
 
 
 def test_prices_that_cannot_be_true_are_set_aside_told_and_kept(caplog):
-    """Zero, below zero, ten times the price: no tick for the reader, but counted, told, and once in the log."""
+    """Zero, below zero, ten times the price: no tick for the reader, but counted, told, and each kind in the log."""
     market = Market()
-    for number, bid in enumerate(["1.1", "0", "-1.1", "11.0", "1.1"]):
+    for number, bid in enumerate(["1.1", "0", "-1.1", "11.0", "0", "1.1"]):
         market.row(number, bid)
     items = market.read()
     assert [item.bid for item in items if isinstance(item, Tick)] == [1.1, 1.1]
     aside = [item for item in items if isinstance(item, SetAside)]
-    assert [event.tick.bid for event in aside] == [0.0, -1.1, 11.0]
+    assert [event.tick.bid for event in aside] == [0.0, -1.1, 11.0, 0.0]
     assert list(market.prices.aside) == aside
-    assert (market.prices.counts().ticks, market.prices.counts().set_aside) == (2, 3)
-    assert len([record for record in caplog.records if "set aside" in record.getMessage()]) == 1
+    assert (market.prices.counts().ticks, market.prices.counts().set_aside) == (2, 4)
+    assert len([record for record in caplog.records if "set aside" in record.getMessage()]) == 3
 
 
 def test_one_slow_reader_costs_the_others_nothing():
