@@ -16,7 +16,6 @@ from ig_sdk.streaming.readers import Readers
 from ig_sdk.streaming.shared import SharedItem
 from ig_sdk.types import Tick
 
-
 START_MS = 1_736_121_600_000  # 2025-01-06
 
 
