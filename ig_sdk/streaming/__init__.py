@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ig_sdk.streaming.accounts.content import UpdateCounts
+    from ig_sdk.streaming.accounts.updates import AccountUpdate, Deal, Heartbeat, OrderUpdate, PositionUpdate
     from ig_sdk.streaming.buffer import Overflow
     from ig_sdk.streaming.channel import DataStream, OnEvent
     from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
@@ -17,13 +19,18 @@ if TYPE_CHECKING:
     from ig_sdk.streaming.stream import IGStream, OnTick
 
 __all__ = [
+    "AccountUpdate",
     "DataStream",
+    "Deal",
     "Gap",
+    "Heartbeat",
     "IGStream",
     "Mute",
     "OnEvent",
     "OnTick",
+    "OrderUpdate",
     "Overflow",
+    "PositionUpdate",
     "PriceCounts",
     "PriceEvent",
     "PriceStream",
@@ -35,19 +42,25 @@ __all__ = [
     "Stale",
     "StreamStatus",
     "SubscriptionStatus",
+    "UpdateCounts",
     "UpdatesLost",
 ]
 
 # Where each public name is defined. It is imported when it is first used: code that needs only events or indicators
 # does not wait for the network libraries.
 _HOMES = {
+    "AccountUpdate": "ig_sdk.streaming.accounts.updates",
     "DataStream": "ig_sdk.streaming.channel",
+    "Deal": "ig_sdk.streaming.accounts.updates",
     "Gap": "ig_sdk.streaming.events",
+    "Heartbeat": "ig_sdk.streaming.accounts.updates",
     "IGStream": "ig_sdk.streaming.stream",
     "Mute": "ig_sdk.streaming.events",
     "OnEvent": "ig_sdk.streaming.channel",
     "OnTick": "ig_sdk.streaming.stream",
+    "OrderUpdate": "ig_sdk.streaming.accounts.updates",
     "Overflow": "ig_sdk.streaming.buffer",
+    "PositionUpdate": "ig_sdk.streaming.accounts.updates",
     "PriceCounts": "ig_sdk.streaming.prices.market",
     "PriceEvent": "ig_sdk.streaming.events",
     "PriceStream": "ig_sdk.streaming.prices.stream",
@@ -59,6 +72,7 @@ _HOMES = {
     "Stale": "ig_sdk.streaming.events",
     "StreamStatus": "ig_sdk.streaming.status",
     "SubscriptionStatus": "ig_sdk.streaming.shared",
+    "UpdateCounts": "ig_sdk.streaming.accounts.content",
     "UpdatesLost": "ig_sdk.streaming.events",
 }
 

@@ -268,7 +268,7 @@ class Line:
             # The dispatch thread has not reported this change yet.
             change = client.status_change
             current, reason, since, version = change.status, change.reason, self._clock.now(), client.protocol_version
-        epics = tuple(dict.fromkeys(item.name for item in items.values() if item.name and not item.over))
+        epics = tuple(dict.fromkeys(item.name for item in items.values() if item.plan.name and not item.over))
         subscriptions = {key: item.status for key, item in items.items()}
         return StreamStatus(
             current, reason, since, reconnects, epics, version, "stream", len(items), limit, subscriptions

@@ -54,7 +54,7 @@ class ItemPlan:
 
     Attributes:
         key: Names the item among those of the connection, whatever the account: ``"PRICE CS.D.EURUSD.MINI.IP"``.
-        name: What events and counts name it by: the epic, or ``""`` for what belongs to the account.
+        name: What events and counts name it by: the epic, or ``""`` for the account's id.
         subscription: Makes the subscription for an account.
         refusal: Makes the error for a refusal, from the server's code and text.
         settles: Whether a hole ends with the first row of another session, which comes soon, and not before.
@@ -174,6 +174,7 @@ class SharedItem(SubscriptionListener):
         """Make the subscription for an account; it replaces an earlier one."""
         if self.subscription is not None:
             self._left.add(self.subscription.subscription_id)
+        self.name = self.plan.name or account_id
         subscription = self.plan.subscription(account_id)
         subscription.add_listener(self)
         self.subscription = subscription

@@ -15,6 +15,15 @@ from ig_sdk.errors import UsageError
 from ig_sdk.lightstreamer import StatusChanged
 from ig_sdk.process import Abandoned, Home
 from ig_sdk.spelling import spelled
+from ig_sdk.streaming.accounts.content import (
+    AccountUpdates,
+    DealUpdates,
+    Heartbeats,
+    UpdateCounts,
+    Updates,
+    account_plan,
+)
+from ig_sdk.streaming.accounts.updates import AccountUpdate, Deal, Heartbeat
 from ig_sdk.streaming.buffer import Overflow
 from ig_sdk.streaming.channel import DataStream, OnEvent, Reader, ReaderOptions
 from ig_sdk.streaming.events import PriceEvent, SetAside
@@ -174,6 +183,171 @@ class IGStream:
         plan = price_plan(epic, feed, config.live.max_ticks_per_second)
         return SharedItem(plan, prices, readers, clock=self._clock, turn=turn, wake=wake)
 
+    # -- the account -----------------------------------------------------------------------------------------------
+
+    @overload
+    def account(
+        self,
+        on_update: Callable[[AccountUpdate], object] | None = None,
+        *,
+        events: Literal[False] = False,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[AccountUpdate, UpdateCounts]: ...
+
+    @overload
+    def account(
+        self,
+        on_update: Callable[[AccountUpdate], object] | None = None,
+        *,
+        events: bool,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[AccountUpdate | PriceEvent, UpdateCounts]: ...
+
+    def account(
+        self,
+        on_update: Callable[[AccountUpdate], object] | None = None,
+        *,
+        events: bool = False,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[Any, UpdateCounts]:
+        """Return the figures of the account from now on, beginning with those of now: an iterator, or calls.
+
+        Args:
+            on_update: Called with each ``AccountUpdate``; without it, iterate over what is returned.
+            events: Whether the iterator yields ``Stale``, ``Gap``, ``UpdatesLost`` and ``Reconnected`` too.
+            on_event: Called with each of these, with ``SubscriptionRefused``, and with the error that ended the stream.
+            timeout: Seconds for the login, if one is needed; the configured ones unless given.
+
+        Raises:
+            UsageError: The limit of subscriptions is reached, or the stream is closed.
+            IGError: The login failed.
+        """
+        options = ReaderOptions(
+            what="account", callback="on_update", on_item=on_update, on_event=on_event, events=events
+        )
+        return self._updates(AccountUpdates, options, timeout)
+
+    @overload
+    def deals(
+        self,
+        on_deal: Callable[[Deal], object] | None = None,
+        *,
+        events: Literal[False] = False,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[Deal, UpdateCounts]: ...
+
+    @overload
+    def deals(
+        self,
+        on_deal: Callable[[Deal], object] | None = None,
+        *,
+        events: bool,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[Deal | PriceEvent, UpdateCounts]: ...
+
+    def deals(
+        self,
+        on_deal: Callable[[Deal], object] | None = None,
+        *,
+        events: bool = False,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[Any, UpdateCounts]:
+        """Return what is dealt on the account from now on, by anybody, each once: an iterator, or calls of ``on_deal``.
+
+        ``Confirm``, ``PositionUpdate`` and ``OrderUpdate`` come in any order, as IG sends them, and IG may leave one
+        out: confirm by REST, too (``ig.positions`` does). The last confirm, which IG sends again with each
+        subscription, is not a new deal and does not come.
+
+        Args:
+            on_deal: Called with each; without it, iterate over what is returned.
+            events: Whether the iterator yields ``Stale``, ``Gap``, ``UpdatesLost`` and ``Reconnected`` too.
+            on_event: Called with each of these, with ``SubscriptionRefused``, and with the error that ended the stream.
+            timeout: Seconds for the login, if one is needed; the configured ones unless given.
+
+        Raises:
+            UsageError: The limit of subscriptions is reached, or the stream is closed.
+            IGError: The login failed.
+
+        Source:
+            IG-SPECIFICS.md section 7; captures/INDEX.md 5, 7 and 10.
+        """
+        options = ReaderOptions(what="deal", callback="on_deal", on_item=on_deal, on_event=on_event, events=events)
+        return self._updates(DealUpdates, options, timeout)
+
+    @overload
+    def heartbeat(
+        self,
+        on_beat: Callable[[Heartbeat], object] | None = None,
+        *,
+        events: Literal[False] = False,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[Heartbeat, UpdateCounts]: ...
+
+    @overload
+    def heartbeat(
+        self,
+        on_beat: Callable[[Heartbeat], object] | None = None,
+        *,
+        events: bool,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[Heartbeat | PriceEvent, UpdateCounts]: ...
+
+    def heartbeat(
+        self,
+        on_beat: Callable[[Heartbeat], object] | None = None,
+        *,
+        events: bool = False,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[Any, UpdateCounts]:
+        """Return IG's signs of life from now on: data flow although every market is quiet.
+
+        Args:
+            on_beat: Called with each ``Heartbeat``; without it, iterate over what is returned.
+            events: Whether the iterator yields ``Stale``, ``Gap``, ``UpdatesLost`` and ``Reconnected`` too.
+            on_event: Called with each of these, with ``SubscriptionRefused``, and with the error that ended the stream.
+            timeout: Seconds for the login, if one is needed; the configured ones unless given.
+
+        Raises:
+            UsageError: The limit of subscriptions is reached, or the stream is closed.
+            IGError: The login failed.
+        """
+        options = ReaderOptions(what="heartbeat", callback="on_beat", on_item=on_beat, on_event=on_event, events=events)
+        return self._updates(Heartbeats, options, timeout)
+
+    def _updates(
+        self, kind: type[Updates], options: ReaderOptions, timeout: float | None
+    ) -> DataStream[Any, UpdateCounts]:
+        self._enter()
+        self._line.check_room([kind.key])
+        self._line.connected(timeout)
+
+        def make(turn: threading.Lock, wake: Callable[[], None]) -> SharedItem:
+            readers = Readers()
+            content = kind(readers, self._clock)
+            return SharedItem(account_plan(kind), content, readers, clock=self._clock, turn=turn, wake=wake)
+
+        reader, (item,) = self._open(options, [(kind.key, make)])
+        before = _update_counts(item)
+        stream: DataStream[Any, UpdateCounts] = DataStream(
+            reader,
+            (item.name,),
+            counts=lambda: {item.name: _update_counts(item, reader).since(before)},
+            on_close=self._remove,
+        )
+        self._keep(stream, reader)
+        return stream
+
+    # -- what is kept ----------------------------------------------------------------------------------------------
+
     def buffer(self, market: str) -> tuple[Tick, ...]:
         """Return the latest ticks of a market that is streamed, oldest first: at most ``live.tick_buffer_size``.
 
@@ -320,6 +494,12 @@ def _counts_of(reader: Reader, item: SharedItem, before: PriceCounts) -> PriceCo
     counts = _price_counts(item).since(before)
     ticks = counts.ticks + (item.name in reader.greeted)
     return replace(counts, ticks=ticks, lost=counts.lost + reader.lost.get(item.name, 0))
+
+
+def _update_counts(item: SharedItem, reader: Reader | None = None) -> UpdateCounts:
+    assert isinstance(item.content, Updates)
+    dropped = sum(reader.lost.values()) if reader is not None else 0
+    return replace(item.content.counts(), lost=item.lost + dropped, gaps=item.gaps)
 
 
 def _end(line: Line, user: object, readers: set[Reader]) -> None:
