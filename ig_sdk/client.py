@@ -255,6 +255,7 @@ class IGClient:
             simulator.close()
         self._stop_logging()
 
+    @logs.correlation()
     def _log_out(self, seconds: float) -> None:
         try:
             self._auth.logout(self._auth.deadline(seconds), last=True)
