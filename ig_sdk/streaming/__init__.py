@@ -1,4 +1,4 @@
-"""IG's items on top of a Lightstreamer connection: typed streams of prices; used by the client and all above it."""
+"""IG's items on top of a Lightstreamer connection: typed streams, metrics, health; used by the client and all above."""
 
 from __future__ import annotations
 
@@ -8,23 +8,45 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ig_sdk.streaming.buffer import Overflow
     from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
+    from ig_sdk.streaming.health import Health
+    from ig_sdk.streaming.metrics import (
+        AllowanceMetrics,
+        ConnectionMetrics,
+        ErrorMetrics,
+        HasMetrics,
+        MarketMetrics,
+        Metrics,
+        PollingMetrics,
+        PrometheusCollector,
+        RestMetrics,
+    )
     from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceCounts
     from ig_sdk.streaming.prices.stream import PriceStream
     from ig_sdk.streaming.quality import QualityFilter
     from ig_sdk.streaming.stream import IGStream, StreamStatus
 
 __all__ = [
+    "AllowanceMetrics",
+    "ConnectionMetrics",
+    "ErrorMetrics",
     "Gap",
+    "HasMetrics",
+    "Health",
     "IGStream",
+    "MarketMetrics",
+    "Metrics",
     "Mute",
     "OnEvent",
     "OnTick",
     "Overflow",
+    "PollingMetrics",
     "PriceCounts",
     "PriceEvent",
     "PriceStream",
+    "PrometheusCollector",
     "QualityFilter",
     "Reconnected",
+    "RestMetrics",
     "SetAside",
     "SourceChanged",
     "Stale",
@@ -35,17 +57,27 @@ __all__ = [
 # Where each public name is defined. It is imported when it is first used: code that needs only events or indicators
 # does not wait for the network libraries.
 _HOMES = {
+    "AllowanceMetrics": "ig_sdk.streaming.metrics",
+    "ConnectionMetrics": "ig_sdk.streaming.metrics",
+    "ErrorMetrics": "ig_sdk.streaming.metrics",
     "Gap": "ig_sdk.streaming.events",
+    "HasMetrics": "ig_sdk.streaming.metrics",
+    "Health": "ig_sdk.streaming.health",
     "IGStream": "ig_sdk.streaming.stream",
+    "MarketMetrics": "ig_sdk.streaming.metrics",
+    "Metrics": "ig_sdk.streaming.metrics",
     "Mute": "ig_sdk.streaming.events",
     "OnEvent": "ig_sdk.streaming.prices.intake",
     "OnTick": "ig_sdk.streaming.prices.intake",
     "Overflow": "ig_sdk.streaming.buffer",
+    "PollingMetrics": "ig_sdk.streaming.metrics",
     "PriceCounts": "ig_sdk.streaming.prices.intake",
     "PriceEvent": "ig_sdk.streaming.events",
     "PriceStream": "ig_sdk.streaming.prices.stream",
+    "PrometheusCollector": "ig_sdk.streaming.metrics",
     "QualityFilter": "ig_sdk.streaming.quality",
     "Reconnected": "ig_sdk.streaming.events",
+    "RestMetrics": "ig_sdk.streaming.metrics",
     "SetAside": "ig_sdk.streaming.events",
     "SourceChanged": "ig_sdk.streaming.events",
     "Stale": "ig_sdk.streaming.events",
