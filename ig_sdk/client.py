@@ -111,6 +111,9 @@ class IGClient:
         self.sentiment = rest.SentimentResource(self._auth)
         self.costs = rest.CostsResource(self._auth)
         self.applications = rest.ApplicationsResource(self._auth, lambda: self._target().api_key)
+        self._health = streaming.HealthWatch(
+            threshold=config.live.data_quality_threshold, stale_after_s=config.live.heartbeat_interval_s
+        )
         self._abandoned: Abandoned | None = None
         self._stop_logging = _start_logging(config)
 
@@ -132,6 +135,31 @@ class IGClient:
         """What IG lets this client do, what was done of it, and who waits for it; asks nobody."""
         self._auth.home.check()
         return self._throttle.view(self._auth.account_id)
+
+    def metrics(self) -> streaming.Metrics:
+        """Return everything that was counted so far; sends nothing, at any time, also after :meth:`close`."""
+        from ig_sdk.streaming.metrics.rest import rest_metrics  # noqa: PLC0415 -- as in __init__
+
+        self._auth.home.check()
+        logged = logs.counts()
+        with self._lock:
+            closed, streams = self._closed, list(self._streams)
+        return streaming.Metrics(
+            at=self._clock.now(),
+            closed=closed,
+            connection=_connection_of(streams),
+            rest=rest_metrics(
+                self._auth.requestor.counts,
+                self.allowances,
+                logged_in=self._auth.account_id is not None,
+                refusal=self._auth.refusal,
+            ),
+            errors=streaming.ErrorMetrics(log_warnings=logged.warnings, log_errors=logged.errors),
+        )
+
+    def health(self) -> streaming.Health:
+        """Return whether it does what it was asked to, and why not; sends nothing, at any time."""
+        return self._health.judge(self.metrics())
 
     def login(self, *, timeout: float | None = None) -> rest.Login:
         """Log in now, unless that has happened, and return what IG said.
@@ -307,6 +335,22 @@ class IGClient:
         account = self._auth.account_id or self.config.account_id
         state = "closed" if self._closed else "logged in" if self._auth.account_id else "not logged in"
         return f"<IGClient {self.config.environment.upper()} {account + ' ' if account else ''}{state}>"
+
+
+def _connection_of(streams: list[streaming.IGStream]) -> streaming.ConnectionMetrics:
+    """Return the state of the stream that is in use."""
+    states = [stream.status() for stream in streams]
+    now = next((state for state in states if state.status.value != "DISCONNECTED"), states[0] if states else None)
+    if now is None:
+        return streaming.ConnectionMetrics()
+    return streaming.ConnectionMetrics(
+        status=now.status.value,
+        reason=now.reason,
+        since=now.since,
+        reconnects=sum(state.reconnects for state in states),
+        protocol_version=now.protocol_version,
+        items=sum(len(state.epics) for state in states),
+    )
 
 
 def _kind(given: object) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ig_sdk.streaming.buffer import Overflow
     from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
-    from ig_sdk.streaming.health import Health
+    from ig_sdk.streaming.health import Health, HealthWatch
     from ig_sdk.streaming.metrics import (
         AllowanceMetrics,
         ConnectionMetrics,
@@ -32,6 +32,7 @@ __all__ = [
     "Gap",
     "HasMetrics",
     "Health",
+    "HealthWatch",
     "IGStream",
     "MarketMetrics",
     "Metrics",
@@ -63,6 +64,7 @@ _HOMES = {
     "Gap": "ig_sdk.streaming.events",
     "HasMetrics": "ig_sdk.streaming.metrics",
     "Health": "ig_sdk.streaming.health",
+    "HealthWatch": "ig_sdk.streaming.health",
     "IGStream": "ig_sdk.streaming.stream",
     "MarketMetrics": "ig_sdk.streaming.metrics",
     "Metrics": "ig_sdk.streaming.metrics",

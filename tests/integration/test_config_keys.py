@@ -29,7 +29,7 @@ from ig_sdk.streaming import Mute, UpdatesLost
 from ig_sdk.types import Tick
 
 # Keys that do nothing yet (issue #12). It must become empty: whoever wires one gives it a row of its own.
-OWED = {"live.data_quality_threshold", "live.max_ticks_per_second", "stream.fallback"}
+OWED = {"live.max_ticks_per_second", "stream.fallback"}
 
 EURUSD, GBPUSD = "CS.D.EURUSD.MINI.IP", "CS.D.GBPUSD.MINI.IP"
 CREDENTIALS = {"api_key": "key", "identifier": "someone", "password": "canary"}

@@ -8,12 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from ig_sdk.errors import APIError
-    from ig_sdk.rest.http.limits.throttle import Allowances
-    from ig_sdk.rest.http.requestor import RestCounts
+from typing import Any, Literal
 
 LoginState = Literal["none", "in force", "refused"]
 
@@ -173,44 +168,6 @@ class RestMetrics:
     refused: int = _counter()
     failures: int = _counter()
     allowances: Mapping[str, AllowanceMetrics] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls, counts: RestCounts, allowances: Allowances, *, logged_in: bool, refusal: APIError | None = None
-    ) -> RestMetrics:
-        """Return the metrics of a client's REST side.
-
-        Args:
-            counts: What its requestor has counted.
-            allowances: Its allowances.
-            logged_in: Whether there is a login.
-            refusal: IG's refusal of the credentials, if there was one.
-        """
-        login: LoginState = "refused" if refusal is not None else "in force" if logged_in else "none"
-        return cls(
-            login=login,
-            login_reason="" if refusal is None else str(refusal),
-            requests=counts.requests,
-            retries=counts.retries,
-            refused=counts.refused,
-            failures=counts.failures,
-            allowances={
-                name: AllowanceMetrics(
-                    limit=state.limit,
-                    used=state.used,
-                    waiting=state.waiting,
-                    waited_s=state.waited_s,
-                    refusals=state.refusals,
-                    learnt=state.learnt,
-                )
-                for name, state in (
-                    ("trading", allowances.trading),
-                    ("account", allowances.account),
-                    ("key", allowances.key),
-                    ("historical", allowances.historical),
-                )
-            },
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
