@@ -16,6 +16,7 @@ import re
 import select
 import socket
 import struct
+import threading
 import time
 from array import array
 from pathlib import Path
@@ -25,6 +26,7 @@ from streaming_feed import EPICS, FIELDS, item_of, order, rows
 
 _QUIET_S = 0.5
 _SPIN_NS = 400_000
+_PAUSE = threading.Event()  # never set: a wait on it is a pause
 
 
 def frame(text: str) -> bytes:
@@ -155,7 +157,7 @@ class Connection:
         ]
         step = options.lines
         frames = [frame("".join(lines[start : start + step])) for start in range(0, len(lines), step)]
-        time.sleep(0.5)  # the snapshots are read, and both ends are ready
+        _PAUSE.wait(0.5)  # the snapshots are read, and both ends are ready
         if options.rate:
             self._pace(frames)
         else:
@@ -170,7 +172,7 @@ class Connection:
         for each in frames:
             while (left := due - (moment := now())) > 0:
                 if left > _SPIN_NS:
-                    time.sleep((left - _SPIN_NS * 0.75) / 1e9)
+                    _PAUSE.wait((left - _SPIN_NS * 0.75) / 1e9)
             stamps.append(moment)
             send(each)
             due += gap
