@@ -126,7 +126,7 @@ class _Rise:
             self._last = at
         elif self._last is None or (at - self._last).total_seconds() > _RECENT_S:
             self.since = None
-        self._seen = max(count, self._seen)
+        self._seen, self._began_at = count, min(self._began_at, count)  # totals of markets long closed are forgotten
         self.count = self._seen - self._began_at
         return self.since is not None
 

@@ -517,7 +517,7 @@ def subscriptions(_: World) -> None:
     for limit in (1, 2):
         with ear() as server, streaming(stream_url=url(server), limits={"subscriptions": limit}) as stream:
             stream.prices(EURUSD)
-            with contextlib.nullcontext() if limit == 2 else pytest.raises(UsageError, match="allows 1"):
+            with contextlib.nullcontext() if limit == 2 else pytest.raises(UsageError):
                 stream.prices(GBPUSD)
 
 

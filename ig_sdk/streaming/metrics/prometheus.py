@@ -203,11 +203,7 @@ class PrometheusCollector:
         self._register(by_default=registry is None)
 
     def _register(self, *, by_default: bool) -> None:
-        registry = self._registry
-        with _registered_lock:
-            known = _registered.get(registry)
-        earlier = None if known is None else known()
-        if earlier is not None:
+        while (earlier := self._claim()) is not None:
             if earlier.in_use and not earlier.shows(self):
                 told = "the metrics of another client are in this registry already"
                 hint = "hand both to one collector: PrometheusCollector({'one': ig, 'other': ig_2})"
@@ -217,9 +213,16 @@ class PrometheusCollector:
                 _log.warning("%s; this one was not added: %s", told, hint)
                 return
             earlier.close()
-        registry.register(self)
+        self._registry.register(self)
+
+    def _claim(self) -> PrometheusCollector | None:
+        """Take the registry's one place, or return who has it."""
         with _registered_lock:
-            _registered[registry] = ref(self)
+            known = _registered.get(self._registry)
+            earlier = None if known is None else known()
+            if earlier is None:
+                _registered[self._registry] = ref(self)
+        return earlier
 
     @property
     def in_use(self) -> bool:

@@ -222,6 +222,16 @@ def test_a_count_that_rises_again_begins_anew() -> None:
     assert again.reasons == ("errors raised by callbacks: 2 (since 2025-01-06 09:00:00 UTC)",)
 
 
+def test_a_total_that_was_forgotten_hides_no_new_loss() -> None:
+    """Where a count goes down (old markets are forgotten), the next loss is told all the same."""
+    health = watch()
+    health.judge(metrics(market=replace(LIVE, lost=100)))
+    later = AT + timedelta(hours=1)
+    assert health.judge(metrics(market=replace(LIVE, lost=1), at=later)).state == "healthy"
+    again = health.judge(metrics(market=replace(LIVE, lost=3), at=later))
+    assert again.reasons == ("updates lost: 2 (since 2025-01-06 09:00:00 UTC)",)
+
+
 def test_since_is_the_time_of_the_first_look() -> None:
     """Trouble without a time of its own is dated by when it was first seen, as long as it lasts."""
     health = watch()

@@ -7,6 +7,7 @@ import logging
 import re
 import subprocess
 import sys
+import threading
 import weakref
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -272,6 +273,28 @@ def test_a_client_that_cannot_be_read_spoils_no_page(
     assert "application_orders_total 1.0" in text
     assert 'ig_callback_errors_total{client="other"} 8.0' in text
     assert len(caplog.records) == 1
+
+
+def test_two_threads_register_one_collector(registry: CollectorRegistry) -> None:
+    """Of many that register at once one is shown; the others are refused."""
+    made: list[PrometheusCollector] = []
+    refused: list[UsageError] = []
+    start = threading.Barrier(8)
+
+    def register() -> None:
+        start.wait()
+        try:
+            made.append(PrometheusCollector(FullClient(), registry=registry))
+        except UsageError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=register, name=f"registering {number}") for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(made), len(refused)) == (1, 7)
+    assert generate_latest(registry).decode().count("# TYPE ig_ticks_total counter") == 1
 
 
 def test_nothing_of_a_registry_is_kept() -> None:
