@@ -166,20 +166,21 @@ def _readers(bench: Bench, how: str) -> list[Result]:
         bare=lambda: bench.bare(count, items=40, rate=10_000),
     )
     one, three, bare = measured["one"], measured["three"], measured["bare"]
-    p50, p99, floor = middle(three, "p50_us"), best(three, "p99_us"), best(bare, "p99_us")
+    # The bare socket's p99 is the machine's noise, its p50 what the way takes by itself: that alone is taken off.
+    p50, p99, floor = middle(three, "p50_us"), best(three, "p99_us"), middle(bare, "p50_us")
     # Ten milliseconds' worth may lie in a socket for a moment; that is no backlog.
     end = median(figures["end_us"] for figures in three) / 100
     return [
         Result(
-            f"us at 10,000/s, 3 readers, {how}, p50: bare", f"{p50:.0f}", f"{middle(bare, 'p50_us'):.0f}",
-            p50 - middle(bare, "p50_us"), None, at_least=False,
+            f"us at 10,000/s, 3 readers, {how}, p50: bare", f"{p50:.0f}", f"{floor:.0f}", p50 - floor, None,
+            at_least=False,
         ),
         Result(
-            f"us at 10,000/s, 1 reader, {how}, p99 best: bare", f"{best(one, 'p99_us'):.0f}", f"{floor:.0f}",
+            f"us at 10,000/s, 1 reader, {how}, p99 best: bare p50", f"{best(one, 'p99_us'):.0f}", f"{floor:.0f}",
             best(one, "p99_us") - floor, None, at_least=False,
         ),
         Result(
-            f"us at 10,000/s, 3 readers, {how}, p99 best: bare", f"{p99:.0f}", f"{floor:.0f}", p99 - floor, 2000.0,
+            f"us at 10,000/s, 3 readers, {how}, p99 best: bare p50", f"{p99:.0f}", f"{floor:.0f}", p99 - floor, 2000.0,
             at_least=False,
         ),
         Result(f"backlog in updates, 3 readers, {how}", f"{end:.1f}", "", end, 100.0, at_least=False),
