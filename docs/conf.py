@@ -46,6 +46,7 @@ nitpick_ignore_regex = [
     ),
     (r"py:class", r"random\.Random"),
     (r"py:class", r"(pd|pl)\.DataFrame"),
+    (r"py:class", r"CollectorRegistry|Metric"),  # of prometheus_client
     # Private names show up in signatures and have no page.
     (r"py:.*", r"ig_sdk\.(\w+\.)*_\w+(\.\w+)*"),
     # Overloads are shown as they are written, and the names in them are not looked up in their module.

@@ -113,6 +113,9 @@ class IGClient:
         self.sentiment = rest.SentimentResource(self._auth)
         self.costs = rest.CostsResource(self._auth)
         self.applications = rest.ApplicationsResource(self._auth, lambda: self._target().api_key)
+        self._health = streaming.HealthWatch(
+            threshold=config.live.data_quality_threshold, stale_after_s=config.live.heartbeat_interval_s
+        )
         self._abandoned: Abandoned | None = None
         self._stop_logging = _start_logging(config)
 
@@ -134,6 +137,31 @@ class IGClient:
         """What IG lets this client do, what was done of it, and who waits for it; asks nobody."""
         self._auth.home.check()
         return self._throttle.view(self._auth.account_id)
+
+    def metrics(self) -> streaming.Metrics:
+        """Return everything that was counted so far; sends nothing, at any time, also after :meth:`close`."""
+        from ig_sdk.streaming.metrics.rest import rest_metrics  # noqa: PLC0415 -- as in __init__
+
+        self._auth.home.check()
+        logged = logs.counts()
+        with self._lock:
+            closed, streams = self._closed, list(self._streams)
+        return streaming.Metrics(
+            at=self._clock.now(),
+            closed=closed,
+            connection=streaming.ConnectionMetrics(),
+            rest=rest_metrics(
+                self._auth.requestor.counts,
+                self.allowances,
+                logged_in=self._auth.account_id is not None,
+                refusal=self._auth.refusal,
+            ),
+            errors=streaming.ErrorMetrics(log_warnings=logged.warnings, log_errors=logged.errors),
+        )
+
+    def health(self) -> streaming.Health:
+        """Return whether it does what it was asked to, and why not; sends nothing, at any time."""
+        return self._health.judge(self.metrics())
 
     def login(self, *, timeout: float | None = None) -> rest.Login:
         """Log in now, unless that has happened, and return what IG said.
@@ -260,6 +288,7 @@ class IGClient:
             simulator.close()
         self._stop_logging()
 
+    @logs.correlation()
     def _log_out(self, seconds: float) -> None:
         try:
             self._auth.logout(self._auth.deadline(seconds), last=True)

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -36,6 +37,7 @@ class RedactionFilter(logging.Filter):
         """Rewrite the record; never drops one."""
         if not hasattr(record, "correlation_id"):
             record.correlation_id = _correlation.get()
+            _count(record.levelno)
         try:
             message = record.getMessage()
         except (TypeError, ValueError):
@@ -50,6 +52,36 @@ class RedactionFilter(logging.Filter):
         if record.stack_info:
             record.stack_info = redact(record.stack_info)
         return True
+
+
+@dataclass(frozen=True)
+class LogCounts:
+    """How often trouble was logged in this process.
+
+    Attributes:
+        warnings: Warnings.
+        errors: Errors, and worse.
+    """
+
+    warnings: int = 0
+    errors: int = 0
+
+
+_counts_lock = threading.Lock()  # guards the next one; a leaf
+_counts = LogCounts()
+
+
+def counts() -> LogCounts:
+    """Return how often the library logged trouble in this process, whether or not anybody shows it."""
+    return _counts
+
+
+def _count(level: int) -> None:
+    global _counts  # noqa: PLW0603 -- logging belongs to the process, and so do its counts
+    if level >= logging.WARNING:
+        with _counts_lock:
+            errors = level >= logging.ERROR
+            _counts = LogCounts(_counts.warnings + (not errors), _counts.errors + errors)
 
 
 def get_logger(component: str) -> logging.Logger:
@@ -275,10 +307,17 @@ def _let_files_go() -> None:
         _held.pop().release()
 
 
+def _begin_anew() -> None:
+    """Forget in the child what other threads of the parent held."""
+    global _counts_lock  # noqa: PLW0603 -- the copy of a lock that is held is never let go
+    _held.clear()
+    _counts_lock = threading.Lock()
+
+
 _held: list[logging.FileHandler] = []
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
     # In the child logging itself makes the locks of all handlers new.
-    os.register_at_fork(before=_hold_files, after_in_parent=_let_files_go, after_in_child=_held.clear)
+    os.register_at_fork(before=_hold_files, after_in_parent=_let_files_go, after_in_child=_begin_anew)
 
 
 def set_level(level: str) -> None:

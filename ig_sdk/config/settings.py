@@ -49,7 +49,7 @@ class ReconnectSettings(_Settings):
     Attributes:
         max_retries: Further attempts of a REST call; streams reconnect without limit.
         initial_delay_s: Longest pause before the first retry.
-        max_delay_s: Longest pause before any retry.
+        max_delay_s: Longest pause before any retry; what a server asks for itself (``Retry-After``) may be longer.
         multiplier: Growth of the pause from attempt to attempt.
     """
 
@@ -83,7 +83,8 @@ class StreamSettings(_Settings):
     Attributes:
         protocol_versions: TLCP versions in the order in which they are tried.
         keepalive_s: Keepalive to ask the server for; ``None`` leaves it to the server.
-        stall_s: Silence after which a connection counts as stalled; ``None`` follows the keepalive.
+        stall_s: Silence after which a connection counts as stalled, but never before the keepalive is over; ``None`` is
+            two seconds after it.
         price_source: ``"price"`` (PRICE items) or ``"chart"`` (CHART ticks).
         fallback: ``"poll"`` or ``"none"``: where prices come from while the stream is down.
         ignore_control_link: Stay at the address of the login although the server names another one for the session,
@@ -106,7 +107,8 @@ class LiveSettings(_Settings):
         tick_buffer_size: Unread ticks kept for each market.
         max_ticks_per_second: Ticks passed on for each market; ``None`` passes all.
         heartbeat_interval_s: Silence of a market after which it is reported.
-        data_quality_threshold: Completeness below which signals are held back.
+        data_quality_threshold: Score of a market's prices, 0 to 1, from which on they are trusted; below it signals are
+            held back, and the client's health is degraded.
     """
 
     tick_buffer_size: int = setting(10_000, rules.number(1, whole=True))
@@ -132,7 +134,7 @@ class LoggingSettings(_Settings):
     """Logging; nothing is set up by default.
 
     Attributes:
-        level: Level of all ``ig_sdk`` loggers; ``None`` leaves them alone.
+        level: Level of all ``ig_sdk`` loggers; ``None`` leaves them alone, or is ``INFO`` where files are written.
         directory: Folder for one rotating file per component; ``None`` writes none.
         rotation_mb: Size at which a file is rotated.
         json: One JSON object per line instead of text.

@@ -1,4 +1,4 @@
-"""IG's items on top of a Lightstreamer connection: typed streams of prices; used by the client and all above it."""
+"""IG's items on top of a Lightstreamer connection: typed streams, metrics, health; used by the client and all above."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ if TYPE_CHECKING:
     from ig_sdk.streaming.buffer import Overflow
     from ig_sdk.streaming.channel import DataStream, OnEvent
     from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
+    from ig_sdk.streaming.health import Health, HealthWatch
+    from ig_sdk.streaming.metrics import (
+        AllowanceMetrics,
+        ConnectionMetrics,
+        ErrorMetrics,
+        HasMetrics,
+        MarketMetrics,
+        Metrics,
+        PollingMetrics,
+        PrometheusCollector,
+        RestMetrics,
+    )
     from ig_sdk.streaming.prices.market import PriceCounts
     from ig_sdk.streaming.prices.stream import PriceStream
     from ig_sdk.streaming.quality import QualityFilter, QualityLimits
@@ -20,23 +32,34 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountUpdate",
+    "AllowanceMetrics",
+    "ConnectionMetrics",
     "DataStream",
     "Deal",
+    "ErrorMetrics",
     "Gap",
+    "HasMetrics",
+    "Health",
+    "HealthWatch",
     "Heartbeat",
     "IGStream",
+    "MarketMetrics",
+    "Metrics",
     "Mute",
     "OnEvent",
     "OnTick",
     "OrderUpdate",
     "Overflow",
+    "PollingMetrics",
     "PositionUpdate",
     "PriceCounts",
     "PriceEvent",
     "PriceStream",
+    "PrometheusCollector",
     "QualityFilter",
     "QualityLimits",
     "Reconnected",
+    "RestMetrics",
     "SetAside",
     "SourceChanged",
     "Stale",
@@ -50,23 +73,34 @@ __all__ = [
 # does not wait for the network libraries.
 _HOMES = {
     "AccountUpdate": "ig_sdk.streaming.accounts.updates",
+    "AllowanceMetrics": "ig_sdk.streaming.metrics",
+    "ConnectionMetrics": "ig_sdk.streaming.metrics",
     "DataStream": "ig_sdk.streaming.channel",
     "Deal": "ig_sdk.streaming.accounts.updates",
+    "ErrorMetrics": "ig_sdk.streaming.metrics",
     "Gap": "ig_sdk.streaming.events",
+    "HasMetrics": "ig_sdk.streaming.metrics",
+    "Health": "ig_sdk.streaming.health",
+    "HealthWatch": "ig_sdk.streaming.health",
     "Heartbeat": "ig_sdk.streaming.accounts.updates",
     "IGStream": "ig_sdk.streaming.stream",
+    "MarketMetrics": "ig_sdk.streaming.metrics",
+    "Metrics": "ig_sdk.streaming.metrics",
     "Mute": "ig_sdk.streaming.events",
     "OnEvent": "ig_sdk.streaming.channel",
     "OnTick": "ig_sdk.streaming.stream",
     "OrderUpdate": "ig_sdk.streaming.accounts.updates",
     "Overflow": "ig_sdk.streaming.buffer",
+    "PollingMetrics": "ig_sdk.streaming.metrics",
     "PositionUpdate": "ig_sdk.streaming.accounts.updates",
     "PriceCounts": "ig_sdk.streaming.prices.market",
     "PriceEvent": "ig_sdk.streaming.events",
     "PriceStream": "ig_sdk.streaming.prices.stream",
+    "PrometheusCollector": "ig_sdk.streaming.metrics",
     "QualityFilter": "ig_sdk.streaming.quality",
     "QualityLimits": "ig_sdk.streaming.quality",
     "Reconnected": "ig_sdk.streaming.events",
+    "RestMetrics": "ig_sdk.streaming.metrics",
     "SetAside": "ig_sdk.streaming.events",
     "SourceChanged": "ig_sdk.streaming.events",
     "Stale": "ig_sdk.streaming.events",

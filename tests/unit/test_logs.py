@@ -200,3 +200,26 @@ def test_a_file_that_fails_when_it_is_closed(tmp_path: Path) -> None:
     handler.stream = Full()  # type: ignore[assignment] # what a file is to a handler
     stop()
     assert handler not in logs.get_logger("rest").handlers
+
+
+def test_trouble_is_counted_whether_or_not_it_is_shown() -> None:
+    """Warnings and errors of every component count once each, also where files are written; what is less does not."""
+    before = logs.counts()
+    logger = logs.get_logger("rest")
+    logger.info("all is well")
+    logger.warning("look here")
+    logger.error("this failed")
+    logs.get_logger("stream").critical("this failed badly")
+    after = logs.counts()
+    assert (after.warnings - before.warnings, after.errors - before.errors) == (1, 2)
+
+
+def test_a_record_that_is_written_to_a_file_counts_once(tmp_path: Path) -> None:
+    """The file's handler cleans the record again, and does not count it again."""
+    stop = logs.to_files(tmp_path)
+    before = logs.counts()
+    try:
+        logs.get_logger("rest").warning("once")
+    finally:
+        stop()
+    assert logs.counts().warnings - before.warnings == 1

@@ -86,6 +86,47 @@ class _Call:
     last: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RestCounts:
+    """What a client has sent so far; a snapshot.
+
+    Attributes:
+        requests: Requests, each attempt counted.
+        retries: Those that were not the first attempt of their call.
+        refused: Those that IG refused because an allowance was spent.
+        failures: Those without an answer, or answered with another error.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    refused: int = 0
+    failures: int = 0
+
+
+class _Tally:
+    """Counts what is sent, for all threads; the lock is a leaf."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = RestCounts()
+
+    def add(self, failure: IGError | None, *, again: bool) -> None:
+        """Count a request and how it ended."""
+        refused = isinstance(failure, RateLimited)
+        with self._lock:
+            counts = self._counts
+            self._counts = RestCounts(
+                counts.requests + 1,
+                counts.retries + again,
+                counts.refused + refused,
+                counts.failures + (failure is not None and not refused),
+            )
+
+    @property
+    def so_far(self) -> RestCounts:
+        return self._counts
+
+
 class Requestor:
     """Sends calls and answers with data or an error of the tree.
 
@@ -124,10 +165,16 @@ class Requestor:
         self.throttle = throttle
         self._random = random
         self._ahead: timedelta | None = None  # of the server's clock
+        self._tally = _Tally()
 
     def deadline(self, timeout: float | None) -> Deadline:
         """Return the deadline of a new call."""
         return Deadline(self._clock, timeout)
+
+    @property
+    def counts(self) -> RestCounts:
+        """What was sent so far."""
+        return self._tally.so_far
 
     @property
     def server_now(self) -> datetime | None:
@@ -203,7 +250,7 @@ class Requestor:
                 raise UsageError("this client is closed", hint="make a new IGClient")
             stamp, permit = self._admit(call, failure)
             try:
-                return self._once(call, stamp, permit)
+                return self._once(call, stamp, permit, again=attempt > 0)
             except IGError as error:
                 failure, attempt = error, attempt + 1
                 sent = error.sent if isinstance(error, TransportError) else "maybe"
@@ -266,7 +313,7 @@ class Requestor:
         if self._clock.wait(self._closing, seconds):
             raise failure
 
-    def _once(self, call: _Call, stamp: Stamp, permit: Permit) -> Reply:
+    def _once(self, call: _Call, stamp: Stamp, permit: Permit, *, again: bool) -> Reply:
         # What is neither an answer nor an error of ours (an interrupt) may have been sent.
         failure: IGError | None = TransportError("interrupted")
         try:
@@ -278,6 +325,7 @@ class Requestor:
             failure = None
             return reply
         finally:
+            self._tally.add(failure, again=again)
             permit.leave(failure)
 
     def _exchange(self, call: _Call, headers: Mapping[str, str]) -> Reply:

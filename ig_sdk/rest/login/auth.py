@@ -124,6 +124,12 @@ class Auth:
         with self._lock:
             return self._generation
 
+    @property
+    def refusal(self) -> APIError | None:
+        """Why IG refused the credentials for good; ``None`` as long as it has not."""
+        with self._lock:
+            return self._verdict
+
     def deadline(self, timeout: float | None) -> Deadline:
         """Return the deadline of a new call: the first thing that each of them does.
 
@@ -270,6 +276,7 @@ class Auth:
             )
             return True
 
+    @logs.correlation()
     def logout(self, deadline: Deadline, *, last: bool = False) -> None:
         """Log out at IG and forget the tokens; without a login this does nothing.
 
@@ -316,13 +323,11 @@ class Auth:
 
     def _live(self) -> _Session | None:
         session, now = self._session, self._clock.monotonic()
-        if session is None or self._too_old(session, now) or session.tokens.overdue(now):
+        if session is None or _too_old(session, now, self._config) or session.tokens.overdue(now):
             return None
         return session
 
-    def _too_old(self, session: _Session, now: float) -> bool:
-        return now - session.opened_at >= self._config.session_lifetime_s
-
+    @logs.correlation()  # one id for the login, its calls and the asking for the allowances behind it
     def _lead(self, attempt: _Attempt, deadline: Deadline) -> _Session:
         try:
             session = self._renewed(deadline) or self._log_in(deadline)
@@ -341,7 +346,7 @@ class Auth:
         """Return the login with new OAuth tokens, or ``None`` when it takes a new login."""
         with self._lock:
             session = self._session
-        if session is None or self._too_old(session, self._clock.monotonic()):
+        if session is None or _too_old(session, self._clock.monotonic(), self._config):
             return None
         tokens = session.tokens
         renewed = self._calls.renew(tokens, deadline) if isinstance(tokens, OAuthTokens) else None
@@ -388,6 +393,10 @@ class Auth:
             self._session = session
         _log.info("logged in on account %s", session.account_id)
         return session
+
+
+def _too_old(session: _Session, now: float, config: IGConfig) -> bool:
+    return now - session.opened_at >= config.session_lifetime_s
 
 
 def _patience_s(config: IGConfig) -> float:

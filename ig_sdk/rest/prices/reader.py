@@ -171,6 +171,7 @@ class PriceReader:
         missing = self._part(wanted, (last.ends, now), now)
         return whole if missing.cost.most >= points else Todo(cached, [missing] if last.ends < now else [])
 
+    @logs.correlation()
     def check(self, wanted: Wanted, deadline: Deadline) -> tuple[Todo, PointsAllowance | None]:
         """Return the same with what it costs exactly, as far as one point for each part tells.
 
@@ -183,6 +184,7 @@ class PriceReader:
             todo = todo.with_cost(part, self._count(part, order))
         return todo, self._allowance(order.cache)
 
+    @logs.correlation()  # one id for all pages, and for what is said of them
     def fetch(
         self, wanted: Wanted, deadline: Deadline, *, tell: Tell | None, force: bool, up_to_allowance: bool = False
     ) -> list[Candle]:

@@ -449,3 +449,32 @@ def test_without_an_answer_the_published_numbers_count(answer: Any) -> None:
     assert paths(bench).count("positions") == 5
     assert paths(bench).count("application") == 1 + len(more)
     assert bench.throttle.view("ABC12").account.limit == 10
+
+
+def test_requests_are_counted() -> None:
+    """Each attempt counts once, by how it ended; what IG refuses for an allowance is not a failure."""
+    spent = Response(403, {}, b'{"errorCode": "error.public-api.exceeded-account-allowance"}')
+    bench = Bench(OK, DOWN, EXPIRED, OK, spent, OK, ConnectionLost("gone"))
+    assert dataclasses.astuple(bench.requestor.counts) == (0, 0, 0, 0)
+    bench.call()
+    bench.call()
+    bench.call()
+    with pytest.raises(ConnectionLost):
+        bench.call(DEAL, body={})
+    assert dataclasses.astuple(bench.requestor.counts) == (7, 3, 1, 3)
+
+
+def test_no_request_of_any_thread_is_missed() -> None:
+    """However many threads send at once, each request is counted."""
+    bench = Bench(*[OK] * 800, config=dataclasses.replace(CONFIG, limits={"non_trading_per_minute": 100_000}))
+    threads = [
+        threading.Thread(
+            target=lambda: [bench.call(Endpoint("GET", "/x")) for _ in range(100)], name=f"caller {number}"
+        )
+        for number in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert bench.requestor.counts.requests == 800

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ig_sdk import logs
 from ig_sdk.clock import ManualClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import (
@@ -465,3 +466,66 @@ def test_oauth_tokens_that_are_none(data: object) -> None:
     """An answer without both tokens is no login."""
     with pytest.raises(DecodeError):
         OAuthTokens.of(data, asked_at=0.0)
+
+
+def test_a_refusal_of_the_credentials_is_kept() -> None:
+    """Whether IG refused the credentials for good can be asked without sending anything; what passes is no refusal."""
+    bench = Bench()
+    assert bench.auth.refusal is None
+    bench.broker.login_answer = lambda: refused("error.security.generic")
+    with pytest.raises(IGError):
+        bench.login()
+    assert bench.auth.refusal is None
+    bench.broker.login_answer = lambda: refused("error.security.invalid-details")
+    with pytest.raises(AuthenticationError):
+        bench.login()
+    assert bench.auth.refusal is not None
+    assert bench.auth.refusal.code == "error.security.invalid-details"
+
+
+def ids(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.correlation_id for record in caplog.records]  # type: ignore[attr-defined]
+
+
+def test_the_lines_of_a_login_belong_together(caplog: pytest.LogCaptureFixture) -> None:
+    """The login's requests, the move to an account, the question for the allowances: one id, and never none."""
+    bench = Bench(dataclasses.replace(CONFIG, limits=IGConfig().limits, account_id="BBB"))
+    with caplog.at_level("DEBUG", "ig_sdk"):
+        bench.login()
+    assert {record.name for record in caplog.records} == {"ig_sdk.auth", "ig_sdk.rest"}
+    assert len(set(ids(caplog))) == 1
+    assert "-" not in ids(caplog)
+
+
+def test_every_line_of_the_login_has_an_id(caplog: pytest.LogCaptureFixture) -> None:
+    """A login, a renewed one, a refused one and a logout: not one line without an id; one id for each of them."""
+    bench = Bench(dataclasses.replace(CONFIG, limits=IGConfig().limits))
+    with caplog.at_level("DEBUG", "ig_sdk"):
+        bench.login()
+        first = set(ids(caplog))
+        caplog.clear()
+        bench.broker.dead = 1
+        bench.call()
+        again = set(ids(caplog))
+        caplog.clear()
+        bench.auth.logout(bench.auth.deadline(None))
+        out = set(ids(caplog))
+        assert any("logged out" in record.message for record in caplog.records)
+        caplog.clear()
+        bench.broker.login_answer = lambda: refused("error.security.invalid-details")
+        with pytest.raises(AuthenticationError):
+            bench.login()
+        last = set(ids(caplog))
+    for found in (first, again, out, last):
+        assert len(found) == 1
+        assert "-" not in found
+    assert len(first | again | out | last) == 4
+
+
+def test_the_callers_id_is_the_logins(caplog: pytest.LogCaptureFixture) -> None:
+    """What a program does under an id of its own keeps it through login and logout."""
+    bench = Bench()
+    with caplog.at_level("DEBUG", "ig_sdk"), logs.correlation("morning-run"):
+        bench.login()
+        bench.auth.logout(bench.auth.deadline(None))
+    assert set(ids(caplog)) == {"morning-run"}
