@@ -239,7 +239,7 @@ class QualityFilter:
         bid, offer = tick.bid, tick.offer
         if crossed is None or offer - bid >= -crossed * abs(bid):
             return None
-        by = 100.0 * (bid - offer) / abs(bid)
+        by = 100.0 * (bid - offer) / (abs(bid) or 1.0)
         word = "locked at" if bid == offer else "above"
         return Fault(
             f"bid {bid:.10g} is {word} offer {offer:.10g} by {by:.3g} %, {100.0 * crossed:.3g} % is allowed", "crossed"
@@ -275,6 +275,8 @@ class QualityFilter:
     def _room_after(self, tick: Tick, last: Tick) -> float:
         """Return how far a side may have moved since the last tick: farther after silence, or after a hole."""
         room = self._room
+        if not self._seen:
+            return room
         pause = tick.time - last.time if self._limits.times else timedelta(0)
         if self._gap or pause >= _HOLE:
             return max(room * _WIDEST, _UNKNOWN * abs(last.bid))
@@ -293,8 +295,9 @@ class QualityFilter:
     def _was_wrong(self, last: Tick, tick: Tick) -> bool:
         """Return whether the time of the last tick was the wrong one: enough ticks go on from before it."""
         doubted = self._behind.tick_after(last)
-        since = min((each.time for each in (self._before, self._anchor) if each is not None), default=_ALWAYS)
-        if tick.time < since:  # old ticks that came once more, whatever their number
+        since = min((each.time for each in (self._before, self._anchor) if each is not None), default=_NEVER)
+        unlikely = last.time - last.received_at > AHEAD >= tick.time - tick.received_at
+        if tick.time < since and not unlikely:  # old ticks that came once more, whatever their number
             return False
         goes_on = doubted is not None and doubted.time <= tick.time
         return self._behind.repeat(tick, last, goes_on) >= self._limits.agree
