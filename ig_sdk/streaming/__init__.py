@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
     from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceCounts
     from ig_sdk.streaming.prices.stream import PriceStream
-    from ig_sdk.streaming.quality import QualityFilter, QualityLimits
+    from ig_sdk.streaming.quality import Quality, QualityFilter, QualityLimits, QualityMeter
     from ig_sdk.streaming.stream import IGStream, StreamStatus
 
 __all__ = [
@@ -23,8 +23,10 @@ __all__ = [
     "PriceCounts",
     "PriceEvent",
     "PriceStream",
+    "Quality",
     "QualityFilter",
     "QualityLimits",
+    "QualityMeter",
     "Reconnected",
     "SetAside",
     "SourceChanged",
@@ -45,8 +47,10 @@ _HOMES = {
     "PriceCounts": "ig_sdk.streaming.prices.intake",
     "PriceEvent": "ig_sdk.streaming.events",
     "PriceStream": "ig_sdk.streaming.prices.stream",
+    "Quality": "ig_sdk.streaming.quality",
     "QualityFilter": "ig_sdk.streaming.quality",
     "QualityLimits": "ig_sdk.streaming.quality",
+    "QualityMeter": "ig_sdk.streaming.quality",
     "Reconnected": "ig_sdk.streaming.events",
     "SetAside": "ig_sdk.streaming.events",
     "SourceChanged": "ig_sdk.streaming.events",

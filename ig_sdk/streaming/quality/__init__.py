@@ -2,5 +2,6 @@
 
 from ig_sdk.streaming.quality.filter import Fault, QualityFilter
 from ig_sdk.streaming.quality.limits import IMPOSSIBLE_ONLY, QualityLimits, limits_for
+from ig_sdk.streaming.quality.meter import Quality, QualityMeter
 
-__all__ = ["IMPOSSIBLE_ONLY", "Fault", "QualityFilter", "QualityLimits", "limits_for"]
+__all__ = ["IMPOSSIBLE_ONLY", "Fault", "Quality", "QualityFilter", "QualityLimits", "QualityMeter", "limits_for"]

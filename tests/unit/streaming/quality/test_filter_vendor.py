@@ -1,4 +1,4 @@
-"""The filter on days that brokers recorded: no false alarm, and each injected fault found."""
+"""Filter and meter on days that brokers recorded: no false alarm, and each injected fault found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ig_sdk.streaming.quality import QualityFilter, QualityLimits
+from ig_sdk.streaming.quality import QualityFilter, QualityLimits, QualityMeter
 from ig_sdk.ticks import read_ticks
 from ig_sdk.types import Tick
 
@@ -154,3 +154,22 @@ def test_injected_faults_are_found_and_cost_no_true_tick(shared: Path, kind: str
                 found += fault is not None and fault.kind == kind.split(maxsplit=1)[0]
     assert injected > 400
     assert found == injected
+
+
+@pytest.mark.parametrize(("vendor", "missing"), [("oanda", 66), ("fxcm", 6)])
+def test_a_broker_s_week_is_complete(shared: Path, vendor: str, missing: int) -> None:
+    """Asked once a minute; quiet hours of nights and of a holiday, and the weekend, are not missing.
+
+    By IG's hours: OANDA's week begins an hour later, which is doubted.
+    """
+    ticks = [each for day in DAYS for each in lean(shared / "data", vendor, day)]
+    meter = QualityMeter("E", ticks[0].time)
+    minute, doubted, asked = ticks[0].time, 0, 0
+    for each in ticks:
+        while minute <= each.time:
+            doubted += not meter.quality(minute).trusted
+            asked += 1
+            minute += timedelta(minutes=1)
+        meter.tick(each)
+    assert asked > 7_000
+    assert doubted <= missing
