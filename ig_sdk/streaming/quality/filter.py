@@ -16,6 +16,8 @@ _NEVER = datetime.min.replace(tzinfo=timezone.utc)
 _ALWAYS = datetime.max.replace(tzinfo=timezone.utc)
 # No tick is older than electronic trading; a time of zero, or of seconds read as milliseconds, is of January 1970.
 _EARLIEST = datetime(1980, 1, 1, tzinfo=timezone.utc)
+# A market whose times are so far ahead of their arrival lives by another clock (a replay): none can be told ahead.
+_OTHER_CLOCK = timedelta(days=1)
 
 # The usual move is a mean over about 128 ticks: blocks of 32, each new one weighs a quarter. A move counts for at most
 # eight usual ones, so one extreme tick hardly changes it.
@@ -24,8 +26,8 @@ _BLOCK, _WEIGHT, _CLIP = 32, 0.25, 8.0
 _MANY, _SOME = 100.0, 10.0
 # ... but no more than this many times the share that is always believed, unless it is some usual moves.
 _CALM = 3.0
-# Before the first so many ticks nothing is known of a market; then, and after a hole, this share is believed.
-_WARM_UP, _UNKNOWN = 16, 0.05
+# Before the first so many ticks nothing is known of a market; this share is believed then, and that after a hole.
+_WARM_UP, _UNKNOWN, _HOLE_SHARE = 8, 0.02, 0.05
 # A market that was silent may have moved: after so many seconds twice as far, growing with the root of time, up to ten
 # times; after so many hours it is as after a hole.
 _PAUSE_S, _WIDEST, _HOLE = 10.0, 10.0, timedelta(hours=1)
@@ -83,8 +85,9 @@ class QualityFilter:
     from there. So it is with ticks that are ahead and do not go back, and with ticks that are older than the last one
     but not older than the one before it: then it was the last one that was wrong.
 
-    **After silence there is more room**, up to ten times after a quarter of an hour; after an hour, ``mark_gap`` or
-    in a market's first ticks, a move of 5 % is believed at once. Of the very first tick only the sides can be compared.
+    **After silence there is more room**, up to ten times after a quarter of an hour; after an hour or ``mark_gap`` a
+    move of 5 % is believed at once, in a market's first eight ticks one of 2 %. Of the very first tick only the sides
+    can be compared.
 
     What was set aside leaves no trace but its count. Memory is fixed; an ordinary tick costs a few comparisons.
 
@@ -249,7 +252,7 @@ class QualityFilter:
         time = tick.time
         if time < _EARLIEST:
             return Fault(f"its time is {time.isoformat()}, which no price has", "undated")
-        if is_ahead(tick, last):
+        if is_ahead(tick, last) and not (last is not None and last.time - last.received_at > _OTHER_CLOCK):
             ahead = (time - tick.received_at).total_seconds()
             text = f"its time {time.isoformat()} is {ahead:.1f} s ahead of its arrival and of the market's own clock"
             doubted = self._ahead.tick_after(last)
@@ -275,11 +278,12 @@ class QualityFilter:
     def _room_after(self, tick: Tick, last: Tick) -> float:
         """Return how far a side may have moved since the last tick: farther after silence, or after a hole."""
         room = self._room
-        if not self._seen:
-            return room
         pause = tick.time - last.time if self._limits.times else timedelta(0)
         if self._gap or pause >= _HOLE:
-            return max(room * _WIDEST, _UNKNOWN * abs(last.bid))
+            room = room if self._seen else 0.0
+            return max(room * _WIDEST, _HOLE_SHARE * abs(last.bid))
+        if not self._seen:
+            return room
         return room * min(1.0 + sqrt(max(pause.total_seconds(), 0.0) / _PAUSE_S), _WIDEST)
 
     # -- doubt that may be mistaken ------------------------------------------------------------------------------------
