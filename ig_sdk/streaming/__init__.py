@@ -10,10 +10,18 @@ if TYPE_CHECKING:
     from ig_sdk.streaming.events import Gap, Mute, PriceEvent, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
     from ig_sdk.streaming.prices.intake import OnEvent, OnTick, PriceCounts
     from ig_sdk.streaming.prices.stream import PriceStream
-    from ig_sdk.streaming.quality import Quality, QualityFilter, QualityLimits, QualityMeter
+    from ig_sdk.streaming.quality import (
+        IMPOSSIBLE_ONLY,
+        Quality,
+        QualityFilter,
+        QualityLimits,
+        QualityMeter,
+        TickFault,
+    )
     from ig_sdk.streaming.stream import IGStream, StreamStatus
 
 __all__ = [
+    "IMPOSSIBLE_ONLY",
     "Gap",
     "IGStream",
     "Mute",
@@ -32,12 +40,14 @@ __all__ = [
     "SourceChanged",
     "Stale",
     "StreamStatus",
+    "TickFault",
     "UpdatesLost",
 ]
 
 # Where each public name is defined. It is imported when it is first used: code that needs only events or indicators
 # does not wait for the network libraries.
 _HOMES = {
+    "IMPOSSIBLE_ONLY": "ig_sdk.streaming.quality",
     "Gap": "ig_sdk.streaming.events",
     "IGStream": "ig_sdk.streaming.stream",
     "Mute": "ig_sdk.streaming.events",
@@ -56,6 +66,7 @@ _HOMES = {
     "SourceChanged": "ig_sdk.streaming.events",
     "Stale": "ig_sdk.streaming.events",
     "StreamStatus": "ig_sdk.streaming.stream",
+    "TickFault": "ig_sdk.streaming.quality",
     "UpdatesLost": "ig_sdk.streaming.events",
 }
 

@@ -33,7 +33,7 @@ _WARM_UP, _UNKNOWN, _HOLE_SHARE = 8, 0.02, 0.05
 _PAUSE_S, _WIDEST, _HOLE = 10.0, 10.0, timedelta(hours=1)
 
 
-class Fault(str):
+class TickFault(str):
     """Why a tick was set aside: a plain sentence, with a word that can be counted.
 
     Attributes:
@@ -44,7 +44,7 @@ class Fault(str):
     __slots__ = ("kind",)
     kind: str
 
-    def __new__(cls, text: str, kind: str = "") -> Fault:  # noqa: PYI034 -- Self needs Python 3.11
+    def __new__(cls, text: str, kind: str = "") -> TickFault:  # noqa: PYI034 -- Self needs Python 3.11
         """Make the sentence and its word."""
         fault = super().__new__(cls, text)
         fault.kind = kind
@@ -163,7 +163,7 @@ class QualityFilter:
         self._gap = True
         self._horizon = _NEVER  # the next tick takes the slow path
 
-    def judge(self, tick: Tick) -> Fault | None:
+    def judge(self, tick: Tick) -> TickFault | None:
         """Return why the tick is set aside, or ``None`` when it passes."""
         last = self._last
         if last is not None:
@@ -193,7 +193,7 @@ class QualityFilter:
 
     # -- the slow path -------------------------------------------------------------------------------------------------
 
-    def _examine(self, tick: Tick, last: Tick | None) -> Fault | None:
+    def _examine(self, tick: Tick, last: Tick | None) -> TickFault | None:
         fault = self._wrong_values(tick) or self._wrong_scale(tick, last) or self._wrong_sides(tick)
         if fault is None and self._limits.times:
             fault = self._wrong_time(tick, last)
@@ -205,66 +205,66 @@ class QualityFilter:
             self._counts[fault.kind] = self._counts.get(fault.kind, 0) + 1
         return fault
 
-    def _wrong_values(self, tick: Tick) -> Fault | None:
+    def _wrong_values(self, tick: Tick) -> TickFault | None:
         """Judge a tick by itself."""
         prices: dict[str, object] = {"bid": tick.bid, "offer": tick.offer}
         times: dict[str, object] = {"time": tick.time, "received_at": tick.received_at} if self._limits.times else {}
         missing = [name for name, value in (*prices.items(), *times.items()) if value is None]
         if missing:
-            return Fault(f"{' and '.join(missing)} missing", "missing")
+            return TickFault(f"{' and '.join(missing)} missing", "missing")
         for name, at in times.items():
             if not isinstance(at, datetime) or at.tzinfo is None:
-                return Fault(f"{name} {at!r} is no time with a zone", "missing")
+                return TickFault(f"{name} {at!r} is no time with a zone", "missing")
         for name, price in prices.items():
             if not isinstance(price, Real) or not isfinite(price):
-                return Fault(f"{name} {price!r} is not a finite number", "not_a_number")
+                return TickFault(f"{name} {price!r} is not a finite number", "not_a_number")
             if price <= self._low:
-                return Fault(f"{name} {price!r} is not above zero", "negative" if price < 0.0 else "zero")
+                return TickFault(f"{name} {price!r} is not above zero", "negative" if price < 0.0 else "zero")
         return None
 
-    def _wrong_scale(self, tick: Tick, last: Tick | None) -> Fault | None:
+    def _wrong_scale(self, tick: Tick, last: Tick | None) -> TickFault | None:
         if self._limits.allow_negative:
             return None
         bid, offer = tick.bid, tick.offer
         if not self._near(bid, offer):
-            return Fault(f"{_quote(tick)} are too far apart for one price", "scale")
+            return TickFault(f"{_quote(tick)} are too far apart for one price", "scale")
         if last is None or (self._near(bid, last.bid) and self._near(offer, last.offer)):
             return None
         text = f"{_quote(tick)} are of another scale than {_quote(last)} before"
-        return None if self._stays(tick, last) else Fault(text, "scale")
+        return None if self._stays(tick, last) else TickFault(text, "scale")
 
     def _near(self, one: float, other: float) -> bool:
         factor = self._limits.max_factor
         return one <= other * factor and other <= one * factor
 
-    def _wrong_sides(self, tick: Tick) -> Fault | None:
+    def _wrong_sides(self, tick: Tick) -> TickFault | None:
         crossed = self._limits.crossed
         bid, offer = tick.bid, tick.offer
         if crossed is None or offer - bid >= -crossed * abs(bid):
             return None
         by = 100.0 * (bid - offer) / (abs(bid) or 1.0)
         word = "locked at" if bid == offer else "above"
-        return Fault(
+        return TickFault(
             f"bid {bid:.10g} is {word} offer {offer:.10g} by {by:.3g} %, {100.0 * crossed:.3g} % is allowed", "crossed"
         )
 
-    def _wrong_time(self, tick: Tick, last: Tick | None) -> Fault | None:
+    def _wrong_time(self, tick: Tick, last: Tick | None) -> TickFault | None:
         time = tick.time
         if time < _EARLIEST:
-            return Fault(f"its time is {time.isoformat()}, which no price has", "undated")
+            return TickFault(f"its time is {time.isoformat()}, which no price has", "undated")
         if is_ahead(tick, last) and not (last is not None and last.time - last.received_at > _OTHER_CLOCK):
             ahead = (time - tick.received_at).total_seconds()
             text = f"its time {time.isoformat()} is {ahead:.1f} s ahead of its arrival and of the market's own clock"
             doubted = self._ahead.tick_after(last)
             goes_on = doubted is not None and time >= doubted.time
-            return None if self._ahead.repeat(tick, last, goes_on) >= self._limits.agree else Fault(text, "ahead")
+            return None if self._ahead.repeat(tick, last, goes_on) >= self._limits.agree else TickFault(text, "ahead")
         if last is None or last.time - time <= self._slack:
             return None
         behind = (last.time - time).total_seconds()
         text = f"its time {time.isoformat()} is {behind:.3f} s before the last one's {last.time.isoformat()}"
-        return None if self._was_wrong(last, tick) else Fault(text, "backwards")
+        return None if self._was_wrong(last, tick) else TickFault(text, "backwards")
 
-    def _too_far(self, tick: Tick, last: Tick) -> Fault | None:
+    def _too_far(self, tick: Tick, last: Tick) -> TickFault | None:
         if self._limits.spike is None:
             return None
         room = self._room_after(tick, last)
@@ -273,7 +273,7 @@ class QualityFilter:
             return None
         share, allowed = (100.0 * amount / (abs(last.bid) or 1.0) for amount in (moved, room))
         text = f"{_quote(tick)} are {share:.3g} % from {_quote(last)} before, {allowed:.3g} % is believed in one tick"
-        return None if self._stays(tick, last) else Fault(text, "spike")
+        return None if self._stays(tick, last) else TickFault(text, "spike")
 
     def _room_after(self, tick: Tick, last: Tick) -> float:
         """Return how far a side may have moved since the last tick: farther after silence, or after a hole."""

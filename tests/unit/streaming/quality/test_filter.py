@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ig_sdk.streaming.quality import IMPOSSIBLE_ONLY, Fault, QualityFilter, QualityLimits
+from ig_sdk.streaming.quality import IMPOSSIBLE_ONLY, QualityFilter, QualityLimits, TickFault
 from ig_sdk.types import Tick
 
 T0 = datetime(2025, 1, 6, 10, 0, tzinfo=timezone.utc)
@@ -231,7 +231,7 @@ def test_impossible_only_leaves_the_rest_to_others() -> None:
 
 def test_a_reason_is_text_with_a_word() -> None:
     """It survives copies and pickles, as events do that carry it."""
-    fault = Fault("bid missing", "missing")
+    fault = TickFault("bid missing", "missing")
     for other in (copy.copy(fault), copy.deepcopy(fault), pickle.loads(pickle.dumps(fault))):
         assert (other, other.kind) == ("bid missing", "missing")
 

@@ -156,7 +156,7 @@ def test_injected_faults_are_found_and_cost_no_true_tick(shared: Path, kind: str
     assert found == injected
 
 
-@pytest.mark.parametrize(("vendor", "missing"), [("oanda", 66), ("fxcm", 6)])
+@pytest.mark.parametrize(("vendor", "missing"), [("oanda", 64), ("fxcm", 1)])
 def test_a_broker_s_week_is_complete(shared: Path, vendor: str, missing: int) -> None:
     """Asked once a minute; quiet hours of nights and of a holiday, and the weekend, are not missing.
 
