@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     )
     from ig_sdk.streaming.prices.market import PriceCounts
     from ig_sdk.streaming.prices.stream import PriceStream
-    from ig_sdk.streaming.quality import QualityFilter, QualityLimits
+    from ig_sdk.streaming.quality import IMPOSSIBLE_ONLY, Quality, QualityFilter, QualityLimits, QualityMeter, TickFault
     from ig_sdk.streaming.shared import SubscriptionStatus
     from ig_sdk.streaming.status import StreamStatus
     from ig_sdk.streaming.stream import IGStream, OnTick
 
 __all__ = [
+    "IMPOSSIBLE_ONLY",
     "AccountUpdate",
     "AllowanceMetrics",
     "ConnectionMetrics",
@@ -56,8 +57,10 @@ __all__ = [
     "PriceEvent",
     "PriceStream",
     "PrometheusCollector",
+    "Quality",
     "QualityFilter",
     "QualityLimits",
+    "QualityMeter",
     "Reconnected",
     "RestMetrics",
     "SetAside",
@@ -65,6 +68,7 @@ __all__ = [
     "Stale",
     "StreamStatus",
     "SubscriptionStatus",
+    "TickFault",
     "UpdateCounts",
     "UpdatesLost",
 ]
@@ -84,6 +88,7 @@ _HOMES = {
     "HealthWatch": "ig_sdk.streaming.health",
     "Heartbeat": "ig_sdk.streaming.accounts.updates",
     "IGStream": "ig_sdk.streaming.stream",
+    "IMPOSSIBLE_ONLY": "ig_sdk.streaming.quality",
     "MarketMetrics": "ig_sdk.streaming.metrics",
     "Metrics": "ig_sdk.streaming.metrics",
     "Mute": "ig_sdk.streaming.events",
@@ -97,8 +102,10 @@ _HOMES = {
     "PriceEvent": "ig_sdk.streaming.events",
     "PriceStream": "ig_sdk.streaming.prices.stream",
     "PrometheusCollector": "ig_sdk.streaming.metrics",
+    "Quality": "ig_sdk.streaming.quality",
     "QualityFilter": "ig_sdk.streaming.quality",
     "QualityLimits": "ig_sdk.streaming.quality",
+    "QualityMeter": "ig_sdk.streaming.quality",
     "Reconnected": "ig_sdk.streaming.events",
     "RestMetrics": "ig_sdk.streaming.metrics",
     "SetAside": "ig_sdk.streaming.events",
@@ -106,6 +113,7 @@ _HOMES = {
     "Stale": "ig_sdk.streaming.events",
     "StreamStatus": "ig_sdk.streaming.status",
     "SubscriptionStatus": "ig_sdk.streaming.shared",
+    "TickFault": "ig_sdk.streaming.quality",
     "UpdateCounts": "ig_sdk.streaming.accounts.content",
     "UpdatesLost": "ig_sdk.streaming.events",
 }

@@ -14,7 +14,7 @@ from ig_sdk.streaming.channel import Reader
 from ig_sdk.streaming.events import Mute, SetAside, Stale
 from ig_sdk.streaming.prices.feeds import PriceFeed, TickDecoder, refusal
 from ig_sdk.streaming.prices.pace import Pace
-from ig_sdk.streaming.quality import Fault, QualityFilter
+from ig_sdk.streaming.quality import QualityFilter, TickFault
 from ig_sdk.streaming.readers import Readers
 from ig_sdk.streaming.shared import ItemPlan
 from ig_sdk.streaming.silence import Silence
@@ -155,7 +155,7 @@ class Prices:
         for reader in self._readers.now:
             reader.put(self._epic, tick)
 
-    def _put_aside(self, tick: Tick, reason: Fault) -> None:
+    def _put_aside(self, tick: Tick, reason: TickFault) -> None:
         event = SetAside(tick, self._clock.now(), reason)
         self.aside.append(event)
         self._failures.warning((tick.epic, reason.kind), f"tick of {tick.epic} at {tick.time} set aside: {reason}")

@@ -1,6 +1,19 @@
 """What a price is worth: which ticks cannot be true, and how complete and how late a market is; pure."""
 
-from ig_sdk.streaming.quality.filter import Fault, QualityFilter
+from ig_sdk.streaming.quality.causes import MarketFacts, in_one_sentence, likely_causes
+from ig_sdk.streaming.quality.filter import QualityFilter, TickFault
 from ig_sdk.streaming.quality.limits import IMPOSSIBLE_ONLY, QualityLimits, limits_for
+from ig_sdk.streaming.quality.meter import Quality, QualityMeter
 
-__all__ = ["IMPOSSIBLE_ONLY", "Fault", "QualityFilter", "QualityLimits", "limits_for"]
+__all__ = [
+    "IMPOSSIBLE_ONLY",
+    "MarketFacts",
+    "Quality",
+    "QualityFilter",
+    "QualityLimits",
+    "QualityMeter",
+    "TickFault",
+    "in_one_sentence",
+    "likely_causes",
+    "limits_for",
+]

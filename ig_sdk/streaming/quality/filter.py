@@ -16,6 +16,8 @@ _NEVER = datetime.min.replace(tzinfo=timezone.utc)
 _ALWAYS = datetime.max.replace(tzinfo=timezone.utc)
 # No tick is older than electronic trading; a time of zero, or of seconds read as milliseconds, is of January 1970.
 _EARLIEST = datetime(1980, 1, 1, tzinfo=timezone.utc)
+# A market whose times are so far ahead of their arrival lives by another clock (a replay): none can be told ahead.
+_OTHER_CLOCK = timedelta(days=1)
 
 # The usual move is a mean over about 128 ticks: blocks of 32, each new one weighs a quarter. A move counts for at most
 # eight usual ones, so one extreme tick hardly changes it.
@@ -24,14 +26,14 @@ _BLOCK, _WEIGHT, _CLIP = 32, 0.25, 8.0
 _MANY, _SOME = 100.0, 10.0
 # ... but no more than this many times the share that is always believed, unless it is some usual moves.
 _CALM = 3.0
-# Before the first so many ticks nothing is known of a market; then, and after a hole, this share is believed.
-_WARM_UP, _UNKNOWN = 16, 0.05
+# Before the first so many ticks nothing is known of a market; this share is believed then, and that after a hole.
+_WARM_UP, _UNKNOWN, _HOLE_SHARE = 8, 0.02, 0.05
 # A market that was silent may have moved: after so many seconds twice as far, growing with the root of time, up to ten
 # times; after so many hours it is as after a hole.
 _PAUSE_S, _WIDEST, _HOLE = 10.0, 10.0, timedelta(hours=1)
 
 
-class Fault(str):
+class TickFault(str):
     """Why a tick was set aside: a plain sentence, with a word that can be counted.
 
     Attributes:
@@ -42,7 +44,7 @@ class Fault(str):
     __slots__ = ("kind",)
     kind: str
 
-    def __new__(cls, text: str, kind: str = "") -> Fault:  # noqa: PYI034 -- Self needs Python 3.11
+    def __new__(cls, text: str, kind: str = "") -> TickFault:  # noqa: PYI034 -- Self needs Python 3.11
         """Make the sentence and its word."""
         fault = super().__new__(cls, text)
         fault.kind = kind
@@ -83,8 +85,9 @@ class QualityFilter:
     from there. So it is with ticks that are ahead and do not go back, and with ticks that are older than the last one
     but not older than the one before it: then it was the last one that was wrong.
 
-    **After silence there is more room**, up to ten times after a quarter of an hour; after an hour, ``mark_gap`` or
-    in a market's first ticks, a move of 5 % is believed at once. Of the very first tick only the sides can be compared.
+    **After silence there is more room**, up to ten times after a quarter of an hour; after an hour or ``mark_gap`` a
+    move of 5 % is believed at once, in a market's first eight ticks one of 2 %. Of the very first tick only the sides
+    can be compared.
 
     What was set aside leaves no trace but its count. Memory is fixed; an ordinary tick costs a few comparisons.
 
@@ -160,7 +163,7 @@ class QualityFilter:
         self._gap = True
         self._horizon = _NEVER  # the next tick takes the slow path
 
-    def judge(self, tick: Tick) -> Fault | None:
+    def judge(self, tick: Tick) -> TickFault | None:
         """Return why the tick is set aside, or ``None`` when it passes."""
         last = self._last
         if last is not None:
@@ -190,7 +193,7 @@ class QualityFilter:
 
     # -- the slow path -------------------------------------------------------------------------------------------------
 
-    def _examine(self, tick: Tick, last: Tick | None) -> Fault | None:
+    def _examine(self, tick: Tick, last: Tick | None) -> TickFault | None:
         fault = self._wrong_values(tick) or self._wrong_scale(tick, last) or self._wrong_sides(tick)
         if fault is None and self._limits.times:
             fault = self._wrong_time(tick, last)
@@ -202,66 +205,66 @@ class QualityFilter:
             self._counts[fault.kind] = self._counts.get(fault.kind, 0) + 1
         return fault
 
-    def _wrong_values(self, tick: Tick) -> Fault | None:
+    def _wrong_values(self, tick: Tick) -> TickFault | None:
         """Judge a tick by itself."""
         prices: dict[str, object] = {"bid": tick.bid, "offer": tick.offer}
         times: dict[str, object] = {"time": tick.time, "received_at": tick.received_at} if self._limits.times else {}
         missing = [name for name, value in (*prices.items(), *times.items()) if value is None]
         if missing:
-            return Fault(f"{' and '.join(missing)} missing", "missing")
+            return TickFault(f"{' and '.join(missing)} missing", "missing")
         for name, at in times.items():
             if not isinstance(at, datetime) or at.tzinfo is None:
-                return Fault(f"{name} {at!r} is no time with a zone", "missing")
+                return TickFault(f"{name} {at!r} is no time with a zone", "missing")
         for name, price in prices.items():
             if not isinstance(price, Real) or not isfinite(price):
-                return Fault(f"{name} {price!r} is not a finite number", "not_a_number")
+                return TickFault(f"{name} {price!r} is not a finite number", "not_a_number")
             if price <= self._low:
-                return Fault(f"{name} {price!r} is not above zero", "negative" if price < 0.0 else "zero")
+                return TickFault(f"{name} {price!r} is not above zero", "negative" if price < 0.0 else "zero")
         return None
 
-    def _wrong_scale(self, tick: Tick, last: Tick | None) -> Fault | None:
+    def _wrong_scale(self, tick: Tick, last: Tick | None) -> TickFault | None:
         if self._limits.allow_negative:
             return None
         bid, offer = tick.bid, tick.offer
         if not self._near(bid, offer):
-            return Fault(f"{_quote(tick)} are too far apart for one price", "scale")
+            return TickFault(f"{_quote(tick)} are too far apart for one price", "scale")
         if last is None or (self._near(bid, last.bid) and self._near(offer, last.offer)):
             return None
         text = f"{_quote(tick)} are of another scale than {_quote(last)} before"
-        return None if self._stays(tick, last) else Fault(text, "scale")
+        return None if self._stays(tick, last) else TickFault(text, "scale")
 
     def _near(self, one: float, other: float) -> bool:
         factor = self._limits.max_factor
         return one <= other * factor and other <= one * factor
 
-    def _wrong_sides(self, tick: Tick) -> Fault | None:
+    def _wrong_sides(self, tick: Tick) -> TickFault | None:
         crossed = self._limits.crossed
         bid, offer = tick.bid, tick.offer
         if crossed is None or offer - bid >= -crossed * abs(bid):
             return None
-        by = 100.0 * (bid - offer) / abs(bid)
+        by = 100.0 * (bid - offer) / (abs(bid) or 1.0)
         word = "locked at" if bid == offer else "above"
-        return Fault(
+        return TickFault(
             f"bid {bid:.10g} is {word} offer {offer:.10g} by {by:.3g} %, {100.0 * crossed:.3g} % is allowed", "crossed"
         )
 
-    def _wrong_time(self, tick: Tick, last: Tick | None) -> Fault | None:
+    def _wrong_time(self, tick: Tick, last: Tick | None) -> TickFault | None:
         time = tick.time
         if time < _EARLIEST:
-            return Fault(f"its time is {time.isoformat()}, which no price has", "undated")
-        if is_ahead(tick, last):
+            return TickFault(f"its time is {time.isoformat()}, which no price has", "undated")
+        if is_ahead(tick, last) and not (last is not None and last.time - last.received_at > _OTHER_CLOCK):
             ahead = (time - tick.received_at).total_seconds()
             text = f"its time {time.isoformat()} is {ahead:.1f} s ahead of its arrival and of the market's own clock"
             doubted = self._ahead.tick_after(last)
             goes_on = doubted is not None and time >= doubted.time
-            return None if self._ahead.repeat(tick, last, goes_on) >= self._limits.agree else Fault(text, "ahead")
+            return None if self._ahead.repeat(tick, last, goes_on) >= self._limits.agree else TickFault(text, "ahead")
         if last is None or last.time - time <= self._slack:
             return None
         behind = (last.time - time).total_seconds()
         text = f"its time {time.isoformat()} is {behind:.3f} s before the last one's {last.time.isoformat()}"
-        return None if self._was_wrong(last, tick) else Fault(text, "backwards")
+        return None if self._was_wrong(last, tick) else TickFault(text, "backwards")
 
-    def _too_far(self, tick: Tick, last: Tick) -> Fault | None:
+    def _too_far(self, tick: Tick, last: Tick) -> TickFault | None:
         if self._limits.spike is None:
             return None
         room = self._room_after(tick, last)
@@ -270,14 +273,17 @@ class QualityFilter:
             return None
         share, allowed = (100.0 * amount / (abs(last.bid) or 1.0) for amount in (moved, room))
         text = f"{_quote(tick)} are {share:.3g} % from {_quote(last)} before, {allowed:.3g} % is believed in one tick"
-        return None if self._stays(tick, last) else Fault(text, "spike")
+        return None if self._stays(tick, last) else TickFault(text, "spike")
 
     def _room_after(self, tick: Tick, last: Tick) -> float:
         """Return how far a side may have moved since the last tick: farther after silence, or after a hole."""
         room = self._room
         pause = tick.time - last.time if self._limits.times else timedelta(0)
         if self._gap or pause >= _HOLE:
-            return max(room * _WIDEST, _UNKNOWN * abs(last.bid))
+            room = room if self._seen else 0.0
+            return max(room * _WIDEST, _HOLE_SHARE * abs(last.bid))
+        if not self._seen:
+            return room
         return room * min(1.0 + sqrt(max(pause.total_seconds(), 0.0) / _PAUSE_S), _WIDEST)
 
     # -- doubt that may be mistaken ------------------------------------------------------------------------------------
@@ -293,8 +299,9 @@ class QualityFilter:
     def _was_wrong(self, last: Tick, tick: Tick) -> bool:
         """Return whether the time of the last tick was the wrong one: enough ticks go on from before it."""
         doubted = self._behind.tick_after(last)
-        since = min((each.time for each in (self._before, self._anchor) if each is not None), default=_ALWAYS)
-        if tick.time < since:  # old ticks that came once more, whatever their number
+        since = min((each.time for each in (self._before, self._anchor) if each is not None), default=_NEVER)
+        unlikely = last.time - last.received_at > AHEAD >= tick.time - tick.received_at
+        if tick.time < since and not unlikely:  # old ticks that came once more, whatever their number
             return False
         goes_on = doubted is not None and doubted.time <= tick.time
         return self._behind.repeat(tick, last, goes_on) >= self._limits.agree

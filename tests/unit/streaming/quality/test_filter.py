@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ig_sdk.streaming.quality import IMPOSSIBLE_ONLY, Fault, QualityFilter, QualityLimits
+from ig_sdk.streaming.quality import IMPOSSIBLE_ONLY, QualityFilter, QualityLimits, TickFault
 from ig_sdk.types import Tick
 
 T0 = datetime(2025, 1, 6, 10, 0, tzinfo=timezone.utc)
@@ -177,6 +177,21 @@ def test_a_machine_whose_clock_is_slow_sees_prices() -> None:
     assert passed == [False, False, *[True] * 198]
 
 
+def test_a_replay_of_the_future_is_not_ahead_for_ever() -> None:
+    """Its times are years ahead of their arrival, minutes apart: after two, the market's clock is another one."""
+    judge = QualityFilter()
+    passed = [judge.judge(tick(1.1, at=number * 600, late=-1e8 - number * 600)) is None for number in range(50)]
+    assert passed == [False, False, *[True] * 48]
+
+
+def test_a_market_s_first_ticks_are_judged_too() -> None:
+    """Nothing is known of its moves; three percent are too many all the same, and zero and ten times anyway."""
+    judge = QualityFilter()
+    assert judge.judge(tick(1.1)) is None
+    assert judge.judge(tick(1.133)) is not None
+    assert judge.judge(tick(1.111)) is None
+
+
 def test_a_wrong_price_at_a_wrong_time_does_not_stop_the_market() -> None:
     """Time and level are doubted apart: the true ticks after such a one are believed within a few."""
     judge = quiet()
@@ -216,7 +231,7 @@ def test_impossible_only_leaves_the_rest_to_others() -> None:
 
 def test_a_reason_is_text_with_a_word() -> None:
     """It survives copies and pickles, as events do that carry it."""
-    fault = Fault("bid missing", "missing")
+    fault = TickFault("bid missing", "missing")
     for other in (copy.copy(fault), copy.deepcopy(fault), pickle.loads(pickle.dumps(fault))):
         assert (other, other.kind) == ("bid missing", "missing")
 
