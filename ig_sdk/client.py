@@ -145,18 +145,20 @@ class IGClient:
         self._auth.home.check()
         logged = logs.counts()
         with self._lock:
-            closed, streams = self._closed, list(self._streams)
+            closed, line = self._closed, self._line
+        connection, markets, callbacks = (streaming.ConnectionMetrics(), {}, 0) if line is None else line.metrics()
         return streaming.Metrics(
             at=self._clock.now(),
             closed=closed,
-            connection=streaming.ConnectionMetrics(),
+            connection=connection,
+            markets=markets,
             rest=rest_metrics(
                 self._auth.requestor.counts,
                 self.allowances,
                 logged_in=self._auth.account_id is not None,
                 refusal=self._auth.refusal,
             ),
-            errors=streaming.ErrorMetrics(log_warnings=logged.warnings, log_errors=logged.errors),
+            errors=streaming.ErrorMetrics(callbacks=callbacks, log_warnings=logged.warnings, log_errors=logged.errors),
         )
 
     def health(self) -> streaming.Health:

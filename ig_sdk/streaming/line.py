@@ -14,6 +14,8 @@ from ig_sdk.logs import Repeats, correlation, get_logger
 from ig_sdk.rest.login.tokens import StreamAccess
 from ig_sdk.streaming.channel import Reader
 from ig_sdk.streaming.events import Reconnected
+from ig_sdk.streaming.figures import Figures
+from ig_sdk.streaming.metrics import ConnectionMetrics, MarketMetrics
 from ig_sdk.streaming.shared import SharedItem
 from ig_sdk.streaming.status import StreamStatus
 from ig_sdk.streaming.watch import Watch
@@ -30,6 +32,9 @@ _TOLERANCE_S = 2.0
 _SHORTEST_QUEUE = 1_000
 # Longest wait, after another session was opened, for the first rows, which may prove that nothing was missed.
 _SETTLING_S = 2.0
+
+# A market that had a price within this time shows that prices come.
+_LIVELY_S = 60.0
 
 OnStatus = Callable[[StatusChanged], object]
 # Makes an item, given the turn in which it works and what to ring when something is due.
@@ -76,6 +81,7 @@ class Line:
         self._reconnects = 0
         self._lost_because = ""
         self._returned: StatusChanged | None = None
+        self._figures = Figures(clock)
         self._failures = Repeats(_log)
 
     # -- users -----------------------------------------------------------------------------------------------------
@@ -90,11 +96,13 @@ class Line:
         with self._lock:
             if self._users.pop(user, None) is None or self._users:
                 return
-            client, self._client = self._client, None
-            watch, self._watch = self._watch, None
+            client, watch = self._client, self._watch
+            self._client = self._watch = None
             readers = list(self._reading)
-            self._items.clear()
-            self._reading.clear()
+            for reader in readers:
+                self._release(reader)
+            if client is not None:
+                self._figures.client_left(client)
         ends = self._clock.monotonic() + timeout
         for reader in readers:  # of a user that was forgotten without close()
             reader.close()
@@ -242,10 +250,13 @@ class Line:
             self._release(reader)
 
     def _release(self, reader: Reader) -> None:
+        if reader in self._reading:
+            self._figures.reader_left(reader)
         for item in self._reading.pop(reader, ()):
             if item.leave(reader):
                 if self._items.get(item.plan.key) is item:
                     del self._items[item.plan.key]
+                self._figures.item_left(item)
                 if self._client is not None and item.subscription is not None and item.subscription.active:
                     self._client.unsubscribe(item.subscription)
 
@@ -274,6 +285,15 @@ class Line:
             current, reason, since, reconnects, epics, version, "stream", len(items), limit, subscriptions
         )
 
+    def metrics(self) -> tuple[ConnectionMetrics, dict[str, MarketMetrics], int]:
+        """Return the connection's figures, each market's, and how many errors callbacks raised."""
+        status = self.status()
+        with self._lock:
+            items, figures = list(self._items.values()), self._figures
+            errors = figures.callback_errors + sum(reader.callback_errors for reader in self._reading)
+            connection = figures.connection(status, self._client, items)
+            return connection, figures.markets(items), errors
+
     def changed(self, event: StatusChanged) -> None:
         """Take a change of the connection's status: on the dispatch thread, in order with the ticks."""
         with self._lock:
@@ -295,6 +315,7 @@ class Line:
             try:
                 callback(event)
             except Exception as error:  # noqa: BLE001, PERF203 -- the callback is not ours, and must not stop the others
+                self._figures.callback_errors += 1
                 self._failures.error("a status callback raised; the stream goes on", error)
 
     def _down(self, event: StatusChanged, items: Sequence[SharedItem]) -> None:
@@ -349,9 +370,11 @@ class Line:
         due = self._settle(now)
         with self._lock:
             items, reading = list(self._items.values()), dict(self._reading)
+        alive = {item for item in items if 0.0 < item.content.quiet_s(now) < _LIVELY_S}
         for item in items:
             item.admit()
-            due = min(due, item.tick(now))
+            others = None if len(items) == 1 else bool(alive - {item})
+            due = min(due, item.tick(now, others=others))
         for reader, its in reading.items():
             if its and all(item.over for item in its):
                 reader.end()

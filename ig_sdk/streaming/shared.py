@@ -82,16 +82,34 @@ class Content(Protocol):
         """Give a reader that joined late what it needs to begin."""
         ...
 
-    def missed(self) -> None:
-        """Note that rows may be missing before the next one."""
+    def lost(self, count: int) -> None:
+        """Note that so many rows are missing before the next one."""
+        ...
+
+    def gap(self, seconds: float) -> None:
+        """Note that rows may be missing before the next one: another session was opened."""
+        ...
+
+    def line_down(self) -> None:
+        """Note that nothing can come from now on."""
+        ...
+
+    def line_up(self) -> None:
+        """Note that the line is back, and nothing is missing."""
         ...
 
     def quiet_s(self, now: float) -> float:
         """Return for how many seconds nothing has come; 0 where that means nothing."""
         ...
 
-    def tick(self, now: float, *, line_down: bool) -> float:
-        """Do what time alone asks for; return when to ask again (monotonic seconds)."""
+    def tick(self, now: float, *, line_down: bool, others: bool | None) -> float:
+        """Do what time alone asks for; return when to ask again (monotonic seconds).
+
+        Args:
+            now: Monotonic seconds.
+            line_down: Whether the line is down.
+            others: Whether other items of its kind are alive; ``None`` where there are none.
+        """
         ...
 
 
@@ -128,6 +146,7 @@ class SharedItem(SubscriptionListener):
         self.readers = readers
         self.holes = Holes()
         self.subscription: Subscription | None = None
+        self.rows = 0
         self.lost = 0
         self.gaps = 0
         self._clock = clock
@@ -204,6 +223,7 @@ class SharedItem(SubscriptionListener):
             if self.holes.replaced:
                 self.end_hole(missing=not self.content.unchanged(update))
                 self._wake()
+            self.rows += 1
             self.content.row(update)
 
     def on_updates_lost(self, event: ItemUpdatesLost) -> None:
@@ -212,7 +232,7 @@ class SharedItem(SubscriptionListener):
             return
         with self._turn:
             self.lost += event.count
-            self.content.missed()
+            self.content.lost(event.count)
             where = "server" if event.position else "client"
             self.readers.tell(UpdatesLost(self.name, event.count, self._clock.now(), where))
 
@@ -241,12 +261,15 @@ class SharedItem(SubscriptionListener):
         """Note that the line has brought nothing since ``since``."""
         if self._state == "active" and self.holes.begin(since, reason):
             quiet_s = max(self.content.quiet_s(now), now - since)
+            self.content.line_down()
             self.readers.tell(Stale(self.name, quiet_s, self._clock.now(), reason, line_down=True))
 
     def line_back(self, now: float, away_s: float | None, *, replaced: bool) -> None:
         """Note that the line is back after ``away_s`` seconds, with the same session or another one."""
         if not replaced:
             self.holes.resume()
+            if not self.holes.open:
+                self.content.line_up()
             return
         if self.holes.open and away_s is not None:
             self.holes.begin(now - away_s, self.holes.reason)
@@ -259,14 +282,15 @@ class SharedItem(SubscriptionListener):
         reason = self.holes.reason
         seconds = self.holes.end(self._clock.monotonic())
         if not missing:
+            self.content.line_up()
             return
         self.gaps += 1
-        self.content.missed()
+        self.content.gap(seconds)
         self.readers.tell(Gap(self.name, seconds, self._clock.now(), reason))
 
-    def tick(self, now: float) -> float:
+    def tick(self, now: float, *, others: bool | None) -> float:
         """Do what time alone asks for; return when to ask again (monotonic seconds)."""
-        return float("inf") if self.over else self.content.tick(now, line_down=self.holes.open)
+        return float("inf") if self.over else self.content.tick(now, line_down=self.holes.open, others=others)
 
     def become(self, state: SubscriptionState, reason: str) -> None:
         """Note the state from now on."""

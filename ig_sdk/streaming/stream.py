@@ -31,6 +31,7 @@ from ig_sdk.streaming.line import Access, Line, MakeItem
 from ig_sdk.streaming.prices.feeds import FEEDS, epic_of
 from ig_sdk.streaming.prices.market import PriceCounts, Prices, price_plan
 from ig_sdk.streaming.prices.stream import PriceStream
+from ig_sdk.streaming.quality import Quality
 from ig_sdk.streaming.readers import Readers
 from ig_sdk.streaming.shared import SharedItem
 from ig_sdk.streaming.status import StreamStatus
@@ -177,6 +178,7 @@ class IGStream:
             kept=config.live.tick_buffer_size,
             patience_s=config.live.heartbeat_interval_s,
             clock=self._clock,
+            threshold=config.live.data_quality_threshold,
             per_second=config.live.max_ticks_per_second,
             wake=wake,
         )
@@ -358,6 +360,17 @@ class IGStream:
             UsageError: No stream of this client reads the market.
         """
         return tuple(self._market(market).recent.copy())
+
+    def quality(self, market: str) -> Quality:
+        """Return how good the prices of a market are now: complete, sound, timely, and whether they are trusted.
+
+        Args:
+            market: An epic, or the name of one of the five pairs.
+
+        Raises:
+            UsageError: No stream of this client reads the market.
+        """
+        return self._market(market).quality()
 
     def set_aside(self, market: str) -> tuple[SetAside, ...]:
         """Return the latest ticks of a market that were set aside, oldest first: at most 100.

@@ -29,7 +29,7 @@ from ig_sdk.streaming import Mute, UpdatesLost
 from ig_sdk.types import Tick
 
 # Keys that do nothing yet (issue #12). It must become empty: whoever wires one gives it a row of its own.
-OWED = {"live.max_ticks_per_second", "stream.fallback"}
+OWED = {"stream.fallback"}
 
 EURUSD, GBPUSD = "CS.D.EURUSD.MINI.IP", "CS.D.GBPUSD.MINI.IP"
 CREDENTIALS = {"api_key": "key", "identifier": "someone", "password": "canary"}
@@ -545,6 +545,34 @@ def heartbeat_interval_s(_: World) -> None:
             prices = stream.prices(EURUSD, events=True)
             found = prices.poll(5.0 if told else 0.5)
             assert isinstance(found, Mute) == told
+
+
+@shows("live.max_ticks_per_second")
+def max_ticks_per_second(_: World) -> None:
+    rows = [f"U,{{}},1,{1.1 + n / 100000:.5f}|{1.2 + n / 100000:.5f}|{1736150400000 + n}" for n in range(20)]
+    for rate, passed in ((0.01, 1), (None, 20)):
+        keys: dict[str, Any] = {"stream": {"price_source": "chart"}, "live": {"max_ticks_per_second": rate}}
+        with ear(*rows) as server, streaming(stream_url=url(server), **keys) as stream:
+            prices = stream.prices(EURUSD)
+            assert wait_for(lambda prices=prices: sum(_passed_and_thinned(prices)) >= 19)
+            assert _passed_and_thinned(prices)[0] == passed
+
+
+def _passed_and_thinned(prices: Any) -> tuple[int, int]:
+    counts = prices.counts[EURUSD]
+    return counts.ticks, counts.thinned
+
+
+@shows("live.data_quality_threshold")
+def data_quality_threshold(_: World) -> None:
+    # One good tick, and two that cannot be true.
+    rows = [f"U,{{}},1,{bid}|1.2|{1736150400000 + n}" for n, bid in enumerate(("1.1999", "0", "0"))]
+    for threshold, trusted in ((0.99, False), (0.1, True)):
+        keys: dict[str, Any] = {"stream": {"price_source": "chart"}, "live": {"data_quality_threshold": threshold}}
+        with ear(*rows) as server, streaming(stream_url=url(server), **keys) as stream:
+            prices = stream.prices(EURUSD)
+            assert wait_for(lambda prices=prices: prices.counts[EURUSD].set_aside == 2)
+            assert stream.quality(EURUSD).trusted == trusted
 
 
 def keys() -> list[str]:

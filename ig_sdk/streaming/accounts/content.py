@@ -89,17 +89,26 @@ class Updates:
     def greet(self, reader: Reader) -> None:
         """A late reader gets what is new."""
 
-    def missed(self) -> None:
+    def lost(self, count: int) -> None:
+        """So many rows are missing before the next one."""
+
+    def gap(self, seconds: float) -> None:
         """Rows may be missing before the next one."""
+
+    def line_down(self) -> None:
+        """Nothing can come from now on."""
+
+    def line_up(self) -> None:
+        """The line is back, and nothing is missing."""
 
     def quiet_s(self, now: float) -> float:
         """Silence means nothing here: there may be nothing to say."""
         del now
         return 0.0
 
-    def tick(self, now: float, *, line_down: bool) -> float:
+    def tick(self, now: float, *, line_down: bool, others: bool | None) -> float:
         """Nothing is due by time alone."""
-        del now, line_down
+        del now, line_down, others
         return float("inf")
 
 
@@ -154,8 +163,9 @@ class DealUpdates(Updates):
             )
         self._pass_on(account_id, deals)
 
-    def missed(self) -> None:
+    def gap(self, seconds: float) -> None:
         """The snapshot of another session may say what was missed."""
+        del seconds
         self._decoder.resubscribed()
 
 

@@ -1,4 +1,4 @@
-"""Rows of ``ACCOUNT``, ``TRADE`` and heartbeat items as typed updates; no I/O, no clock.
+"""Rows of ``ACCOUNT``, ``TRADE`` and heartbeat items as typed updates.
 
 Source:
     IG-SPECIFICS.md sections 6 and 7; captures/INDEX.md 5 to 8.

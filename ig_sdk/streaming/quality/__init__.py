@@ -2,6 +2,7 @@
 
 from ig_sdk.streaming.quality.causes import MarketFacts, in_one_sentence, likely_causes
 from ig_sdk.streaming.quality.filter import QualityFilter, TickFault
+from ig_sdk.streaming.quality.hours import is_weekend, silent_state
 from ig_sdk.streaming.quality.limits import IMPOSSIBLE_ONLY, QualityLimits, limits_for
 from ig_sdk.streaming.quality.meter import Quality, QualityMeter
 
@@ -14,6 +15,8 @@ __all__ = [
     "QualityMeter",
     "TickFault",
     "in_one_sentence",
+    "is_weekend",
     "likely_causes",
     "limits_for",
+    "silent_state",
 ]

@@ -11,7 +11,7 @@ from ig_sdk.config import IGConfig
 
 PACKAGE = Path(__file__).resolve().parents[3] / "ig_sdk"
 # Keys that nobody reads yet (issue #12). It must become empty: a key that is read now is struck off here.
-OWED = {"live.max_ticks_per_second", "stream.fallback"}
+OWED = {"stream.fallback"}
 
 KEYS = [
     *(

@@ -166,10 +166,10 @@ def test_a_market_that_was_not_accepted_yet_has_no_hole():
 def test_mute_market_is_told_after_the_patience():
     """No first price: told once."""
     market = Market()
-    assert market.item.tick(0.0) == 30.0
+    assert market.item.tick(0.0, others=None) == 30.0
     market.clock.advance(30.0)
-    market.item.tick(30.0)
-    market.item.tick(60.0)
+    market.item.tick(30.0, others=None)
+    market.item.tick(60.0, others=None)
     (event,) = market.read()
     assert isinstance(event, Mute)
     assert (event.epic, event.seconds) == ("A", 30.0)
@@ -180,7 +180,7 @@ def test_stale_market_is_told_with_its_length():
     market = Market()
     market.row(1)
     market.clock.advance(31.0)
-    market.item.tick(31.0)
+    market.item.tick(31.0, others=None)
     _, event = market.read()
     assert isinstance(event, Stale)
     assert (event.seconds, event.line_down) == (31.0, False)
@@ -192,7 +192,7 @@ def test_a_silence_of_a_broken_line_is_told_once():
     market.row(1)
     market.item.line_down(0.0, 0.0, "cut")
     market.clock.advance(100.0)
-    market.item.tick(100.0)
+    market.item.tick(100.0, others=None)
     assert market.kinds() == ["Tick", "Stale"]
 
 
