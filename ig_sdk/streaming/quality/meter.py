@@ -86,6 +86,7 @@ class _Rare:
         closed: Past spans in which none was due.
         down_since: The line is down since then.
         closed_since: The market's state says since then that no price is due.
+        up_at: When the line last came back: silence is counted anew from then on.
         always: It sends prices at weekends too.
     """
 
@@ -96,6 +97,7 @@ class _Rare:
     closed: tuple[_Span, ...] = ()
     down_since: datetime | None = None
     closed_since: datetime | None = None
+    up_at: datetime | None = None
     always: bool = False
 
 
@@ -181,7 +183,9 @@ class QualityMeter:
     def line_down(self, at: datetime) -> None:
         """Note that no price can come from now on; once is enough."""
         if self._rare.down_since is None:
-            self._rare = replace(self._rare, down_since=at)
+            silence = self._silence(self._rare, at)
+            holes = self._rare.holes if silence is None else _with(self._rare.holes, silence)
+            self._rare = replace(self._rare, down_since=at, holes=holes)
 
     def line_up(self, at: datetime, *, nothing_missed: bool = False) -> None:
         """Note that prices can come again.
@@ -193,7 +197,7 @@ class QualityMeter:
         since = self._rare.down_since
         if since is not None:
             holes = self._rare.holes if nothing_missed else _with(self._rare.holes, (since, at))
-            self._rare = replace(self._rare, down_since=None, holes=holes)
+            self._rare = replace(self._rare, down_since=None, up_at=at, holes=holes)
 
     def status(self, status: str | None, at: datetime) -> None:
         """Note the market's dealing state: in some, as ``"CLOSED"``, no price is due. Ticks tell theirs themselves."""
@@ -293,7 +297,8 @@ class QualityMeter:
         due = (at - start).total_seconds() - shut
         if not ticks:
             return 0.0 if due > 0.0 or not closed else 1.0
-        return 1.0 - (_length((*holes, *closed), start, at) - shut) / due if due > 0.0 else 1.0
+        missing = _length((*holes, *closed), start, at) - shut
+        return min(max(1.0 - missing / due, 0.0), 1.0) if due > 0.0 else 1.0
 
     def _spans(self, rare: _Rare, start: datetime, at: datetime) -> tuple[tuple[_Span, ...], tuple[_Span, ...]]:
         """Return the spans in which no price could come, and those in which none was due."""
@@ -307,9 +312,11 @@ class QualityMeter:
 
     def _silence(self, rare: _Rare, at: datetime) -> _Span | None:
         """Return the part of the present silence that is too long for this market, if it is."""
-        if rare.closed_since is not None:
+        if rare.closed_since is not None or rare.down_since is not None:
             return None
         since = self._recent[-1].received_at if self._recent else self._since
+        if rare.up_at is not None:
+            since = max(since, rare.up_at)
         if rare.closed:
             since = max(since, rare.closed[-1][1])
         weekend = None if rare.always or since >= at else weekend_within(since, at)
