@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ig_sdk.streaming.accounts.content import UpdateCounts
     from ig_sdk.streaming.accounts.updates import AccountUpdate, Deal, Heartbeat, OrderUpdate, PositionUpdate
     from ig_sdk.streaming.buffer import Overflow
     from ig_sdk.streaming.channel import DataStream, OnEvent
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from ig_sdk.streaming.shared import SubscriptionStatus
     from ig_sdk.streaming.status import StreamStatus
     from ig_sdk.streaming.stream import IGStream, OnTick
+    from ig_sdk.streaming.updates import UpdateCounts
 
 __all__ = [
     "IMPOSSIBLE_ONLY",
@@ -114,7 +114,7 @@ _HOMES = {
     "StreamStatus": "ig_sdk.streaming.status",
     "SubscriptionStatus": "ig_sdk.streaming.shared",
     "TickFault": "ig_sdk.streaming.quality",
-    "UpdateCounts": "ig_sdk.streaming.accounts.content",
+    "UpdateCounts": "ig_sdk.streaming.updates",
     "UpdatesLost": "ig_sdk.streaming.events",
 }
 

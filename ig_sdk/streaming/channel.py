@@ -42,6 +42,7 @@ class ReaderOptions:
         events: Whether the iterator yields events between the data.
         overflow: What happens when the buffer is full.
         capacity: Data kept of each market.
+        shape: What the content has to know of the reader: which candles.
     """
 
     what: str = "price"
@@ -51,6 +52,7 @@ class ReaderOptions:
     events: bool = False
     overflow: Overflow = "drop_oldest"
     capacity: int = 10_000
+    shape: object = None
 
 
 class Reader:

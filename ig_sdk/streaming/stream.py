@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, get_args, overload
 
+from ig_sdk.candles import Price
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.config import IGConfig
 from ig_sdk.errors import UsageError
@@ -19,12 +21,12 @@ from ig_sdk.streaming.accounts.content import (
     AccountUpdates,
     DealUpdates,
     Heartbeats,
-    UpdateCounts,
-    Updates,
     account_plan,
 )
 from ig_sdk.streaming.accounts.updates import AccountUpdate, Deal, Heartbeat
 from ig_sdk.streaming.buffer import Overflow
+from ig_sdk.streaming.candles.content import CandleShape, CandleUpdates, candle_key, candle_plan
+from ig_sdk.streaming.candles.decode import scale_for
 from ig_sdk.streaming.channel import DataStream, OnEvent, Reader, ReaderOptions
 from ig_sdk.streaming.events import PriceEvent, SetAside
 from ig_sdk.streaming.line import Access, Line, MakeItem
@@ -35,7 +37,8 @@ from ig_sdk.streaming.quality import Quality
 from ig_sdk.streaming.readers import Readers
 from ig_sdk.streaming.shared import SharedItem
 from ig_sdk.streaming.status import StreamStatus
-from ig_sdk.types import Tick
+from ig_sdk.streaming.updates import UpdateCounts, Updates
+from ig_sdk.types import Candle, Resolution, Tick
 
 OnTick = Callable[[Tick], object]
 
@@ -142,10 +145,7 @@ class IGStream:
         """
         if overflow not in get_args(Overflow):
             raise ValueError(f"overflow must be 'drop_oldest' or 'block', not {overflow!r}")
-        names = [epics] if isinstance(epics, str) else list(epics)
-        wanted = list(dict.fromkeys(epic_of(name) for name in names))
-        if not wanted:
-            raise ValueError("prices() needs at least one market")
+        names, wanted = _markets(epics, "prices")
         options = ReaderOptions(
             on_item=on_tick,
             on_event=on_event,
@@ -184,6 +184,93 @@ class IGStream:
         )
         plan = price_plan(epic, feed, config.live.max_ticks_per_second)
         return SharedItem(plan, prices, readers, clock=self._clock, turn=turn, wake=wake)
+
+    # -- candles ---------------------------------------------------------------------------------------------------
+
+    @overload
+    def candles(
+        self,
+        epics: str | Iterable[str],
+        resolution: Resolution | str | timedelta = Resolution.MINUTE,
+        on_candle: Callable[[Candle], object] | None = None,
+        *,
+        price: Price = "mid",
+        fill_quiet: bool = False,
+        events: Literal[False] = False,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[Candle, UpdateCounts]: ...
+
+    @overload
+    def candles(
+        self,
+        epics: str | Iterable[str],
+        resolution: Resolution | str | timedelta = Resolution.MINUTE,
+        on_candle: Callable[[Candle], object] | None = None,
+        *,
+        price: Price = "mid",
+        fill_quiet: bool = False,
+        events: bool,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[Candle | PriceEvent, UpdateCounts]: ...
+
+    @spelled("stream.candles", 'several markets are one list: stream.candles(["EURUSD", "GBPUSD"], "1m")')
+    def candles(
+        self,
+        epics: str | Iterable[str],
+        resolution: Resolution | str | timedelta = Resolution.MINUTE,
+        on_candle: Callable[[Candle], object] | None = None,
+        *,
+        price: Price = "mid",
+        fill_quiet: bool = False,
+        events: bool = False,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> DataStream[Any, UpdateCounts]:
+        """Return the closed candles of ``epics`` from now on, each once: an iterator, or calls of ``on_candle``.
+
+        A second, a minute, five minutes and an hour are IG's own candles; every other length is built from the longest
+        of these that divides it. The first candle may have begun before the subscription, and one in which rows were
+        missed has ``gap``: neither is ``complete``.
+
+        Args:
+            epics: Markets, by epic or by the name of one of the five pairs.
+            resolution: Length, as ``CandleAggregator`` takes it.
+            on_candle: Called with each closed ``Candle``; without it, iterate over what is returned.
+            price: Side of ``open`` to ``close``; for the mid they are the means of IG's bid and offer.
+            fill_quiet: Flat candles for intervals without a tick.
+            events: Whether the iterator yields ``Stale``, ``Gap``, ``UpdatesLost`` and ``Reconnected`` too.
+            on_event: Called with each of these, with ``SubscriptionRefused``, and with the error that ended the stream.
+            timeout: Seconds for the login, if one is needed; the configured ones unless given.
+
+        Raises:
+            UsageError: An epic is malformed, the limit of subscriptions is reached, or the stream is closed.
+            IGError: The login failed.
+            ValueError: The resolution or the price is not one of these, or there is no epic.
+        """
+        if price not in get_args(Price):
+            raise ValueError(f"price must be 'mid', 'bid' or 'offer', not {price!r}")
+        length = Resolution.parse(resolution)
+        if length is Resolution.MONTH:
+            raise ValueError("a month has no fixed length: IG streams candles of seconds to hours, others are built")
+        scale = scale_for(length)
+        names, wanted = _markets(epics, "candles")
+        shape = CandleShape(length, price, fill_quiet)
+        options = ReaderOptions(
+            what="candle", callback="on_candle", on_item=on_candle, on_event=on_event, events=events, shape=shape
+        )
+        self._enter()
+        self._line.check_room([candle_key(epic, scale) for epic in wanted])
+        self._line.connected(timeout)
+        wanted = list(dict.fromkeys(self._market_epic(name) for name in names))
+        makers = [(candle_key(epic, scale), partial(self._candle_item, epic, scale)) for epic in wanted]
+        return self._data_stream(*self._open(options, makers))
+
+    def _candle_item(self, epic: str, scale: str, turn: threading.Lock, wake: Callable[[], None]) -> SharedItem:
+        readers = Readers()
+        content = CandleUpdates(epic, scale, readers, self._clock)
+        return SharedItem(candle_plan(epic, scale), content, readers, clock=self._clock, turn=turn, wake=wake)
 
     # -- the account -----------------------------------------------------------------------------------------------
 
@@ -337,14 +424,16 @@ class IGStream:
             content = kind(readers, self._clock)
             return SharedItem(account_plan(kind), content, readers, clock=self._clock, turn=turn, wake=wake)
 
-        reader, (item,) = self._open(options, [(kind.key, make)])
-        before = _update_counts(item)
-        stream: DataStream[Any, UpdateCounts] = DataStream(
-            reader,
-            (item.name,),
-            counts=lambda: {item.name: _update_counts(item, reader).since(before)},
-            on_close=self._remove,
-        )
+        return self._data_stream(*self._open(options, [(kind.key, make)]))
+
+    def _data_stream(self, reader: Reader, items: list[SharedItem]) -> DataStream[Any, UpdateCounts]:
+        before = {item: _update_counts(item) for item in items}
+
+        def counts() -> Mapping[str, UpdateCounts]:
+            return {item.name: _update_counts(item, reader).since(before[item]) for item in items}
+
+        names = tuple(item.name for item in items)
+        stream: DataStream[Any, UpdateCounts] = DataStream(reader, names, counts=counts, on_close=self._remove)
         self._keep(stream, reader)
         return stream
 
@@ -493,6 +582,15 @@ class IGStream:
         self.close()
 
 
+def _markets(epics: str | Iterable[str], what: str) -> tuple[list[str], list[str]]:
+    """Return the markets as they were named, and as epics, each once."""
+    names = [epics] if isinstance(epics, str) else list(epics)
+    wanted = list(dict.fromkeys(epic_of(name) for name in names))
+    if not wanted:
+        raise ValueError(f"{what}() needs at least one market")
+    return names, wanted
+
+
 def _call(keeps: IGStream, callback: Callable[[StatusChanged], object], event: StatusChanged) -> None:
     del keeps
     callback(event)
@@ -511,7 +609,7 @@ def _counts_of(reader: Reader, item: SharedItem, before: PriceCounts) -> PriceCo
 
 def _update_counts(item: SharedItem, reader: Reader | None = None) -> UpdateCounts:
     assert isinstance(item.content, Updates)
-    dropped = sum(reader.lost.values()) if reader is not None else 0
+    dropped = reader.lost.get(item.name, 0) if reader is not None else 0
     return replace(item.content.counts(), lost=item.lost + dropped, gaps=item.gaps)
 
 
