@@ -17,6 +17,7 @@ from ig_sdk.lightstreamer.subscription import Subscription
 from ig_sdk.lightstreamer.tlcp.actions import StreamTransport
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus, MessageOutcome, StatusChanged
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
+from ig_sdk.lightstreamer.update_iterator import UpdateOverflow
 
 
 class LightstreamerClient:
@@ -161,7 +162,7 @@ class LightstreamerClient:
 
     @property
     def updates_dropped(self) -> int:
-        """Updates that found the queue full so far; each was reported by ``on_updates_lost``."""
+        """Updates dropped because the queue was full so far; each was reported by ``on_updates_lost``."""
         return self._engine.dispatcher.dropped
 
     @property
@@ -303,6 +304,21 @@ class LightstreamerClient:
     def in_callback(self) -> bool:
         """Whether the caller runs on this client's dispatch thread."""
         return self._engine.dispatcher.on_own_thread()
+
+    def change_overflow(self, subscription: Subscription, overflow: UpdateOverflow) -> None:
+        """Have a subscription use another rule; for ``Subscription.overflow``, which is the way to set it.
+
+        Args:
+            subscription: Which subscription.
+            overflow: The rule.
+
+        Raises:
+            UsageError: The rule of another subscription forbids it.
+        """
+        with self._engine.lock:
+            self._engine.router.check_overflow(overflow, besides=subscription)
+            subscription.use_overflow(overflow)
+        self._engine.dispatcher.reconsider()
 
     # --- messages
 

@@ -54,8 +54,9 @@ class SubscriptionListener:
     def on_updates_lost(self, event: ItemUpdatesLost) -> None:
         """Updates are missing here.
 
-        Either the server dropped them (``position`` names the item), or this client did because its queue was full and
-        the subscription's overflow rule is ``"drop_oldest"`` (``item`` is ``None`` and ``position`` 0: of any item).
+        Either the server dropped them, or this client did because its queue was full, the subscription's overflow rule
+        is ``"drop_oldest"``, and the item held more than its share of the queue; or a line could not be read.
+        ``position`` names the item; it is 0 where a line was lost that may have been about any of them.
         """
 
     def on_snapshot_end(self, event: SnapshotEnd) -> None:

@@ -83,9 +83,10 @@ class Router:
         subscription = self.subscriptions.get(subscription_id)
         return subscription is not None and subscription.overflow == "fail"
 
-    def check_overflow(self, overflow: str) -> None:
+    def check_overflow(self, overflow: str, *, besides: Subscription | None = None) -> None:
         """Raise ``UsageError`` when one that may wait and one that may not would share a connection."""
-        rules = {overflow, *(subscription.overflow for subscription in tuple(self.subscriptions.values()))}
+        others = (subscription for subscription in tuple(self.subscriptions.values()) if subscription is not besides)
+        rules = {overflow, *(subscription.overflow for subscription in others)}
         if {"block", "fail"} <= rules:
             raise UsageError(
                 'subscriptions with overflow "block" and "fail" cannot share a connection',

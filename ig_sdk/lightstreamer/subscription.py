@@ -49,6 +49,10 @@ class Owner(Protocol):
         """Whether the caller runs on the dispatch thread."""
         ...
 
+    def change_overflow(self, subscription: Subscription, overflow: UpdateOverflow) -> None:
+        """Have the rule used from now on."""
+        ...
+
 
 class Subscription:
     """What to receive, and which listeners are called.
@@ -73,7 +77,7 @@ class Subscription:
             (``on_updates_lost``, an iterator's ``lost``), ``"block"`` lets the server wait, ``"fail"`` ends the
             subscription with ``on_error`` (operation ``"overflow"``), and an iterator with ``StreamOverflow``, at the
             first update that finds no room: for what must not be lost unnoticed, such as deals. ``"block"`` and
-            ``"fail"`` cannot share a client.
+            ``"fail"`` cannot share a client. Only items that hold more than their share of the queue give way.
         second_level: In COMMAND mode, what to subscribe to for each key.
 
     Raises:
@@ -97,13 +101,12 @@ class Subscription:
         overflow: UpdateOverflow = "drop_oldest",
         second_level: SecondLevel | None = None,
     ) -> None:
-        if overflow not in _OVERFLOWS:
-            raise ValueError(f"overflow must be one of {', '.join(_OVERFLOWS)}, not {overflow!r}")
+        _check_overflow(overflow)
         if second_level is not None and mode != "COMMAND":
             raise ValueError("second_level needs mode COMMAND")
         item_names, group = _names(items)
         field_names, schema = _names(fields)
-        self.overflow: UpdateOverflow = overflow
+        self._overflow: UpdateOverflow = overflow
         self.second_level = second_level
         self.spec = SubscriptionSpec(
             mode=cast("Mode", mode),  # checked there
@@ -117,7 +120,7 @@ class Subscription:
             max_frequency=max_frequency,
             buffer_size=buffer_size,
         )
-        self.feed = Feed(overflow)
+        self.feed = Feed()
         self._lock = threading.Lock()
         self._owner: Owner | None = None
         self._id: int | None = None
@@ -147,6 +150,32 @@ class Subscription:
     def active(self) -> bool:
         """Whether a client carries it; not whether the server has accepted it yet."""
         return self._owner is not None
+
+    @property
+    def overflow(self) -> UpdateOverflow:
+        """What happens when the application is slower than the server; may be set at any time, active or not.
+
+        It counts from then on: for what waits for the callbacks already, too, but not for iterators that were made
+        before.
+
+        Raises:
+            ValueError: Set to something else.
+            UsageError: Set to what another subscription of the client forbids: ``"block"`` beside ``"fail"``.
+        """
+        return self._overflow
+
+    @overflow.setter
+    def overflow(self, overflow: UpdateOverflow) -> None:
+        _check_overflow(overflow)
+        owner = self._owner
+        if owner is None:
+            self._overflow = overflow
+        else:
+            owner.change_overflow(self, overflow)
+
+    def use_overflow(self, overflow: UpdateOverflow) -> None:
+        """Take a rule that the client has found to go with those of its other subscriptions."""
+        self._overflow = overflow
 
     def add_listener(self, listener: SubscriptionListener) -> None:
         """Call ``listener`` from now on; one that is added twice is called once."""
@@ -250,8 +279,7 @@ class Feed:
         Listeners may come and go from any thread; ``tell`` is called by the dispatch thread.
     """
 
-    def __init__(self, overflow: UpdateOverflow) -> None:
-        self.overflow = overflow
+    def __init__(self) -> None:
         self.update_calls: tuple[Callable[[ItemUpdate], Any], ...] = ()
         self._lock = threading.Lock()
         self._listeners: tuple[SubscriptionListener, ...] = ()
@@ -315,6 +343,11 @@ def refusal(event: SubscriptionError) -> StreamError | None:
     if event.operation == "unreadable":
         return StreamProtocolError(excerpt(event.message))
     return StreamOverflow(event.message) if event.operation == "overflow" else None
+
+
+def _check_overflow(overflow: str) -> None:
+    if overflow not in _OVERFLOWS:
+        raise ValueError(f"overflow must be one of {', '.join(_OVERFLOWS)}, not {overflow!r}")
 
 
 def _names(names: Iterable[str] | str) -> tuple[tuple[str, ...] | None, str | None]:

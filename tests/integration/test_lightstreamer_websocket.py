@@ -769,6 +769,85 @@ def test_a_slow_listener_loses_the_oldest_and_is_told(server: Server, make: Make
     assert client.status is ConnectionStatus.CONNECTED
 
 
+def test_a_flood_in_one_market_costs_another_nothing(server: Server, make: Make) -> None:
+    """Two markets, two subscriptions, one slow listener: only the flooded one loses, and hears of it."""
+    go_on = threading.Event()
+
+    class Slow(Recorder):
+        def on_update(self, update: ItemUpdate) -> None:
+            super().on_update(update)
+            assert go_on.wait(WAIT_S)
+
+    flooded, quiet = Slow(), Slow()
+    client = make(queue_size=50)
+    connection = connected(server, client)
+    for recorder in (flooded, quiet):
+        client.subscribe(a_subscription(recorder))
+    for recorder in (flooded, quiet):
+        recorder.wait_for(Subscribed)
+    for start in range(0, 1000, 50):
+        connection.send(*(f"U,1,1,{number}|0" for number in range(start, start + 50)), f"U,2,1,{start}|0")
+    client.send_message("all is read", timeout=None)
+    connection.expect("msg")
+    go_on.set()
+    assert [quiet.update()["a"] for _ in range(20)] == [str(number) for number in range(0, 1000, 50)]
+    assert client.updates_dropped > 0
+    seen = lost = 0
+    while seen + lost < 1000:
+        event = flooded.told.get(timeout=WAIT_S)
+        if isinstance(event, ItemUpdatesLost):
+            assert (event.subscription_id, event.item, event.position) == (1, "item1", 1)
+            lost += event.count
+        elif isinstance(event, ItemUpdate):
+            seen += 1
+    assert lost == client.updates_dropped
+
+
+def test_the_overflow_rule_changes_while_the_queue_is_full(server: Server, make: Make) -> None:
+    """From "block" to "drop_oldest": the reading goes on at once; and back: nothing more is lost."""
+    go_on, recorder = threading.Event(), Recorder()
+
+    class Stuck(SubscriptionListener):
+        def on_update(self, update: ItemUpdate) -> None:
+            assert go_on.wait(WAIT_S)
+
+    client = make(queue_size=20)
+    connection = connected(server, client)
+    subscription = a_subscription(recorder, overflow="block")
+    subscription.add_listener(Stuck())
+    client.subscribe(subscription)
+    recorder.wait_for(Subscribed)
+    # More than the queue and the slice that is being delivered hold, in one read.
+    connection.send(*(f"U,1,1,{number}|0" for number in range(100)))
+    pause = threading.Event()
+    while client.queue_depth <= 20:
+        pause.wait(0.002)
+    with pytest.raises(ValueError, match="overflow"):
+        subscription.overflow = "drop"  # type: ignore[assignment]
+    subscription.overflow = "drop_oldest"
+    assert client.queue_depth <= 20
+    connection.send(*(f"U,1,1,{number}|0" for number in range(100, 150)))
+    client.send_message("all is read", timeout=None)
+    connection.expect("msg")  # the I/O thread reads, and is not held up
+    subscription.overflow = "block"
+    connection.send(*(f"U,1,1,{number}|0" for number in range(150, 170)))
+    go_on.set()
+    seen: list[int] = []
+    lost = 0
+    while seen[-1:] != [169]:
+        event = recorder.told.get(timeout=WAIT_S)
+        if isinstance(event, ItemUpdate):
+            seen.append(int(str(event["a"])))
+        elif isinstance(event, ItemUpdatesLost):
+            lost += event.count
+    assert seen[-20:] == list(range(150, 170))
+    assert len(seen) + lost == 170
+    client.subscribe(a_subscription(overflow="block"))
+    with pytest.raises(UsageError, match="block"):
+        subscription.overflow = "fail"
+    assert subscription.overflow == "block"
+
+
 def test_block_holds_the_server_and_loses_nothing(server: Server, make: Make) -> None:
     """block: every update arrives, however slow the reader, and the pause is no stall."""
     client = make(queue_size=8)

@@ -154,12 +154,14 @@ class Reconfigured:
 
 @dataclass(frozen=True, slots=True)
 class ItemUpdatesLost:
-    """Updates are missing: the server dropped them (``OV``), or this client did because its queue was full.
+    """Updates are missing.
+
+    The server dropped them (``OV``), this client did because its queue was full, or a line could not be read.
 
     Attributes:
         subscription_id: Which subscription.
-        item: Name of the item; ``None`` when only the server knows it, and when this client dropped updates.
-        position: Position of the item, from 1; 0 when this client dropped updates, which may be of any item.
+        item: Name of the item; ``None`` when only the server knows it, and where ``position`` is 0.
+        position: Position of the item, from 1; 0 for a line that may have been about any item.
         count: How many.
 
     Source:
