@@ -46,7 +46,7 @@ class SubscriptionListener:
     """
 
     def on_subscribed(self, event: Subscribed) -> None:
-        """The server accepted it (again, after a replaced session)."""
+        """The server accepted it; again after a replaced session, and after a line of it that was damaged."""
 
     def on_update(self, update: ItemUpdate) -> None:
         """An item has new values."""

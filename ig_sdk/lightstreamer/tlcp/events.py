@@ -73,7 +73,7 @@ class StatusChanged:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The server accepted a subscription (again, after a replaced session).
+    """The server accepted a subscription; again after a replaced session, and after a damaged line.
 
     Attributes:
         subscription_id: Which one.

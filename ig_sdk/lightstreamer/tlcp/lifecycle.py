@@ -257,7 +257,8 @@ class Lifecycle:
 
     def _plan_to_recover(self) -> Plan:
         connection = self.connection
-        return "recover" if connection.session_id is not None and connection.route.recovers else "new"
+        known = connection.session_id is not None and connection.route.recovers and not self.counter.unsure
+        return "recover" if known else "new"
 
     def _connected(self, now: float, continuity: Continuity) -> None:
         connection = self.connection
