@@ -49,10 +49,6 @@ class Owner(Protocol):
         """Whether the caller runs on the dispatch thread."""
         ...
 
-    def change_overflow(self, subscription: Subscription, overflow: UpdateOverflow) -> None:
-        """Have the rule used from now on."""
-        ...
-
 
 class Subscription:
     """What to receive, and which listeners are called.
@@ -123,6 +119,7 @@ class Subscription:
         self.feed = Feed()
         self._lock = threading.Lock()
         self._owner: Owner | None = None
+        self._change_overflow: Callable[[Subscription, UpdateOverflow], None] | None = None
         self._id: int | None = None
         self._leaving = False
 
@@ -167,11 +164,11 @@ class Subscription:
     @overflow.setter
     def overflow(self, overflow: UpdateOverflow) -> None:
         _check_overflow(overflow)
-        owner = self._owner
-        if owner is None:
+        change = self._change_overflow
+        if change is None:
             self._overflow = overflow
         else:
-            owner.change_overflow(self, overflow)
+            change(self, overflow)
 
     def use_overflow(self, overflow: UpdateOverflow) -> None:
         """Take a rule that the client has found to go with those of its other subscriptions."""
@@ -224,8 +221,14 @@ class Subscription:
             raise UsageError("the subscription is not active")
         owner.reconfigure(subscription_id, max_frequency)
 
-    def claim(self, owner: Owner) -> None:
+    def claim(
+        self, owner: Owner, change_overflow: Callable[[Subscription, UpdateOverflow], None] | None = None
+    ) -> None:
         """Make ``owner`` the one client that carries it.
+
+        Args:
+            owner: The client.
+            change_overflow: Called to have another rule used from then on.
 
         Raises:
             UsageError: A client carries it already.
@@ -234,6 +237,7 @@ class Subscription:
             if self._owner is not None:
                 raise UsageError("the subscription is active already")
             self._owner, self._id, self._leaving = owner, None, False
+            self._change_overflow = change_overflow
         self.feed.open()
 
     def named(self, subscription_id: int) -> None:
@@ -257,7 +261,7 @@ class Subscription:
     def release(self, error: StreamError | None = None) -> None:
         """End it: it may be subscribed again."""
         with self._lock:
-            self._owner = self._id = None
+            self._owner = self._id = self._change_overflow = None
         self.feed.end(error)
 
     def _in_callback(self) -> bool:

@@ -7,6 +7,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -1303,3 +1304,78 @@ def test_keys_of_an_old_session_are_not_asked_of_the_next(server: Server, make: 
     recorder.wait_for(Subscribed)
     again.send("U,1,1,L|ADD")
     assert again.expect("control").parameters()["LS_group"] == "L"
+
+
+# --- a connection that is not trusted any more
+
+
+def test_reconnect_from_threads_and_callbacks_at_once(server: Server, make: Make) -> None:
+    """Whoever asks, however often, and in the middle of it: the session is recovered, without a storm or a loss."""
+
+    class Eager(Recorder):
+        def on_status(self, event: StatusChanged) -> None:
+            super().on_status(event)
+            if event.status is not ConnectionStatus.DISCONNECTED:
+                client.reconnect("from a callback")
+
+    recorder = Eager()
+    client = make(reconnect_max_s=0.2)
+    client.reconnect("before the start")
+    assert client.status is ConnectionStatus.DISCONNECTED
+    client.connect()
+    connection = server.connection()
+    assert client.wait_connected(WAIT_S)
+    client.add_listener(recorder)
+    threads = [
+        threading.Thread(target=lambda number=number: [client.reconnect(f"thread {number}") for _ in range(20)])
+        for number in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+    told = recorder.wait_for(StatusChanged, lambda event: event.continuity == "recovered")  # type: ignore[attr-defined]
+    assert isinstance(told, StatusChanged)
+    client.remove_listener(recorder)
+    assert connection is not None
+    assert server.sessions == 1
+    assert client.wait_connected(WAIT_S)
+    client.close()
+    client.reconnect("after the end")
+    assert client.status is ConnectionStatus.DISCONNECTED
+
+
+def test_a_sleep_of_the_machine_is_noticed(server: Server, make: Make) -> None:
+    """The calendar runs ahead of the monotonic clock: the connection is left at once, and the gap holds the sleep."""
+
+    class Sleepy(SystemClock):
+        slept = timedelta()
+
+        def now(self) -> datetime:
+            return super().now() + self.slept
+
+    clock, recorder = Sleepy(), Recorder()
+    client = make(clock=clock)
+    client.add_listener(recorder)
+    connected(server, client)
+    clock.slept = timedelta(hours=3)
+    told = recorder.wait_for(StatusChanged, lambda event: event.continuity == "recovered")  # type: ignore[attr-defined]
+    assert isinstance(told, StatusChanged)
+    assert told.gap_s is not None
+    assert 3 * 3600 - 1 < told.gap_s < 3 * 3600 + 30
+    clock.slept -= timedelta(hours=1)  # set back: nothing was slept
+    client.send_message("still there", timeout=WAIT_S)
+    assert server.sessions == 1
+
+
+def test_the_longest_pause_is_checked(make: Make) -> None:
+    """What is no time is refused; the settings come back with None."""
+    client = make(reconnect_max_s=7.0)
+    assert client.longest_pause_s == 7.0
+    client.longest_pause_s = 300
+    assert client.longest_pause_s == 300
+    for wrong in (0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="longest_pause_s"):
+            client.longest_pause_s = wrong
+    client.longest_pause_s = None
+    assert client.longest_pause_s == 7.0
