@@ -13,6 +13,7 @@ from ig_sdk.lightstreamer.tlcp.subscriptions import Subscriptions
 _TRIES: Final = 3
 _TRIES_ALONE: Final = 7
 _FAULTS_BELONG_TOGETHER_S: Final = 600.0
+_UPDATE: Final = "U"
 _ABOUT_SUBSCRIPTION: Final = frozenset({"U", "SUBOK", "SUBCMD", "UNSUB", "EOS", "CS", "OV", "CONF"})
 
 
@@ -38,7 +39,10 @@ class Repair:
         wire = wire_id(identifier) if tag in _ABOUT_SUBSCRIPTION else None
         subscription = self._subscriptions.wired.get(wire or 0)
         if subscription is None:
-            return wire in self._subscriptions.former
+            former = self._subscriptions.former
+            if wire in former and tag == _UPDATE:
+                former.miss(wire or 0, 0, 1)
+            return wire in former
         if not (subscription.leaving or subscription.silent) and not self._too_often(subscription, now):
             return False
         self._give_up(subscription, reason)

@@ -119,7 +119,7 @@ class FormerNames:
     """What the server still sends by names that subscriptions had before they were asked for anew."""
 
     def __init__(self) -> None:
-        self._owners: dict[int, tuple[Subscription, int]] = {}  # with the number of its items
+        self._owners: dict[int, tuple[Subscription, int]] = {}  # with the most items it can have
         self._missed: dict[int, dict[int, int]] = {}  # name: position: updates
 
     def __contains__(self, wire: object) -> bool:
@@ -128,14 +128,20 @@ class FormerNames:
     def __iter__(self) -> Iterator[int]:
         return iter(self._owners)
 
+    def of(self, subscription: Subscription) -> bool:
+        """Whether the server may still send by a former name of this one."""
+        return any(owner is subscription for owner, _ in self._owners.values())
+
     def add(self, subscription: Subscription) -> None:
         """Note the name that a subscription has now: it is about to get another."""
-        self._owners[subscription.wire] = subscription, subscription.num_items
+        # Where it was not accepted yet, the server may still do so.
+        items = subscription.num_items or len(subscription.spec.items or ()) or _MAX_ITEMS
+        self._owners[subscription.wire] = subscription, items
 
     def miss(self, wire: int, position: int, count: int) -> None:
-        """Count what came by a former name: it is for nobody, as it builds on what was lost."""
+        """Count what came by a former name: it is for nobody, as it builds on what was lost; 0 for an unknown item."""
         owner = self._owners.get(wire)
-        if owner is not None and 1 <= position <= owner[1]:
+        if owner is not None and 0 <= position <= owner[1]:
             missed = self._missed.setdefault(wire, {})
             missed[position] = missed.get(position, 0) + count
 

@@ -205,7 +205,6 @@ class Subscriptions:
         """A request about one subscription failed; the others are not touched (C-062, C-064)."""
         subscription = self.wired.get(pending.subject)
         if subscription is None:
-            self._events += self.former.end(pending.subject)
             return
         if pending.operation == "add":
             if subscription.stage is Stage.REQUESTED:
@@ -224,7 +223,7 @@ class Subscriptions:
         """Ask for it anew, by another name: an update was lost (0: of any item), and what follows may build on it."""
         if subscription.leaving or subscription.silent or subscription.stage is Stage.WANTED:
             return
-        if subscription.stage is Stage.ACTIVE:
+        if subscription.stage is Stage.ACTIVE or self.former.of(subscription):
             self._events.append(subscription.lost(position, 1))
         old = subscription.wire
         self._unlist(subscription)
