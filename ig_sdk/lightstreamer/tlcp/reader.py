@@ -70,7 +70,7 @@ class Reader:
         self._connection = connection = life.connection
         self._timers = connection.timers
         self._subscriptions = subscriptions
-        self._repair = Repair(subscriptions)
+        self._repair = Repair(subscriptions, events)
         self._messages = messages
         self._requests = requests
         self._unknown: set[str] = set()
@@ -250,6 +250,7 @@ class Reader:
         about = self._repair.suspect(line) if self._connection.bound else None
         if about is not None:
             self._damaged(line, *about)
+            return
         tag = note.name[:_MAX_TAG]
         if tag not in self._unknown and len(self._unknown) < _MAX_UNKNOWN_TAGS:
             self._unknown.add(tag)
@@ -264,7 +265,5 @@ class Reader:
             self._life.malformed(self._now, error, data=True)
             return
         counter.unsure = True
-        if self._repair.damaged(wire, position, self._now):
-            self.events.append(ErrorOccurred(error))
-        else:
+        if not self._repair.damaged(wire, position, self._now, error):
             self._life.malformed(self._now, error, data=True)

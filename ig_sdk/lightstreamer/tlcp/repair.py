@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ig_sdk.errors import StreamProtocolError
 from ig_sdk.lightstreamer.tlcp.damage import find_damaged, wire_id
+from ig_sdk.lightstreamer.tlcp.events import ErrorOccurred, Event
 from ig_sdk.lightstreamer.tlcp.subscribed import Subscription
 from ig_sdk.lightstreamer.tlcp.subscriptions import Subscriptions
 
@@ -22,10 +24,12 @@ class Repair:
 
     Args:
         subscriptions: The subscriptions.
+        events: Where errors are told.
     """
 
-    def __init__(self, subscriptions: Subscriptions) -> None:
+    def __init__(self, subscriptions: Subscriptions, events: list[Event]) -> None:
         self._subscriptions = subscriptions
+        self._events = events
         self._alarms = 0  # lines that may have been about any of them
         self._alarm_at = 0.0
 
@@ -53,19 +57,22 @@ class Repair:
         subscriptions = self._subscriptions
         return find_damaged(line, {*subscriptions.wired, *subscriptions.former}) if subscriptions.wired else None
 
-    def damaged(self, wire: int, position: int, now: float) -> bool:
+    def damaged(self, wire: int, position: int, now: float, error: StreamProtocolError) -> bool:
         """Take note of a line that may have been data; return whether the session may go on.
 
         An update is told as lost. The subscription is asked for anew, since what follows may build on the line, and
-        ended when that happens too often; all of them where the line names none (zero).
+        ended when that happens too often; all of them where the line names none (zero). The error is told where that
+        changes anything: not for each line that comes until the server has obeyed.
         """
         subscriptions = self._subscriptions
         subscription = subscriptions.wired.get(wire)
         if subscription is not None:
-            if self._too_often(subscription, now):
-                self._give_up(subscription, "its lines were damaged")
-            else:
-                subscriptions.renew(subscription, position)
+            if not (subscription.leaving or subscription.silent):
+                self._events.append(ErrorOccurred(error))
+                if self._too_often(subscription, now):
+                    self._give_up(subscription, "its lines were damaged")
+                else:
+                    subscriptions.renew(subscription, position)
             return True
         if wire:
             subscriptions.former.miss(wire, position, 1)
@@ -76,6 +83,7 @@ class Repair:
         self._alarm_at = now
         if self._alarms >= _TRIES:
             return False
+        self._events.append(ErrorOccurred(error))
         for each in list(subscriptions.wired.values()):
             subscriptions.renew(each, 0)
         return True

@@ -155,11 +155,23 @@ def test_a_renewed_subscription_keeps_what_was_asked_of_it(started):
 
 def test_given_up_while_it_is_asked_for_anew(started):
     """Who leaves in the middle hears of no loss any more, and is gone under both names."""
-    bad, good = _two(started)
+    bad, _ = _two(started)
     started.say("?U,1,1,|x", "U,1,1,|y").session.unsubscribe(bad, started.now)
     started.pump().forget().say("UNSUB,1", "SUBOK,3,1,2", "U,3,1,a|b", "UNSUB,3", "U,2,1,|z")
     assert not _losses(started)
-    assert [update.subscription_id for update in started.updates] == [good]
+    assert started.rows == [["c", "z"]]
+
+
+def test_a_flood_of_damaged_lines_is_told_a_few_times(started):
+    """Until the server has obeyed, thousands of them are one number, not thousands of errors."""
+    bad, _ = _two(started)
+    started.say(*["?U,1,1,|x"] * 5000)
+    assert len(started.of(ErrorOccurred)) == 1
+    _answered(started, old=1, new=3)
+    assert _losses(started) == [(bad, "i1", 1, 1), (bad, "i1", 1, 4999)]
+    started.forget().session.unsubscribe(bad, started.now)
+    started.say(*["?U,3,1,|x"] * 5000, "UNSUB,3")
+    assert not started.errors
 
 
 def test_a_table_starts_anew(started):
