@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ig_sdk.lightstreamer.net.sockets import LONGEST_WAIT_S, Waker
-from ig_sdk.lightstreamer.shares import Shares, shed
+from ig_sdk.lightstreamer.shares import shed
 from ig_sdk.lightstreamer.tlcp.events import Event, SubscriptionError
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 
@@ -189,21 +189,20 @@ class Dispatcher:
         Returns:
             Whether it is full all the same.
         """
-        events, dropped = shed(self._waiting(), self._limit, self._may_drop, self._fails)
-        if len(events) > self._limit:
-            events = self._fail(events)
+        events, dropped, failing = shed(self._waiting(), self._limit, self._may_drop, self._fails)
+        if failing:
+            events = self._fail(events, failing)
         self._batches = deque([events])
         self._taken, self._size = 0, len(events)
         self._dropped += dropped
         self._full = full = self._size > self._limit
         return full
 
-    def _fail(self, events: list[Event]) -> list[Event]:
-        greedy = Shares.of(events, self._limit).greedy()
+    def _fail(self, events: list[Event], failing: set[int]) -> list[Event]:
         kept = events[: self._limit]
         for event in events[self._limit :]:
             identifier = event.subscription_id if type(event) is ItemUpdate else None
-            if identifier not in greedy or not self._fails(identifier):
+            if identifier is None or identifier not in failing:
                 kept.append(event)
             elif identifier not in self._failed:
                 self._failed.add(identifier)

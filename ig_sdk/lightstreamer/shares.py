@@ -68,8 +68,8 @@ class Shares:
 
 def shed(
     events: list[Event], limit: int, may_drop: Callable[[int], bool], fails: Callable[[int], bool]
-) -> tuple[list[Event], int]:
-    """Return what is left when updates give way until ``limit`` events are left, and how many updates were dropped.
+) -> tuple[list[Event], int, set[int]]:
+    """Let updates give way until ``limit`` events are left.
 
     More than ``limit`` are left where what may be dropped holds no more than its share. Where a subscription would fail
     otherwise, who holds more than its share gives up all that is needed.
@@ -79,19 +79,23 @@ def shed(
         limit: How many may wait.
         may_drop: Whether updates of a subscription may be dropped.
         fails: Whether a subscription ends at an update without room.
+
+    Returns:
+        The events that are left, how many updates were dropped, and who has to end now: of those that may lose nothing
+        the ones that hold more than their share.
     """
     dropped = 0
     while len(events) > limit:
         shares = Shares.of(events, limit)
-        failing = any(fails(subscription_id) for subscription_id in shares.greedy())
+        failing = {subscription_id for subscription_id in shares.greedy() if fails(subscription_id)}
         least = 0 if failing else shares.share - shares.share // _SLACK
         number = len(events) - limit + limit // _SLACK
         surplus = shares.surplus(number, may_drop, least=least)
         if not surplus:
-            break
+            return events, dropped, failing
         events = _cut(events, surplus)
         dropped += sum(surplus.values())
-    return events, dropped
+    return events, dropped, set()
 
 
 def _cut(events: Sequence[Event], surplus: Mapping[Item, int]) -> list[Event]:
