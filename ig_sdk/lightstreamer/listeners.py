@@ -56,7 +56,7 @@ class SubscriptionListener:
 
         Either the server dropped them, or this client did because its queue was full, the subscription's overflow rule
         is ``"drop_oldest"``, and the item held more than its share of the queue; or a line could not be read.
-        ``position`` names the item; it is 0 where a line was lost that may have been about any of them.
+        ``where`` says which, and ``item`` of what: ``None`` where a line was lost that may have been about any item.
         """
 
     def on_snapshot_end(self, event: SnapshotEnd) -> None:

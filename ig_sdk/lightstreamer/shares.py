@@ -109,7 +109,7 @@ def _cut(events: Sequence[Event], surplus: Mapping[Item, int]) -> list[Event]:
         if type(event) is ItemUpdate and due.get(item := (event.subscription_id, event.position), 0):
             due[item] -= 1
             left -= 1
-            cutting.lose(item, event.item, 1)
+            cutting.lose(event.subscription_id, event.item, 1)
         else:
             cutting.keep(event)
     return cutting.result(())
@@ -122,31 +122,30 @@ class _Cutting:
         self._kept: list[Event] = []
         # Of each item the place in `_kept` where its losses are reported. Forgotten when another event about it
         # follows, so that a loss never moves across "subscribed" or "unsubscribed".
-        self._places: dict[int, dict[int, int]] = {}  # subscription: position: place
+        self._places: dict[int, dict[str | None, int]] = {}  # subscription: name: place
         self._counts: dict[int, int] = {}  # place: updates lost
 
     def keep(self, event: Event) -> None:
         """Keep what is not dropped; an earlier loss becomes part of the new one."""
-        if isinstance(event, ItemUpdatesLost):
-            self.lose((event.subscription_id, event.position), event.item, event.count)
+        if isinstance(event, ItemUpdatesLost) and event.where == "client":
+            self.lose(event.subscription_id, event.item, event.count)
             return
         places = self._places.get(getattr(event, "subscription_id", 0))
         if places:
-            position = getattr(event, "position", None)
-            if position is None:
-                places.clear()
+            if hasattr(event, "item"):
+                places.pop(event.item, None)
             else:
-                places.pop(position, None)
+                places.clear()
         self._kept.append(event)
 
-    def lose(self, item: Item, name: str | None, count: int) -> None:
+    def lose(self, subscription_id: int, name: str | None, count: int) -> None:
         """Report a loss, as part of the one before where nothing else of the item lies between."""
-        places = self._places.setdefault(item[0], {})
-        place = places.get(item[1])
+        places = self._places.setdefault(subscription_id, {})
+        place = places.get(name)
         if place is None:
-            places[item[1]] = place = len(self._kept)
+            places[name] = place = len(self._kept)
             self._counts[place] = 0
-            self._kept.append(ItemUpdatesLost(item[0], name, item[1], 0))
+            self._kept.append(ItemUpdatesLost(subscription_id, name, 0, 0, "client"))
         self._counts[place] += count
 
     def result(self, rest: Sequence[Event]) -> list[Event]:

@@ -797,7 +797,7 @@ def test_a_flood_in_one_market_costs_another_nothing(server: Server, make: Make)
     while seen + lost < 1000:
         event = flooded.told.get(timeout=WAIT_S)
         if isinstance(event, ItemUpdatesLost):
-            assert (event.subscription_id, event.item, event.position) == (1, "item1", 1)
+            assert (event.subscription_id, event.item, event.where) == (1, "item1", "client")
             lost += event.count
         elif isinstance(event, ItemUpdate):
             seen += 1

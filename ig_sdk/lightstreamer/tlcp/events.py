@@ -160,9 +160,10 @@ class ItemUpdatesLost:
 
     Attributes:
         subscription_id: Which subscription.
-        item: Name of the item; ``None`` when only the server knows it, and where ``position`` is 0.
-        position: Position of the item, from 1; 0 for a line that may have been about any item.
+        item: Name of the item; ``None`` when only the server knows it, and for a line that may have been about any.
+        position: Position of the item, from 1; 0 when this client dropped updates, and for a line as above.
         count: How many.
+        where: ``"server"``; ``"client"``: the application is too slow; ``"line"``: damaged on the way.
 
     Source:
         TLCP.md section 14.3.
@@ -172,6 +173,7 @@ class ItemUpdatesLost:
     item: str | None
     position: int
     count: int
+    where: Literal["server", "client", "line"] = "server"
 
 
 @dataclass(frozen=True, slots=True)

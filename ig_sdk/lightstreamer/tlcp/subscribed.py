@@ -110,9 +110,9 @@ class Subscription:
             self.items[position] = item
         return item
 
-    def lost(self, position: int, count: int) -> ItemUpdatesLost:
-        """Return the event that says so; position 0 for an item that is not known."""
-        return ItemUpdatesLost(self.id, self.name(position) if position else None, position, count)
+    def damaged(self, position: int, count: int) -> ItemUpdatesLost:
+        """Return the event for updates lost on the way; position 0 for an item that is not known."""
+        return ItemUpdatesLost(self.id, self.name(position) if position else None, position, count, "line")
 
 
 class FormerNames:
@@ -151,7 +151,7 @@ class FormerNames:
         missed = self._missed.pop(wire, {})
         if owner is not None and not (owner[0].leaving or owner[0].silent):
             for position, count in missed.items():
-                yield owner[0].lost(position, count)
+                yield owner[0].damaged(position, count)
 
     def clear(self) -> None:
         """The session is gone."""

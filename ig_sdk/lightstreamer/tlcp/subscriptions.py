@@ -11,6 +11,7 @@ from ig_sdk.lightstreamer.tlcp.codec.values import JsonPatch
 from ig_sdk.lightstreamer.tlcp.events import (
     Cleared,
     Event,
+    ItemUpdatesLost,
     Operation,
     Reconfigured,
     SnapshotEnd,
@@ -193,7 +194,7 @@ class Subscriptions:
         if subscription is None:
             self.former.miss(note.subscription, note.item, note.lost)
         else:
-            self._events.append(subscription.lost(note.item, note.lost))
+            self._events.append(ItemUpdatesLost(subscription.id, subscription.name(note.item), note.item, note.lost))
 
     def accepted(self, pending: Pending) -> None:
         """``REQOK``: the add cannot be overtaken any more."""
@@ -224,7 +225,7 @@ class Subscriptions:
         if subscription.leaving or subscription.silent or subscription.stage is Stage.WANTED:
             return
         if subscription.stage is Stage.ACTIVE or self.former.of(subscription):
-            self._events.append(subscription.lost(position, 1))
+            self._events.append(subscription.damaged(position, 1))
         old = subscription.wire
         self._unlist(subscription)
         self._requests.settle("add", old)

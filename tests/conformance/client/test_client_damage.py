@@ -8,6 +8,7 @@ from ig_sdk.lightstreamer.tlcp.events import ErrorOccurred, ItemUpdatesLost, Sub
 
 
 def _losses(client):
+    assert all(loss.where == "line" for loss in client.of(ItemUpdatesLost))
     return [(loss.subscription_id, loss.item, loss.position, loss.count) for loss in client.of(ItemUpdatesLost)]
 
 
@@ -181,3 +182,27 @@ def test_a_table_starts_anew(started):
     assert _losses(started) == [(table, "i1", 1, 1)]
     started.say("UNSUB,1", "SUBCMD,2,1,3,1,2", "U,2,1,k|ADD|2")
     assert started.rows == [["k", "ADD", "2"]]
+
+
+@pytest.mark.parametrize("line", ["U,{},1,a", "U,{},1,|^9", "EOS,{},9"])
+def test_two_unreadable_items_at_once_end_and_the_third_goes_on(started, line):
+    """Each is given up after its own few tries, in whatever order they fail; the pauses grow; nobody else is given up."""
+    bad = [started.subscribe(items=f"i{number}") for number in (1, 2)]
+    good = started.subscribe(items="i3")
+    ended, pauses, session = [], [], 1
+    for turn in range(20):
+        started.forget().say(*(f"SUBOK,{number},1,2" for number in (*bad, good)), f"U,{good},1,{session}|x")
+        for number in (bad, bad[::-1])[turn % 2]:
+            started.say(line.format(number))
+        ended += [error.subscription_id for error in started.of(SubscriptionError)]
+        if sorted(ended) == bad:
+            break
+        pauses.append(started.session.latest.retry_in_s)
+        session += 1
+        started.wait(pauses[-1]).open().say(f"CONOK,S{session},50000,5000,*")
+    assert sorted(ended) == bad
+    assert pauses == sorted(pauses)
+    assert len(pauses) <= 4
+    started.say(f"U,{good},1,still|here")
+    assert started.rows[-1] == ["still", "here"]
+    assert started.session.session_id == f"S{session}"

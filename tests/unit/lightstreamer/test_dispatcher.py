@@ -28,7 +28,8 @@ LAST = LineIgnored("last")
 
 
 def update(number: int, subscription_id: int = 1, position: int = 1) -> ItemUpdate:
-    info = ItemInfo(subscription_id, "item", position, ("n",), {"n": 0})
+    name = "item" if position == 1 else f"item {position}"
+    info = ItemInfo(subscription_id, name, position, ("n",), {"n": 0})
     return ItemUpdate(info, (str(number),), None, snapshot=False)
 
 
@@ -127,7 +128,7 @@ def test_drop_oldest_tells_how_many() -> None:
         sink.drained()
     events = [event for event in sink.events if not isinstance(event, Subscribed)]
     assert isinstance(events[0], ItemUpdatesLost)
-    assert (events[0].item, events[0].position) == ("item", 1)
+    assert (events[0].item, events[0].position, events[0].where) == ("item", 0, "client")
     assert numbers(events) == list(range(100 - len(numbers(events)), 100))
     assert len(numbers(events)) + lost(events) == 100
     assert dispatcher.dropped == lost(events)
@@ -284,7 +285,7 @@ def test_a_flood_costs_nobody_else(by_item: bool) -> None:
     ]
     assert numbers(quiet_ones) == list(range(30))
     losses = [event for event in sink.events if isinstance(event, ItemUpdatesLost)]
-    assert {(event.subscription_id, event.position) for event in losses} == {(1, 1)}
+    assert {(event.subscription_id, event.item) for event in losses} == {(1, "item")}
     flood = [event for event in sink.events if isinstance(event, ItemUpdate) and event not in quiet_ones]
     assert len(flood) + sum(event.count for event in losses) == 1500
     assert len(flood) >= 55  # what the quiet one leaves is the flood's, but for the slack
@@ -387,5 +388,5 @@ def test_nobody_below_a_share_loses(batches: list[list[int]], limit: int, rule: 
             may_lose |= {item for item, count in held.items() if count > share}
         sink.go_on.set()
         sink.drained()
-    losers = {(event.subscription_id, event.position) for event in sink.events if isinstance(event, ItemUpdatesLost)}
-    assert losers <= {(1 + item % 3, 1 + item // 3) for item in may_lose}
+    losers = {(event.subscription_id, event.item) for event in sink.events if isinstance(event, ItemUpdatesLost)}
+    assert losers <= {(1 + item % 3, update(0, 1, 1 + item // 3).item) for item in may_lose}
