@@ -49,7 +49,9 @@ class LightstreamerClient:
         drop_s: Further seconds of silence after which the connection is given up.
         connect_timeout_s: Seconds for opening a connection, proxy, TLS and handshake included.
         reconnect_initial_s: Longest first pause before a reconnect, in seconds; at least half of it is waited.
-        reconnect_max_s: Longest pause, in seconds.
+        reconnect_max_s: Longest pause, in seconds; see ``longest_pause_s``.
+        reconnect_slow_s: Longest pause after an hour of pauses without success, such as at a weekend;
+            ``reconnect_max_s`` where that is longer.
         reconnect_multiplier: Growth of the pause.
         proxy: ``http://[user:password@]host[:port]``, or ``None``; the environment is not looked at.
         ca_bundle: File or folder of certificates to trust instead of the usual ones, which are the machine's own (where
@@ -87,6 +89,7 @@ class LightstreamerClient:
         connect_timeout_s: float = 10.0,
         reconnect_initial_s: float = 1.0,
         reconnect_max_s: float = 30.0,
+        reconnect_slow_s: float = 120.0,
         reconnect_multiplier: float = 2.0,
         proxy: str | None = None,
         ca_bundle: str | None = None,
@@ -113,6 +116,7 @@ class LightstreamerClient:
                 drop_after_s=drop_s,
                 initial_delay_s=reconnect_initial_s,
                 max_delay_s=reconnect_max_s,
+                slow_delay_s=reconnect_slow_s,
                 multiplier=reconnect_multiplier,
                 ignore_control_link=ignore_control_link,
                 supported_diffs=None if supported_diffs is None else tuple(supported_diffs),
@@ -161,7 +165,7 @@ class LightstreamerClient:
 
     @property
     def updates_dropped(self) -> int:
-        """Updates that found the queue full so far; each was reported by ``on_updates_lost``."""
+        """Updates dropped because the queue was full so far; each was reported by ``on_updates_lost``."""
         return self._engine.dispatcher.dropped
 
     @property
@@ -207,6 +211,41 @@ class LightstreamerClient:
         """
         self._engine.connect()
 
+    def reconnect(self, reason: str = "the application asked for it") -> None:
+        """Do not trust the connection any more: leave it, try to recover the session on a new one, and return at once.
+
+        For who knows more than the sockets say, such as that the machine has another network. (That it slept is noticed
+        without this.) A pause before the next attempt is cut short, three times at once and then every five seconds; a
+        connection that is just being opened is left alone. ``on_status`` follows with ``reason``. In every state, from
+        any thread and any callback; nothing happens before ``connect``, after FAILED (``connect`` tries again) and
+        after ``close``.
+
+        Args:
+            reason: Why, in a few words, for the log and ``on_status``.
+        """
+        with self._engine.lock:
+            self._engine.session.distrust(self._clock.monotonic(), reason)
+        self._engine.runner.wake()
+
+    @property
+    def longest_pause_s(self) -> float:
+        """Seconds up to which the pauses between attempts grow now; set it to have fewer attempts, or more.
+
+        ``reconnect_max_s``, after an hour ``reconnect_slow_s``, unless it was set; ``None`` goes back to them. It
+        counts from the next pause on; ``reconnect`` ends the one that is running.
+
+        Raises:
+            ValueError: Set to what is no positive number of seconds.
+        """
+        return self._engine.session.pauses.longest_s
+
+    @longest_pause_s.setter
+    def longest_pause_s(self, seconds: float | None) -> None:
+        if seconds is not None and not 0 < seconds < float("inf"):
+            raise ValueError(f"longest_pause_s must be a positive number of seconds, or None, not {seconds!r}")
+        with self._engine.lock:
+            self._engine.session.pauses.limit(seconds)
+
     def wait_connected(self, timeout: float = 30.0) -> bool:
         """Wait until the session is up.
 
@@ -250,7 +289,7 @@ class LightstreamerClient:
                 subscription forbids this one's.
         """
         engine = self._engine
-        subscription.claim(self)
+        subscription.claim(self, engine.change_overflow)
         try:
             with engine.lock:
                 engine.check_open()

@@ -9,11 +9,11 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from ig_sdk.lightstreamer.net.sockets import LONGEST_WAIT_S, Waker
-from ig_sdk.lightstreamer.tlcp.events import Event, ItemUpdatesLost, SubscriptionError
+from ig_sdk.lightstreamer.shares import shed
+from ig_sdk.lightstreamer.tlcp.events import Event, SubscriptionError
 from ig_sdk.lightstreamer.tlcp.updates import ItemUpdate
 
 _SLICE: Final = 64
@@ -26,9 +26,10 @@ class Dispatcher:
 
     Args:
         deliver: Called with a few events at a time; must not raise.
-        limit: Events that may wait. Above it the oldest updates that may be dropped give way to an ``ItemUpdatesLost``;
-            when none may, ``put`` says that it is full.
-        may_drop: Whether the updates of this subscription id may be dropped. Called under the lock: a mere look-up.
+        limit: Events that may wait. Above it the oldest updates of the items that hold more than their share give way
+            to an ``ItemUpdatesLost``; when none may, ``put`` says that it is full. See ``shares``.
+        may_drop: Whether the updates of this subscription id may be dropped. Called under the lock: a mere look-up,
+            whose answer may change; ``reconsider`` then.
         on_room: Called, without any lock, when there is room again after ``put`` said that there is none.
         fails: Whether the subscription is to end with a ``SubscriptionError`` (``"overflow"``) at its first update that
             finds no room; what came before it is delivered. Called as ``may_drop`` is.
@@ -105,14 +106,20 @@ class Dispatcher:
             self._size += len(events)
             if self._size > self._limit:
                 self._shed()
-                if self._size > self._limit:
-                    self._fail()
-                self._full = self._size > self._limit
             idle, self._idle = self._idle, False
             full = self._full
         if idle:
             self._bell.wake()
         return not full
+
+    def reconsider(self) -> None:
+        """Look again whether the queue is full: what may be dropped has changed."""
+        with self._lock:
+            if not self._full:
+                return
+            full = self._shed()
+        if not full:
+            self._on_room()
 
     def stop(self, last: list[Event]) -> None:
         """Let the thread end: undelivered updates are dropped, what else waits and ``last`` are delivered."""
@@ -176,84 +183,32 @@ class Dispatcher:
             rest[0] = rest[0][self._taken :]
         return [event for batch in rest for event in batch]
 
-    def _shed(self) -> None:
-        """Drop the oldest updates down to the limit; report to each subscription how many of its own were dropped."""
-        surplus = self._size - self._limit
-        shedding = _Shedding()
-        removed = 0
-        while removed < surplus and self._batches:
-            batch = self._batches.popleft()
-            start, self._taken = self._taken, 0
-            for place in range(start, len(batch)):
-                event = batch[place]
-                if removed >= surplus:
-                    shedding.kept += batch[place:]
-                    break
-                removed += shedding.drop(event) if self._droppable(event) else shedding.keep(event)
-        self._batches.appendleft(shedding.result())
-        self._size -= removed
-        self._dropped += shedding.dropped
+    def _shed(self) -> bool:
+        """Make room: see ``shed``; then end what must not lose anything, from its first update without room on.
 
-    def _fail(self) -> None:
-        """End each subscription that must not lose anything and has an update without room, from that update on."""
-        waiting = self._waiting()
-        kept = waiting[: self._limit]
-        for event in waiting[self._limit :]:
-            if type(event) is not ItemUpdate or not self._fails(event.subscription_id):
+        Returns:
+            Whether it is full all the same.
+        """
+        events, dropped, failing = shed(self._waiting(), self._limit, self._may_drop, self._fails)
+        if failing:
+            events = self._fail(events, failing)
+        self._batches = deque([events])
+        self._taken, self._size = 0, len(events)
+        self._dropped += dropped
+        self._full = full = self._size > self._limit
+        return full
+
+    def _fail(self, events: list[Event], failing: set[int]) -> list[Event]:
+        kept = events[: self._limit]
+        for event in events[self._limit :]:
+            identifier = event.subscription_id if type(event) is ItemUpdate else None
+            if identifier is None or identifier not in failing:
                 kept.append(event)
-            elif event.subscription_id not in self._failed:
-                self._failed.add(event.subscription_id)
+            elif identifier not in self._failed:
+                self._failed.add(identifier)
                 text = f"{self._limit} events wait for the callbacks, and this subscription must not lose any"
-                kept.append(SubscriptionError(event.subscription_id, None, text, "overflow"))
-        self._batches = deque([kept])
-        self._taken, self._size = 0, len(kept)
+                kept.append(SubscriptionError(identifier, None, text, "overflow"))
+        return kept
 
     def _is_late(self, event: Event) -> bool:
         return type(event) is ItemUpdate and event.subscription_id in self._failed
-
-    def _droppable(self, event: Event) -> bool:
-        return type(event) is ItemUpdate and self._may_drop(event.subscription_id)
-
-
-class _Shedding:
-    """What remains of the oldest events when updates are taken out: one loss in the place of many updates."""
-
-    def __init__(self) -> None:
-        self.kept: list[Event] = []
-        self.dropped = 0
-        # Of each subscription the place in `kept` where its losses are reported. Forgotten when another of its events
-        # follows, so that a loss never moves across "subscribed" or "unsubscribed".
-        self._places: dict[int, int] = {}
-        self._counts: dict[int, int] = {}  # place: updates lost
-
-    def drop(self, event: Event) -> int:
-        """Take one update out; return by how many events the queue became shorter."""
-        assert isinstance(event, ItemUpdate)
-        self.dropped += 1
-        return self._lose(event.subscription_id, 1)
-
-    def keep(self, event: Event) -> int:
-        """Keep what may not be dropped; an earlier loss of ours becomes part of the new one."""
-        if isinstance(event, ItemUpdatesLost) and not event.position:
-            return self._lose(event.subscription_id, event.count)
-        self._places.pop(getattr(event, "subscription_id", 0), None)
-        self.kept.append(event)
-        return 0
-
-    def result(self) -> list[Event]:
-        """Return the remaining events in order."""
-        for place, count in self._counts.items():
-            loss = self.kept[place]
-            assert isinstance(loss, ItemUpdatesLost)
-            self.kept[place] = replace(loss, count=count)
-        return self.kept
-
-    def _lose(self, subscription_id: int, count: int) -> int:
-        place = self._places.get(subscription_id)
-        if place is not None:
-            self._counts[place] += count
-            return 1
-        self._places[subscription_id] = place = len(self.kept)
-        self._counts[place] = count
-        self.kept.append(ItemUpdatesLost(subscription_id, None, 0, count))
-        return 0

@@ -15,10 +15,12 @@ from ig_sdk.lightstreamer.net.opener import CredentialsSource
 from ig_sdk.lightstreamer.net.sockets import SocketOptions, Waker
 from ig_sdk.lightstreamer.router import Router
 from ig_sdk.lightstreamer.second_level import SecondLevels
+from ig_sdk.lightstreamer.subscription import Subscription
 from ig_sdk.lightstreamer.tlcp.codec.values import JsonPatch
 from ig_sdk.lightstreamer.tlcp.events import ConnectionStatus
 from ig_sdk.lightstreamer.tlcp.options import SessionOptions
 from ig_sdk.lightstreamer.tlcp.session import Session
+from ig_sdk.lightstreamer.update_iterator import UpdateOverflow
 from ig_sdk.logs import get_logger
 from ig_sdk.process import Home
 
@@ -168,6 +170,17 @@ class Engine:
         self._home.check()
         if self.dispatcher.on_own_thread() or self.runner.on_own_thread():
             raise UsageError(f"{what} cannot be awaited inside a callback: nothing could come meanwhile", hint=hint)
+
+    def change_overflow(self, subscription: Subscription, overflow: UpdateOverflow) -> None:
+        """Have a subscription use another rule.
+
+        Raises:
+            UsageError: The rule of another subscription forbids it.
+        """
+        with self.lock:
+            self.router.check_overflow(overflow, besides=subscription)
+            subscription.use_overflow(overflow)
+        self.dispatcher.reconsider()
 
     def _give_up(self, subscription_id: int) -> None:
         with self.lock:

@@ -30,6 +30,10 @@ _LOG = get_logger("stream")
 _ENDED: Final = (ConnectionStatus.DISCONNECTED, ConnectionStatus.FAILED)
 _STREAMING: Final = (ConnectionStatus.CONNECTED, ConnectionStatus.STALLED)
 _PAUSE_AFTER_FAULT_S: Final = 0.1
+# How often the calendar is compared with the monotonic clock, which stands still while the machine sleeps; and how far
+# they must part. A calendar that was set forward costs a needless recovery, in which nothing is lost.
+_LOOK_EVERY_S: Final = 2.0
+_SLEPT_S: Final = 10.0
 
 THREAD_NAME: Final = "ig-stream-io"
 
@@ -76,6 +80,8 @@ class Runner:
         self._levels = levels
         self._on_status = on_status
         self._now = clock.monotonic
+        self._calendar = clock.now
+        self._apart_s = self._looked_at = 0.0
         self._waker = waker
         self._control = ControlRequests(cookies, sockets, self._now)
         self._stream: Stream | None = None
@@ -115,6 +121,7 @@ class Runner:
     # --- the thread
 
     def _run(self) -> None:
+        self._look_at_calendar(self._now())
         try:
             while self._step():
                 pass
@@ -200,7 +207,7 @@ class Runner:
             with self._lock:
                 session.lost(self._now(), "closed while connecting")
         except OpenFailed as failure:
-            _LOG.info("%s", failure.reason)
+            _LOG.debug("%s", failure.reason)  # the status tells it, once for many attempts
             lasting = StreamError(failure.reason, hint=failure.hint) if failure.lasting else None
             with self._lock:
                 session.lost(self._now(), failure.reason, unavailable=failure.unavailable, error=lasting)
@@ -253,7 +260,18 @@ class Runner:
         while self._control.unreached:
             with self._lock:
                 self._session.unreached(self._control.unreached.pop())
+        if now - self._looked_at >= _LOOK_EVERY_S:
+            slept_s = self._look_at_calendar(now)
+            if slept_s > _SLEPT_S:
+                with self._lock:
+                    self._session.distrust(now, f"the machine slept for {slept_s:.0f} s", slept_s=slept_s)
         self._keep_time(now)
+
+    def _look_at_calendar(self, now: float) -> float:
+        """Return by how many seconds the calendar went ahead of the monotonic clock since the last look."""
+        before, self._apart_s = self._apart_s, self._calendar().timestamp() - now
+        self._looked_at = now
+        return self._apart_s - before
 
     def _time_left(self, stream: Stream | None) -> float:
         if stream is not None and (stream.ended or stream.pending()):
@@ -261,7 +279,8 @@ class Runner:
         now = self._now()
         with self._lock:
             deadlines = [self._session.deadline, self._close_by, self._send_by, *self._control.deadlines]
-        return min([deadline for deadline in deadlines if deadline is not None], default=now + LONGEST_WAIT_S) - now
+        due = min([deadline for deadline in deadlines if deadline is not None], default=now + LONGEST_WAIT_S)
+        return min(due - now, _LOOK_EVERY_S)
 
     def _read_stream(self, stream: Stream, now: float) -> None:
         text = stream.receive()

@@ -46,7 +46,7 @@ class SubscriptionListener:
     """
 
     def on_subscribed(self, event: Subscribed) -> None:
-        """The server accepted it (again, after a replaced session)."""
+        """The server accepted it; again after a replaced session, and after a line of it that was damaged."""
 
     def on_update(self, update: ItemUpdate) -> None:
         """An item has new values."""
@@ -54,8 +54,9 @@ class SubscriptionListener:
     def on_updates_lost(self, event: ItemUpdatesLost) -> None:
         """Updates are missing here.
 
-        Either the server dropped them (``position`` names the item), or this client did because its queue was full and
-        the subscription's overflow rule is ``"drop_oldest"`` (``item`` is ``None`` and ``position`` 0: of any item).
+        Either the server dropped them, or this client did because its queue was full, the subscription's overflow rule
+        is ``"drop_oldest"``, and the item held more than its share of the queue; or a line could not be read.
+        ``where`` says which, and ``item`` of what: ``None`` where a line was lost that may have been about any item.
         """
 
     def on_snapshot_end(self, event: SnapshotEnd) -> None:

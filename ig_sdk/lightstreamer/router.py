@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ig_sdk.errors import StreamError, StreamOverflow, UsageError
 from ig_sdk.lightstreamer.listeners import ClientListener
+from ig_sdk.lightstreamer.status_log import StatusLog
 from ig_sdk.lightstreamer.subscription import Subscription, refusal
 from ig_sdk.lightstreamer.tlcp.events import (
     ConnectionStatus,
@@ -56,6 +56,7 @@ class Router:
     def __init__(self, on_overflow: Callable[[int], None] = lambda _: None) -> None:
         self.errors = 0
         self._failures = Repeats(_LOG)
+        self._status_log = StatusLog(_LOG)
         self.subscriptions: dict[int, Subscription] = {}
         self.waiters: dict[int, MessageWaiter] = {}
         self._listeners: tuple[ClientListener, ...] = ()
@@ -83,9 +84,10 @@ class Router:
         subscription = self.subscriptions.get(subscription_id)
         return subscription is not None and subscription.overflow == "fail"
 
-    def check_overflow(self, overflow: str) -> None:
+    def check_overflow(self, overflow: str, *, besides: Subscription | None = None) -> None:
         """Raise ``UsageError`` when one that may wait and one that may not would share a connection."""
-        rules = {overflow, *(subscription.overflow for subscription in tuple(self.subscriptions.values()))}
+        others = (subscription for subscription in tuple(self.subscriptions.values()) if subscription is not besides)
+        rules = {overflow, *(subscription.overflow for subscription in others)}
         if {"block", "fail"} <= rules:
             raise UsageError(
                 'subscriptions with overflow "block" and "fail" cannot share a connection',
@@ -133,9 +135,7 @@ class Router:
             self._deliver_to_subscription(event)
 
     def _deliver_status(self, event: StatusChanged) -> None:
-        level = logging.INFO if event.error is None else logging.WARNING
-        hint = "" if event.error is None or not event.error.hint else f" ({event.error.hint})"
-        _LOG.log(level, "stream %s -> %s: %s%s", event.previous, event.status, event.reason, hint)
+        self._status_log.write(event)
         for subscription in tuple(self.subscriptions.values()):
             if event.status is ConnectionStatus.FAILED:
                 subscription.feed.end(event.error or StreamError(event.reason))

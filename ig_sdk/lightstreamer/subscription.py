@@ -73,7 +73,7 @@ class Subscription:
             (``on_updates_lost``, an iterator's ``lost``), ``"block"`` lets the server wait, ``"fail"`` ends the
             subscription with ``on_error`` (operation ``"overflow"``), and an iterator with ``StreamOverflow``, at the
             first update that finds no room: for what must not be lost unnoticed, such as deals. ``"block"`` and
-            ``"fail"`` cannot share a client.
+            ``"fail"`` cannot share a client. Only items that hold more than their share of the queue give way.
         second_level: In COMMAND mode, what to subscribe to for each key.
 
     Raises:
@@ -97,13 +97,12 @@ class Subscription:
         overflow: UpdateOverflow = "drop_oldest",
         second_level: SecondLevel | None = None,
     ) -> None:
-        if overflow not in _OVERFLOWS:
-            raise ValueError(f"overflow must be one of {', '.join(_OVERFLOWS)}, not {overflow!r}")
+        _check_overflow(overflow)
         if second_level is not None and mode != "COMMAND":
             raise ValueError("second_level needs mode COMMAND")
         item_names, group = _names(items)
         field_names, schema = _names(fields)
-        self.overflow: UpdateOverflow = overflow
+        self._overflow: UpdateOverflow = overflow
         self.second_level = second_level
         self.spec = SubscriptionSpec(
             mode=cast("Mode", mode),  # checked there
@@ -117,9 +116,10 @@ class Subscription:
             max_frequency=max_frequency,
             buffer_size=buffer_size,
         )
-        self.feed = Feed(overflow)
+        self.feed = Feed()
         self._lock = threading.Lock()
         self._owner: Owner | None = None
+        self._change_overflow: Callable[[Subscription, UpdateOverflow], None] | None = None
         self._id: int | None = None
         self._leaving = False
 
@@ -147,6 +147,32 @@ class Subscription:
     def active(self) -> bool:
         """Whether a client carries it; not whether the server has accepted it yet."""
         return self._owner is not None
+
+    @property
+    def overflow(self) -> UpdateOverflow:
+        """What happens when the application is slower than the server; may be set at any time, active or not.
+
+        It counts from then on: for what waits for the callbacks already, too, but not for iterators that were made
+        before.
+
+        Raises:
+            ValueError: Set to something else.
+            UsageError: Set to what another subscription of the client forbids: ``"block"`` beside ``"fail"``.
+        """
+        return self._overflow
+
+    @overflow.setter
+    def overflow(self, overflow: UpdateOverflow) -> None:
+        _check_overflow(overflow)
+        change = self._change_overflow
+        if change is None:
+            self._overflow = overflow
+        else:
+            change(self, overflow)
+
+    def use_overflow(self, overflow: UpdateOverflow) -> None:
+        """Take a rule that the client has found to go with those of its other subscriptions."""
+        self._overflow = overflow
 
     def add_listener(self, listener: SubscriptionListener) -> None:
         """Call ``listener`` from now on; one that is added twice is called once."""
@@ -195,8 +221,14 @@ class Subscription:
             raise UsageError("the subscription is not active")
         owner.reconfigure(subscription_id, max_frequency)
 
-    def claim(self, owner: Owner) -> None:
+    def claim(
+        self, owner: Owner, change_overflow: Callable[[Subscription, UpdateOverflow], None] | None = None
+    ) -> None:
         """Make ``owner`` the one client that carries it.
+
+        Args:
+            owner: The client.
+            change_overflow: Called to have another rule used from then on.
 
         Raises:
             UsageError: A client carries it already.
@@ -205,6 +237,7 @@ class Subscription:
             if self._owner is not None:
                 raise UsageError("the subscription is active already")
             self._owner, self._id, self._leaving = owner, None, False
+            self._change_overflow = change_overflow
         self.feed.open()
 
     def named(self, subscription_id: int) -> None:
@@ -228,7 +261,7 @@ class Subscription:
     def release(self, error: StreamError | None = None) -> None:
         """End it: it may be subscribed again."""
         with self._lock:
-            self._owner = self._id = None
+            self._owner = self._id = self._change_overflow = None
         self.feed.end(error)
 
     def _in_callback(self) -> bool:
@@ -250,8 +283,7 @@ class Feed:
         Listeners may come and go from any thread; ``tell`` is called by the dispatch thread.
     """
 
-    def __init__(self, overflow: UpdateOverflow) -> None:
-        self.overflow = overflow
+    def __init__(self) -> None:
         self.update_calls: tuple[Callable[[ItemUpdate], Any], ...] = ()
         self._lock = threading.Lock()
         self._listeners: tuple[SubscriptionListener, ...] = ()
@@ -315,6 +347,11 @@ def refusal(event: SubscriptionError) -> StreamError | None:
     if event.operation == "unreadable":
         return StreamProtocolError(excerpt(event.message))
     return StreamOverflow(event.message) if event.operation == "overflow" else None
+
+
+def _check_overflow(overflow: str) -> None:
+    if overflow not in _OVERFLOWS:
+        raise ValueError(f"overflow must be one of {', '.join(_OVERFLOWS)}, not {overflow!r}")
 
 
 def _names(names: Iterable[str] | str) -> tuple[tuple[str, ...] | None, str | None]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ig_sdk.clock import SystemClock
+from ig_sdk.errors import StreamError
 from ig_sdk.lightstreamer import (
     ClientListener,
     ConnectionStatus,
@@ -380,6 +381,97 @@ def test_tls_trusts_what_the_machine_trusts(
     client.connect()
     assert client.wait_connected(WAIT_S)
     client.close()
+
+
+@pytest.mark.parametrize("transport", ["ws", "http-streaming"])
+def test_an_untrusted_certificate_is_an_error(
+    tls: tuple[StreamServer, Relay], make: Make, transport: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two clients at once: each hears of it by on_error with the hint, is FAILED soon, and does not try for ever."""
+
+    class Errors(Statuses):
+        def __init__(self) -> None:
+            super().__init__()
+            self.errors: list[StreamError] = []
+
+        def on_error(self, error: StreamError) -> None:
+            self.errors.append(error)
+
+    clients = [make(f"https://127.0.0.1:{tls[1].port}", transport) for _ in range(2)]
+    heard = [Errors() for _ in clients]
+    for client, errors in zip(clients, heard, strict=True):
+        client.add_listener(errors)
+        client.connect()
+    for client, errors in zip(clients, heard, strict=True):
+        errors.wait_for(lambda event: event.status is ConnectionStatus.FAILED)
+        with pytest.raises(StreamError, match="certificate") as failure:
+            client.wait_connected(WAIT_S)
+        assert failure.value.hint is not None
+        assert "ca_bundle" in failure.value.hint
+        client.close()
+        assert errors.errors
+        assert all(error.hint == failure.value.hint for error in errors.errors)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len([text for text in warnings if "certificate" in text and "ca_bundle" in text]) >= 2
+
+
+def test_connecting_again_from_the_callback_is_no_storm(make: Make) -> None:
+    """Two clients whose sessions are refused for good, and whose callbacks connect at once: the pauses grow."""
+    server = StreamServer(
+        adapter=ItemAdapter(lambda epic: epic == EPIC), authenticate=lambda *_: False, faults=Faults()
+    )
+    server.start()
+
+    class Stubborn(Statuses):
+        def __init__(self, client: LightstreamerClient) -> None:
+            super().__init__()
+            self.client = client
+            self.pauses: list[float] = []
+            self.enough = threading.Event()
+
+        def on_status(self, event: StatusChanged) -> None:
+            if event.status is ConnectionStatus.CONNECTING:
+                self.pauses.append(event.retry_in_s or 0.0)
+                if len(self.pauses) >= 9:
+                    self.enough.set()
+            if event.status is ConnectionStatus.FAILED and not self.enough.is_set():
+                self.client.connect()
+
+    try:
+        heard = []
+        for _ in range(2):
+            client = make(server.url)
+            heard.append(Stubborn(client))
+            client.add_listener(heard[-1])
+            client.connect()
+        for listener in heard:
+            assert listener.enough.wait(WAIT_S)
+            first, second, *later = listener.pauses
+            assert first == second == 0.0  # the first failure is forgiven
+            for number, pause in enumerate(later):
+                assert 0.0 < pause <= 0.01 * 2**number
+            assert later[-1] > 0.2
+    finally:
+        server.close()
+
+
+def test_a_control_link_that_stays_silent_gives_way(serve: Serve, make: Make) -> None:
+    """It accepts connections and says nothing: within seconds the requests, and the stream, are at the address again."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = serve(control_link=f"127.0.0.1:{silent.getsockname()[1]}")
+        client = make(server.url, "http-streaming")
+        statuses = Statuses()
+        client.add_listener(statuses)
+        client.connect()
+        assert client.wait_connected(WAIT_S)
+        before = CLOCK.monotonic()
+        _, updates = prices(client)  # asked for at the link first
+        wait_subscribed(server)
+        publish(server, range(3))
+        assert bids(updates, 3) == expected(range(3))
+        server.faults.drop_stream()
+        statuses.wait_for(lambda event: event.continuity == "recovered")
+        assert CLOCK.monotonic() - before < 10.0
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

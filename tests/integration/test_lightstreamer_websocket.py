@@ -7,6 +7,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -769,6 +770,85 @@ def test_a_slow_listener_loses_the_oldest_and_is_told(server: Server, make: Make
     assert client.status is ConnectionStatus.CONNECTED
 
 
+def test_a_flood_in_one_market_costs_another_nothing(server: Server, make: Make) -> None:
+    """Two markets, two subscriptions, one slow listener: only the flooded one loses, and hears of it."""
+    go_on = threading.Event()
+
+    class Slow(Recorder):
+        def on_update(self, update: ItemUpdate) -> None:
+            super().on_update(update)
+            assert go_on.wait(WAIT_S)
+
+    flooded, quiet = Slow(), Slow()
+    client = make(queue_size=50)
+    connection = connected(server, client)
+    for recorder in (flooded, quiet):
+        client.subscribe(a_subscription(recorder))
+    for recorder in (flooded, quiet):
+        recorder.wait_for(Subscribed)
+    for start in range(0, 1000, 50):
+        connection.send(*(f"U,1,1,{number}|0" for number in range(start, start + 50)), f"U,2,1,{start}|0")
+    client.send_message("all is read", timeout=None)
+    connection.expect("msg")
+    go_on.set()
+    assert [quiet.update()["a"] for _ in range(20)] == [str(number) for number in range(0, 1000, 50)]
+    assert client.updates_dropped > 0
+    seen = lost = 0
+    while seen + lost < 1000:
+        event = flooded.told.get(timeout=WAIT_S)
+        if isinstance(event, ItemUpdatesLost):
+            assert (event.subscription_id, event.item, event.where) == (1, "item1", "client")
+            lost += event.count
+        elif isinstance(event, ItemUpdate):
+            seen += 1
+    assert lost == client.updates_dropped
+
+
+def test_the_overflow_rule_changes_while_the_queue_is_full(server: Server, make: Make) -> None:
+    """From "block" to "drop_oldest": the reading goes on at once; and back: nothing more is lost."""
+    go_on, recorder = threading.Event(), Recorder()
+
+    class Stuck(SubscriptionListener):
+        def on_update(self, update: ItemUpdate) -> None:
+            assert go_on.wait(WAIT_S)
+
+    client = make(queue_size=20)
+    connection = connected(server, client)
+    subscription = a_subscription(recorder, overflow="block")
+    subscription.add_listener(Stuck())
+    client.subscribe(subscription)
+    recorder.wait_for(Subscribed)
+    # More than the queue and the slice that is being delivered hold, in one read.
+    connection.send(*(f"U,1,1,{number}|0" for number in range(100)))
+    pause = threading.Event()
+    while client.queue_depth <= 20:
+        pause.wait(0.002)
+    with pytest.raises(ValueError, match="overflow"):
+        subscription.overflow = "drop"  # type: ignore[assignment]
+    subscription.overflow = "drop_oldest"
+    assert client.queue_depth <= 20
+    connection.send(*(f"U,1,1,{number}|0" for number in range(100, 150)))
+    client.send_message("all is read", timeout=None)
+    connection.expect("msg")  # the I/O thread reads, and is not held up
+    subscription.overflow = "block"
+    connection.send(*(f"U,1,1,{number}|0" for number in range(150, 170)))
+    go_on.set()
+    seen: list[int] = []
+    lost = 0
+    while seen[-1:] != [169]:
+        event = recorder.told.get(timeout=WAIT_S)
+        if isinstance(event, ItemUpdate):
+            seen.append(int(str(event["a"])))
+        elif isinstance(event, ItemUpdatesLost):
+            lost += event.count
+    assert seen[-20:] == list(range(150, 170))
+    assert len(seen) + lost == 170
+    client.subscribe(a_subscription(overflow="block"))
+    with pytest.raises(UsageError, match="block"):
+        subscription.overflow = "fail"
+    assert subscription.overflow == "block"
+
+
 def test_block_holds_the_server_and_loses_nothing(server: Server, make: Make) -> None:
     """block: every update arrives, however slow the reader, and the pause is no stall."""
     client = make(queue_size=8)
@@ -1224,3 +1304,78 @@ def test_keys_of_an_old_session_are_not_asked_of_the_next(server: Server, make: 
     recorder.wait_for(Subscribed)
     again.send("U,1,1,L|ADD")
     assert again.expect("control").parameters()["LS_group"] == "L"
+
+
+# --- a connection that is not trusted any more
+
+
+def test_reconnect_from_threads_and_callbacks_at_once(server: Server, make: Make) -> None:
+    """Whoever asks, however often, and in the middle of it: the session is recovered, without a storm or a loss."""
+
+    class Eager(Recorder):
+        def on_status(self, event: StatusChanged) -> None:
+            super().on_status(event)
+            if event.status is not ConnectionStatus.DISCONNECTED:
+                client.reconnect("from a callback")
+
+    recorder = Eager()
+    client = make(reconnect_max_s=0.2)
+    client.reconnect("before the start")
+    assert client.status is ConnectionStatus.DISCONNECTED
+    client.connect()
+    connection = server.connection()
+    assert client.wait_connected(WAIT_S)
+    client.add_listener(recorder)
+    threads = [
+        threading.Thread(target=lambda number=number: [client.reconnect(f"thread {number}") for _ in range(20)])
+        for number in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+    told = recorder.wait_for(StatusChanged, lambda event: event.continuity == "recovered")  # type: ignore[attr-defined]
+    assert isinstance(told, StatusChanged)
+    client.remove_listener(recorder)
+    assert connection is not None
+    assert server.sessions == 1
+    assert client.wait_connected(WAIT_S)
+    client.close()
+    client.reconnect("after the end")
+    assert client.status is ConnectionStatus.DISCONNECTED
+
+
+def test_a_sleep_of_the_machine_is_noticed(server: Server, make: Make) -> None:
+    """The calendar runs ahead of the monotonic clock: the connection is left at once, and the gap holds the sleep."""
+
+    class Sleepy(SystemClock):
+        slept = timedelta()
+
+        def now(self) -> datetime:
+            return super().now() + self.slept
+
+    clock, recorder = Sleepy(), Recorder()
+    client = make(clock=clock)
+    client.add_listener(recorder)
+    connected(server, client)
+    clock.slept = timedelta(hours=3)
+    told = recorder.wait_for(StatusChanged, lambda event: event.continuity == "recovered")  # type: ignore[attr-defined]
+    assert isinstance(told, StatusChanged)
+    assert told.gap_s is not None
+    assert 3 * 3600 - 1 < told.gap_s < 3 * 3600 + 30
+    clock.slept -= timedelta(hours=1)  # set back: nothing was slept
+    client.send_message("still there", timeout=WAIT_S)
+    assert server.sessions == 1
+
+
+def test_the_longest_pause_is_checked(make: Make) -> None:
+    """What is no time is refused; the settings come back with None."""
+    client = make(reconnect_max_s=7.0)
+    assert client.longest_pause_s == 7.0
+    client.longest_pause_s = 300
+    assert client.longest_pause_s == 300
+    for wrong in (0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="longest_pause_s"):
+            client.longest_pause_s = wrong
+    client.longest_pause_s = None
+    assert client.longest_pause_s == 7.0

@@ -41,7 +41,7 @@ class ControlRequests:
         self._now = now
         self._running: list[HttpExchange] = []
         self._queued: deque[tuple[Send, str]] = deque()
-        self.unreached: list[str] = []  # addresses that no connection was opened to
+        self.unreached: list[str] = []  # addresses that no connection was opened to, or doubted ones that do not answer
 
     def __bool__(self) -> bool:
         return bool(self._running)
@@ -69,7 +69,7 @@ class ControlRequests:
                 if text:
                     yield text
             if exchange.ended or (exchange.deadline is not None and now >= exchange.deadline):
-                if not exchange.reached:
+                if not (exchange.answers if exchange.doubted else exchange.reached):
                     self.unreached.append(exchange.address.url)
                 # A request without its answer is sent again by the session, which watches for that.
                 exchange.close()
@@ -92,6 +92,7 @@ class ControlRequests:
                 _LOG.warning("a request cannot be sent: %s", error)
                 continue
             exchange = HttpExchange(address, self._cookies, self._sockets)
+            exchange.doubted = action.brief
             patience_s = self._sockets.connect_timeout_s
             exchange.deadline = self._now() + (min(patience_s, _BRIEF_S) if action.brief else patience_s)
             post(exchange, action, version)

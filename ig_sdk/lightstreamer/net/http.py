@@ -58,6 +58,7 @@ class HttpExchange:
         unavailable: Whether it ended because HTTP cannot be spoken here.
         violation: Whether it ended because what came is no HTTP, or not lines of text.
         deadline: When to give up (monotonic seconds), or ``None``; the owner's to watch.
+        doubted: Whether the address never answered yet; the owner's note.
 
     Args:
         address: Server.
@@ -77,6 +78,7 @@ class HttpExchange:
         self.ended: str | None = None
         self.unavailable = self.violation = False
         self.deadline: float | None = None
+        self.doubted = False
         self.address = address
         self._cookies = cookies
         self._channel = channel
@@ -90,6 +92,11 @@ class HttpExchange:
     def reached(self) -> bool:
         """Whether the connection was opened at all."""
         return self._channel is not None
+
+    @property
+    def answers(self) -> bool:
+        """Whether an answer has begun to come."""
+        return bool(self._answer.status)
 
     @property
     def interest(self) -> Interest:

@@ -51,7 +51,7 @@ class Send:
         session_id: For the query string of an HTTP request; ``None`` when it needs none or names it itself.
         url: Base address of a request that goes over HTTP on a connection of its own (the session's control link,
             C-016); ``None`` for one that goes over the stream connection.
-        brief: The address is the server's control link, and another one is known to work.
+        brief: The address is a control link that never answered yet, and another one is known to work.
     """
 
     request: Request

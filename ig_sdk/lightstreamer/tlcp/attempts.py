@@ -16,6 +16,9 @@ _SILENT_OPENINGS: Final = {"ws": 2, "http-streaming": 1, "http-polling": 2}
 # A busy stream in polls or short bodies is a LOOP after every few updates. At this pace nothing of it is delayed much.
 _REBIND_BURST: Final = 50
 _REBINDS_PER_S: Final = 20.0
+# Whoever asks for it at each failure gets a try every few seconds, and no storm.
+_HURRY_BURST: Final = 3
+_HURRIES_PER_S: Final = 0.2
 
 
 class Attempts:
@@ -23,6 +26,7 @@ class Attempts:
 
     Attributes:
         backoff: The growing waits.
+        hurries: How often the application may have the rest of a wait left out.
         rebinds: How fast a session may be bound again at the server's wish.
         credentials_refused: Whether the server refused the last credentials.
     """
@@ -30,6 +34,7 @@ class Attempts:
     def __init__(self, options: SessionOptions, route: Route, random: Callable[[], float]) -> None:
         self.backoff = Backoff(options, random)
         self.rebinds = Pace(_REBIND_BURST, _REBINDS_PER_S)
+        self.hurries = Pace(_HURRY_BURST, _HURRIES_PER_S)
         self.credentials_refused = False
         self._failures = Backoff(options, random)  # one for each time that it was given up
         self._failed = False
@@ -81,8 +86,14 @@ class Attempts:
             return 0.0  # the address that worked
         return 0.0 if unavailable and self._route.step_transport() else self.backoff.next()
 
-    def after_silent_opening(self) -> float:
-        """Return the wait after a connection that opened and then brought nothing at all."""
+    def after_silent_opening(self, *, new_session: bool = True) -> float:
+        """Return the wait after a connection that opened and then brought nothing at all.
+
+        Args:
+            new_session: It was opened at the original address.
+        """
+        if not new_session:
+            return 0.0 if self._route.leave_link() else self.backoff.next()
         self._silent += 1
         if self._silent >= _SILENT_OPENINGS[self._route.transport]:
             self._silent = 0

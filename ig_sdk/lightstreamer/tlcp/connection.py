@@ -120,7 +120,7 @@ class Connection:
         if self.phase is not Phase.CONNECTING:
             return
         route = self.route
-        self.timers.opened(now, polling=route.polls)
+        self.timers.opened(now, polling=route.polls, brief=self.plan != "new" and route.doubts_link)
         if route.pipelines:
             self._context.actions.append(Send(WSOK))  # not waited for (C-036); absent before 2.2.0 (C-007)
         if self.plan == "new" or self.session_id is None:
@@ -139,7 +139,7 @@ class Connection:
     def send(self, request: Request, *, apart: bool = False) -> None:
         """Send a control request the way that the transport has for it, or apart from any stream connection."""
         url = self.route.control_url(apart=apart)
-        brief = url is not None and self.route.follows_link
+        brief = url is not None and self.route.doubts_link
         self._context.actions.append(Send(request, session_id=self.session_id if url else None, url=url, brief=brief))
 
     def explicit_session(self) -> str | None:

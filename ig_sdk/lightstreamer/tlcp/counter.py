@@ -14,15 +14,18 @@ class DataCounter:
         position: Number of the last one that arrived; behind ``count`` while the server repeats itself.
         skipped: How many repeated ones were left out, in all.
         ignored: Lines that mean nothing here, in all: unknown tags, and lines after the end of their connection.
+        unsure: Whether a line came that may have been data, so that the server's count may be higher: where the session
+            is to be continued from, nobody knows any more.
     """
 
-    __slots__ = ("count", "ignored", "position", "skipped")
+    __slots__ = ("count", "ignored", "position", "skipped", "unsure")
 
     def __init__(self) -> None:
         self.count = 0
         self.position = 0
         self.skipped = 0
         self.ignored = 0
+        self.unsure = False
 
     @property
     def skipping(self) -> bool:
@@ -32,6 +35,7 @@ class DataCounter:
     def reset(self) -> None:
         """Begin a new session (C-116)."""
         self.count = self.position = 0
+        self.unsure = False
 
     def restart(self, position: int) -> bool:
         """Take the server's word of where it begins (``PROG``); False when it lies beyond what was received (C-112)."""

@@ -73,7 +73,7 @@ class StatusChanged:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The server accepted a subscription (again, after a replaced session).
+    """The server accepted a subscription; again after a replaced session, and after a damaged line.
 
     Attributes:
         subscription_id: Which one.
@@ -154,13 +154,16 @@ class Reconfigured:
 
 @dataclass(frozen=True, slots=True)
 class ItemUpdatesLost:
-    """Updates are missing: the server dropped them (``OV``), or this client did because its queue was full.
+    """Updates are missing.
+
+    The server dropped them (``OV``), this client did because its queue was full, or a line could not be read.
 
     Attributes:
         subscription_id: Which subscription.
-        item: Name of the item; ``None`` when only the server knows it, and when this client dropped updates.
-        position: Position of the item, from 1; 0 when this client dropped updates, which may be of any item.
+        item: Name of the item; ``None`` when only the server knows it, and for a line that may have been about any.
+        position: Position of the item, from 1; 0 when this client dropped updates, and for a line as above.
         count: How many.
+        where: ``"server"``; ``"client"``: the application is too slow; ``"line"``: damaged on the way.
 
     Source:
         TLCP.md section 14.3.
@@ -170,6 +173,7 @@ class ItemUpdatesLost:
     item: str | None
     position: int
     count: int
+    where: Literal["server", "client", "line"] = "server"
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,19 @@ class Lifecycle:
             delay = self._attempts.after_failed_opening(unavailable=unavailable, new_session=connection.plan == "new")
             connection.retry(now, self._plan_to_recover(), delay, reason, error=error)
 
+    def distrust(self, now: float, reason: str, slept_s: float) -> None:
+        """Leave the connection, however it looks, or the rest of the wait for the next, and ask for the session."""
+        connection = self.connection
+        if connection.phase is Phase.WAITING:
+            hurries, timers = self._attempts.hurries, connection.timers
+            if now + hurries.delay(now) < timers.retry_at:
+                timers.retry_at = now + hurries.wait(now)
+            connection.open_if_due(now)
+        elif connection.bound or connection.phase in (Phase.CREATING, Phase.BINDING):
+            self.prove(now)
+            connection.retry(now, self._plan_to_recover(), self._attempts.backoff.first(), reason)
+        connection.timers.slept(slept_s)
+
     @property
     def _hopeless(self) -> bool:
         return not self._had_session and self._failed_openings + 1 >= _QUIET_OPENINGS
@@ -251,13 +264,15 @@ class Lifecycle:
 
     def _unanswered(self, now: float) -> None:
         connection = self.connection
-        silent = connection.phase is Phase.CREATING and not connection.timers.heard
-        delay = self._attempts.after_silent_opening() if silent else self._attempts.backoff.next()
+        new = connection.plan == "new"
+        silent = not connection.timers.heard
+        delay = self._attempts.after_silent_opening(new_session=new) if silent else self._attempts.backoff.next()
         connection.retry(now, self._plan_to_recover(), delay, "the server did not answer")
 
     def _plan_to_recover(self) -> Plan:
         connection = self.connection
-        return "recover" if connection.session_id is not None and connection.route.recovers else "new"
+        known = connection.session_id is not None and connection.route.recovers and not self.counter.unsure
+        return "recover" if known else "new"
 
     def _connected(self, now: float, continuity: Continuity) -> None:
         connection = self.connection

@@ -44,6 +44,7 @@ class SessionOptions:
         recovery_s: How long after a loss the old session is still asked for.
         initial_delay_s: First waiting time before a reconnect.
         max_delay_s: Longest waiting time.
+        slow_delay_s: Longest waiting time after an hour of waiting in vain; ``max_delay_s`` where that is longer.
         multiplier: Growth of the waiting time.
         few_attempts: How often a refusal that may pass, or may not, is retried.
         ignore_control_link: Stay at ``address``, whatever other address the server names.
@@ -71,6 +72,7 @@ class SessionOptions:
     recovery_s: float = 15.0
     initial_delay_s: float = 1.0
     max_delay_s: float = 30.0
+    slow_delay_s: float = 120.0
     multiplier: float = 2.0
     few_attempts: int = 3
     ignore_control_link: bool = False

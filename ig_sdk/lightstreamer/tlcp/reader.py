@@ -18,6 +18,7 @@ from ig_sdk.lightstreamer.tlcp.lifecycle import Lifecycle
 from ig_sdk.lightstreamer.tlcp.messages import Messages
 from ig_sdk.lightstreamer.tlcp.pending import PendingRequests
 from ig_sdk.lightstreamer.tlcp.policy import SESSION_IS_GONE
+from ig_sdk.lightstreamer.tlcp.repair import Repair
 from ig_sdk.lightstreamer.tlcp.subscriptions import Subscriptions
 from ig_sdk.lightstreamer.tlcp.transitions import LISTENING, Phase
 
@@ -69,6 +70,7 @@ class Reader:
         self._connection = connection = life.connection
         self._timers = connection.timers
         self._subscriptions = subscriptions
+        self._repair = Repair(subscriptions, events)
         self._messages = messages
         self._requests = requests
         self._unknown: set[str] = set()
@@ -169,7 +171,7 @@ class Reader:
     def _malformed(self, line: str, error: StreamProtocolError, *, data: bool, counted: bool) -> None:
         life = self._life
         about_one = data and not life.awaiting_prog
-        if not (about_one and self._subscriptions.blame(line, error.message, self._now)):
+        if not (about_one and self._repair.blame(line, error.message, self._now)):
             life.malformed(self._now, error, data=data)
         elif not counted:
             self.counter.take()  # the server counts it, too
@@ -244,7 +246,24 @@ class Reader:
 
     def _skip(self, note: say.Unknown) -> None:
         self.counter.ignored += 1
+        line = note.encode()
+        about = self._repair.suspect(line) if self._connection.bound else None
+        if about is not None:
+            self._damaged(line, *about)
+            return
         tag = note.name[:_MAX_TAG]
         if tag not in self._unknown and len(self._unknown) < _MAX_UNKNOWN_TAGS:
             self._unknown.add(tag)
             self.events.append(LineIgnored(tag))
+
+    def _damaged(self, line: str, wire: int, position: int) -> None:
+        """A line has no tag of the protocol's, and may well have been data."""
+        counter = self.counter
+        error = StreamProtocolError("a line that is none of the protocol's", line=line)
+        if self._life.awaiting_prog or counter.skipping:
+            # Where the server is in its repetition is unknown now.
+            self._life.malformed(self._now, error, data=True)
+            return
+        counter.unsure = True
+        if not self._repair.damaged(wire, position, self._now, error):
+            self._life.malformed(self._now, error, data=True)

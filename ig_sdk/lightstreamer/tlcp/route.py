@@ -27,6 +27,7 @@ class Route:
         self._version = 0
         self._transport = 0
         self._link: str | None = None
+        self._proven: str | None = None  # the link that a session was bound at
         self._unusable: str | None = None  # the link that was refused last
         self._suspect: str | None = None  # the link that was not reached, until the address is
         self._unreachable: str | None = None  # the link that is not reached although the address is
@@ -117,6 +118,11 @@ class Route:
         """Whether the old session is asked for at its control link, so that the address can still serve."""
         return self._link is not None
 
+    @property
+    def doubts_link(self) -> bool:
+        """Whether the old session is asked for at a link that never answered yet."""
+        return self._link is not None and self._link != self._proven
+
     def leave_link(self) -> bool:
         """Go back to the address: the link was not reached; False when that was in use: then the link is next."""
         if self._link is not None:
@@ -132,6 +138,8 @@ class Route:
 
     def reached(self) -> None:
         """Note that the server answered: a link that was not reached just before is not tried again."""
+        if self._link is not None:
+            self._proven = self._link
         if self._suspect is not None:
             self._unreachable, self._suspect = self._suspect, None
 

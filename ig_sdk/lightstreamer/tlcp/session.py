@@ -39,6 +39,7 @@ class Session:
     Attributes:
         counter: The data notifications of the session, and what was skipped.
         facts: What the server says about itself.
+        pauses: The waits before attempts to connect.
 
     Threading:
         Not safe; the shell holds one lock over an input and its outputs.
@@ -73,6 +74,15 @@ class Session:
             self._events, self._requests, json_patch, unset_is_null=options.unset_is_null
         )
         self._messages = Messages(self._events, self._requests, options.max_messages)
+
+        def gone(final: bool) -> None:  # noqa: FBT001 -- a callback
+            self._requests.clear()
+            self._subscriptions.reset()
+            if final:
+                self._messages.abandon()
+            else:
+                self._messages.reset()
+
         route = Route(options, may_connect)
         attempts = Attempts(options, route, random)
         context = SessionContext(
@@ -81,12 +91,13 @@ class Session:
             counter=self.counter,
             new_id=self._requests.new_id,
             diffs=_diffs_to_ask(options, json_patch),
-            on_gone=self._gone,
+            on_gone=gone,
         )
         self._connection = Connection(options, context, route, attempts)
         self._life = Lifecycle(self._connection, attempts, context)
         self._reader = Reader(self._life, self._subscriptions, self._messages, self._requests, self._events)
         self.facts = self._reader.facts
+        self.pauses = attempts.backoff
 
     # State
 
@@ -270,6 +281,21 @@ class Session:
         """No connection for a control request to ``url`` could be opened: the next ones go to the first address."""
         self._connection.route.unreached(url)
 
+    def distrust(self, now: float, reason: str, *, slept_s: float = 0.0) -> None:
+        """Ask for the session on a new connection, as soon as may be: the one there is, or the wait, makes no sense.
+
+        Nothing when it was not started or has ended, and while a connection is being opened anyway.
+
+        Args:
+            now: Monotonic seconds.
+            reason: Why, for people.
+            slept_s: Seconds for which the machine stood still, and its monotonic clock with it.
+        """
+        self._now = now
+        self._life.distrust(now, reason, slept_s)
+        if not self._connection.bound:
+            self._reader.disarm()
+
     def reading(self, now: float) -> None:
         """The shell did not read for a while (back-pressure): silence counts from now on."""
         self._now = now
@@ -299,14 +325,6 @@ class Session:
         heartbeat_at = connection.heartbeat_at
         if heartbeat_at is not None and now >= heartbeat_at and not self._requests.queued:
             connection.send(builders.heartbeat())
-
-    def _gone(self, final: bool) -> None:  # noqa: FBT001 -- a callback
-        self._requests.clear()
-        self._subscriptions.reset()
-        if final:
-            self._messages.abandon()
-        else:
-            self._messages.reset()
 
 
 def _diffs_to_ask(options: SessionOptions, json_patch: JsonPatch | None) -> tuple[str, ...] | None:

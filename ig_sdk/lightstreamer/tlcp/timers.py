@@ -14,6 +14,8 @@ _DEFAULT_KEEPALIVE_S: Final = 5.0
 _SHORTEST_PROOF_S: Final = 1.0
 # A promise to speak every n seconds is kept a little early, as the request travels too.
 _EARLY: Final = 0.9
+# For the first answer of a control link that never gave one, while the address is known to work.
+_BRIEF_S: Final = 3.0
 _NEVER: Final = float("-inf")
 # Looking a member up is slow before Python 3.12, and this is asked for after every read.
 _STREAMING: Final = Phase.STREAMING
@@ -51,13 +53,14 @@ class Timers:
         """Whether anything came on the latest connection."""
         return self.heard_at != _NEVER
 
-    def opened(self, now: float, *, polling: bool) -> None:
-        """A connection is there, and its first answer is expected."""
+    def opened(self, now: float, *, polling: bool, brief: bool = False) -> None:
+        """A connection is there, and its first answer is expected; soon, where another address can serve as well."""
         self._opened_at = now
         self.heard_at = _NEVER
         # A poll may be held back that long before it is answered at all.
         idle_s = self._options.polling_idle_ms / 1000 if polling else 0.0
-        self.answer_by = now + self._options.answer_timeout_s + idle_s
+        patience_s = self._options.answer_timeout_s
+        self.answer_by = now + (min(patience_s, _BRIEF_S) if brief else patience_s) + idle_s
 
     def bound(self, now: float, keepalive_ms: int) -> None:
         """The session is bound."""
@@ -85,6 +88,11 @@ class Timers:
         silent_from = now if self._silent_from is None else self._silent_from
         self.lost_at = self._silent_from = None
         return now - silent_from
+
+    def slept(self, seconds: float) -> None:
+        """The machine stood still for so long, which no clock but the calendar's has counted."""
+        if self._silent_from is not None:
+            self._silent_from -= seconds
 
     def closing(self, now: float) -> None:
         """The session is being destroyed."""

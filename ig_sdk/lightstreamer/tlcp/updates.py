@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 
@@ -141,3 +142,8 @@ class ItemUpdate:
         name = self._info.name if self._info.name is not None else f"#{self._info.position}"
         mark = ", snapshot" if self._snapshot else ""
         return f"ItemUpdate({name}, {dict(self.values)}{mark})"
+
+
+def count_by_item(events: Iterable[object]) -> Counter[ItemInfo]:
+    """Return how many updates of each item there are; an item has several infos when its session was replaced."""
+    return Counter([event._info for event in events if type(event) is ItemUpdate])  # noqa: SLF001 -- 100,000 at a time

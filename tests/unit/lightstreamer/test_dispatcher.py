@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,8 +27,9 @@ WAIT_S = 5.0
 LAST = LineIgnored("last")
 
 
-def update(number: int, subscription_id: int = 1) -> ItemUpdate:
-    info = ItemInfo(subscription_id, "item", 1, ("n",), {"n": 0})
+def update(number: int, subscription_id: int = 1, position: int = 1) -> ItemUpdate:
+    name = "item" if position == 1 else f"item {position}"
+    info = ItemInfo(subscription_id, name, position, ("n",), {"n": 0})
     return ItemUpdate(info, (str(number),), None, snapshot=False)
 
 
@@ -61,7 +64,7 @@ def running(
     sink: Sink,
     *,
     limit: int,
-    kept: frozenset[int] = frozenset(),
+    kept: AbstractSet[int] = frozenset(),
     failing: frozenset[int] = frozenset(),
     room: threading.Event | None = None,
 ) -> Iterator[Dispatcher]:
@@ -125,7 +128,7 @@ def test_drop_oldest_tells_how_many() -> None:
         sink.drained()
     events = [event for event in sink.events if not isinstance(event, Subscribed)]
     assert isinstance(events[0], ItemUpdatesLost)
-    assert (events[0].item, events[0].position) == (None, 0)
+    assert (events[0].item, events[0].position, events[0].where) == ("item", 0, "client")
     assert numbers(events) == list(range(100 - len(numbers(events)), 100))
     assert len(numbers(events)) + lost(events) == 100
     assert dispatcher.dropped == lost(events)
@@ -261,3 +264,129 @@ def test_what_may_be_dropped_gives_way_to_what_may_not() -> None:
         str(number) for number in range(9)
     ]
     assert not any(isinstance(event, SubscriptionError) for event in sink.events)
+
+
+@pytest.mark.parametrize("by_item", [False, True])
+def test_a_flood_costs_nobody_else(by_item: bool) -> None:
+    """Whoever is below a share loses nothing, before, among or behind a flood; only the flooding item hears of a loss."""
+    sink = Sink()
+    with running(sink, limit=100) as dispatcher:
+        held_up(sink, dispatcher)
+        for number in range(30):
+            quiet = [update(number, 1, 2) if by_item else update(number, subscription_id=2)]
+            dispatcher.put([*quiet, *(update(number * 50 + place) for place in range(50))])
+            assert dispatcher.depth <= 100
+        sink.go_on.set()
+        sink.drained()
+    quiet_ones = [
+        event
+        for event in sink.events
+        if isinstance(event, ItemUpdate) and (event.subscription_id, event.position) != (1, 1)
+    ]
+    assert numbers(quiet_ones) == list(range(30))
+    losses = [event for event in sink.events if isinstance(event, ItemUpdatesLost)]
+    assert {(event.subscription_id, event.item) for event in losses} == {(1, "item")}
+    flood = [event for event in sink.events if isinstance(event, ItemUpdate) and event not in quiet_ones]
+    assert len(flood) + sum(event.count for event in losses) == 1500
+    assert len(flood) >= 55  # what the quiet one leaves is the flood's, but for the slack
+
+
+def test_two_floods_share_what_a_third_leaves() -> None:
+    """Those who hold most give most: all that are above a share come down to one level."""
+    sink = Sink()
+    with running(sink, limit=90) as dispatcher:
+        held_up(sink, dispatcher)
+        dispatcher.put([update(number, 3) for number in range(10)])
+        dispatcher.put([update(number, 1) for number in range(1000)])
+        dispatcher.put([update(number, 2) for number in range(300)])
+        sink.go_on.set()
+        sink.drained()
+    left = {
+        number: len(
+            [event for event in sink.events if isinstance(event, ItemUpdate) and event.subscription_id == number]
+        )
+        for number in (1, 2, 3)
+    }
+    assert left[3] == 10
+    assert abs(left[1] - left[2]) <= 1
+    assert left[1] >= 30
+
+
+def test_who_blocks_does_not_cost_who_drops() -> None:
+    """A flood that may not be dropped stops the reading; another subscription below its share loses nothing."""
+    sink = Sink()
+    with running(sink, limit=20, kept=frozenset({1})) as dispatcher:
+        held_up(sink, dispatcher)
+        assert dispatcher.put([update(number, 2) for number in range(8)])
+        assert not dispatcher.put([update(number) for number in range(40)])
+        sink.go_on.set()
+        sink.drained()
+    assert lost(sink.events, 2) == lost(sink.events, 1) == 0
+    assert len(numbers(sink.events)) == 48
+
+
+def test_who_must_not_fail_is_not_failed_by_another() -> None:
+    """Of two subscriptions that may lose nothing the one that floods ends, and the quiet ones go on without a loss."""
+    sink = Sink()
+    with running(sink, limit=20, kept=frozenset({1, 2}), failing=frozenset({1, 2})) as dispatcher:
+        held_up(sink, dispatcher)
+        dispatcher.put([update(0, 3)])
+        for number in range(30):
+            dispatcher.put([update(number), *([update(number, 2)] if number % 10 == 9 else [])])
+        sink.go_on.set()
+        sink.drained()
+    [error] = [event for event in sink.events if isinstance(event, SubscriptionError)]
+    assert error.subscription_id == 1
+    assert [event["n"] for event in sink.events if isinstance(event, ItemUpdate) and event.subscription_id == 2] == [
+        "9", "19", "29",
+    ]  # fmt: skip
+    assert not any(isinstance(event, ItemUpdatesLost) for event in sink.events)
+
+
+def test_a_rule_that_changes_while_the_queue_is_full() -> None:
+    """What may be dropped from now on makes room at once, and the reading goes on."""
+    sink, room = Sink(), threading.Event()
+    kept = {1}
+    with running(sink, limit=8, kept=kept, room=room) as dispatcher:
+        held_up(sink, dispatcher)
+        assert not dispatcher.put(list(map(update, range(20))))
+        dispatcher.reconsider()
+        assert not dispatcher.has_room
+        kept.clear()
+        dispatcher.reconsider()
+        assert dispatcher.has_room
+        assert room.is_set()
+        assert dispatcher.depth <= 8
+        kept.add(1)
+        assert not dispatcher.put(list(map(update, range(20, 40))))
+        sink.go_on.set()
+        sink.drained()
+    assert numbers(sink.events)[-20:] == list(range(20, 40))
+    assert len(numbers(sink.events)) + lost(sink.events) == 40
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.lists(st.lists(st.integers(0, 11), min_size=1, max_size=30), min_size=1, max_size=25),
+    st.integers(4, 60),
+    st.sampled_from(["drop", "block"]),
+)
+def test_nobody_below_a_share_loses(batches: list[list[int]], limit: int, rule: str) -> None:
+    """At every moment: an item that holds no more than an equal part of the queue loses nothing."""
+    held = dict.fromkeys(range(12), 0)
+    sink = Sink()
+    kept = frozenset({1}) if rule == "block" else frozenset()
+    with running(sink, limit=limit, kept=kept) as dispatcher:
+        held_up(sink, dispatcher)
+        may_lose: set[int] = set()
+        for batch in batches:
+            dispatcher.put([update(0, 1 + item % 3, 1 + item // 3) for item in batch])
+            for item in batch:
+                held[item] += 1
+            markers = 12  # a loss takes a place, too
+            share = max(limit - markers, 0) // max(1, sum(count > 0 for count in held.values()))
+            may_lose |= {item for item, count in held.items() if count > share}
+        sink.go_on.set()
+        sink.drained()
+    losers = {(event.subscription_id, event.item) for event in sink.events if isinstance(event, ItemUpdatesLost)}
+    assert losers <= {(1 + item % 3, update(0, 1, 1 + item // 3).item) for item in may_lose}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ig_sdk.errors import UsageError
-from ig_sdk.lightstreamer import SecondLevel, Subscription, SubscriptionListener
+from ig_sdk.lightstreamer import SecondLevel, Subscription, SubscriptionListener, UpdateOverflow
 from ig_sdk.lightstreamer.tlcp.events import Subscribed
 from ig_sdk.lightstreamer.tlcp.updates import ItemInfo, ItemUpdate
 
@@ -23,6 +23,9 @@ class Owner:
 
     def in_callback(self) -> bool:
         return False
+
+    def change_overflow(self, subscription: Subscription, overflow: UpdateOverflow) -> None:
+        subscription.use_overflow(overflow)
 
 
 def test_lists_and_groups() -> None:
