@@ -17,14 +17,18 @@ from ig_sdk.errors import StreamError
 from ig_sdk.lightstreamer import (
     ClientListener,
     ConnectionStatus,
+    ItemUpdate,
+    ItemUpdatesLost,
     LightstreamerClient,
     StatusChanged,
     Subscription,
+    SubscriptionListener,
     UpdateIterator,
 )
 from ig_sdk.simulator.faults.faults import Faults
 from ig_sdk.simulator.stream.core.options import StreamOptions
 from ig_sdk.simulator.stream.items.adapter import ItemAdapter
+from ig_sdk.simulator.stream.items.open_items import OpenItems
 from ig_sdk.simulator.stream.server import StreamServer
 from ig_sdk.types import Tick
 
@@ -525,3 +529,58 @@ def test_liveness(serve: Serve, make: Make) -> None:
     statuses.wait_for(lambda event: event.status is ConnectionStatus.STALLED)
     statuses.wait_for(lambda event: event.status is ConnectionStatus.RECONNECTING)
     statuses.wait_for(lambda event: event.status is ConnectionStatus.CONNECTED)
+
+
+@pytest.mark.parametrize("transport", ["ws", "http-streaming", "http-polling"])
+def test_a_damaged_line_is_told_and_healed(make: Make, transport: str) -> None:
+    """Of two items the one whose line was damaged hears of it and starts anew; the other one misses nothing."""
+    faults, rows = Faults(), {"bad": [{"n": "0", "same": "x"}], "good": [{"n": "0", "same": "x"}]}
+    server = StreamServer(adapter=OpenItems(rows), authenticate=lambda *_: True, faults=faults)
+    server.start()
+
+    class Heard(SubscriptionListener):
+        def __init__(self) -> None:
+            self.told: queue.Queue[ItemUpdate | ItemUpdatesLost] = queue.Queue()
+
+        def on_update(self, update: ItemUpdate) -> None:
+            self.told.put(update)
+
+        def on_updates_lost(self, event: ItemUpdatesLost) -> None:
+            self.told.put(event)
+
+        def next(self) -> ItemUpdate | ItemUpdatesLost:
+            return self.told.get(timeout=WAIT_S)
+
+    try:
+        client = make(server.url, transport)
+        statuses, heard = Statuses(), {}
+        client.add_listener(statuses)
+        for name in rows:
+            subscription = Subscription("MERGE", [name], ["n", "same"])
+            heard[name] = Heard()
+            subscription.add_listener(heard[name])
+            client.subscribe(subscription)
+        client.connect()
+        for listener in heard.values():
+            assert isinstance(listener.next(), ItemUpdate)
+        faults.garble(beginning="U,1,1,", line="?U,1,1,1|")
+        for number in range(1, 4):
+            server.post("bad", {"n": str(number), "same": "x"})
+            server.post("good", {"n": str(number), "same": "x"})
+        loss = heard["bad"].next()
+        assert isinstance(loss, ItemUpdatesLost)
+        assert (loss.item, loss.count, loss.where) == ("bad", 1, "line")
+        while isinstance(told := heard["bad"].next(), ItemUpdatesLost):
+            pass  # what still came under the old name
+        assert told.is_snapshot
+        for number in range(1, 4):
+            update = heard["good"].next()
+            assert isinstance(update, ItemUpdate)
+            assert update["n"] == str(number)
+        assert client.status is ConnectionStatus.CONNECTED
+        pause = threading.Event()
+        while not faults.drop_stream():  # between two polls there is none
+            pause.wait(0.002)
+        statuses.wait_for(lambda event: event.continuity == "replaced")
+    finally:
+        server.close()
