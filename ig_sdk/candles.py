@@ -19,12 +19,17 @@ year cannot fill the memory.
 """
 AHEAD = timedelta(minutes=1)
 """How far a tick's time may be ahead of its market's own clock before it is doubted."""
+HOLE_WAIT = timedelta(seconds=30)
+"""How long an open hole keeps candles from closing by time, unless they are shorter: then their own length."""
+LATE_WAIT = timedelta(seconds=2)
+"""How long candles wait after a hole for the ticks that the line brings late, if nothing was missed."""
 
 # 1 January 1970 was a Thursday; whole weeks are counted from the first Monday so that they start on Mondays.
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MONDAY = datetime(1970, 1, 5, tzinfo=timezone.utc)
 _WEEK = timedelta(weeks=1)
 _NEVER = datetime.min.replace(tzinfo=timezone.utc)
+_NO_TIME = timedelta()
 _NONE: tuple[Candle, ...] = ()
 
 
@@ -62,6 +67,12 @@ class CandleAggregator:
     * **Gaps.** ``mark_gap`` says that prices may be missing between the last tick and the next. Every candle that this
       span touches has ``gap=True`` and is not complete: the open one, flat ones in between, and the one that the next
       tick opens unless that tick is on its edge.
+    * **Holes.** Between ``open_hole`` and ``close_hole`` nobody knows whether ticks are missing. ``advance`` closes no
+      candle before the hole has ended: what a recovery brings late goes into its candle. A hole that lasts longer than
+      ``HOLE_WAIT``, or than a candle if that is shorter, holds none up: they close with ``gap=True``, not complete.
+      The hole's age counts from the latest time known: that of ``advance``, or of the last tick.
+    * **Samples.** After ``sampled(on=True)`` the ticks are prices asked for now and then. Every candle that this time
+      touches has ``gap=True`` and is not complete, until ``sampled(on=False)``.
     * **Prices** are taken as they come, crossed quotes too. Every candle has its bid and its offer side; ``open``
       to ``close`` are those of ``price``. High and low of the mid are those of the mids, not the means of the sides.
     * **Complete** is a candle whose beginning was seen and that a later tick or ``advance`` closed. The first candle
@@ -85,9 +96,10 @@ class CandleAggregator:
     # lowest sum, and the highest the highest, as with a steady spread, no sum is outside while both sides are inside.
     # An ordinary tick changes two slots: the count and the last tick.
     __slots__ = (
-        "_ahead", "_anchor", "_bid_high", "_bid_low", "_end", "_epic", "_fill", "_filled", "_first", "_gap", "_held",
-        "_held_after", "_hole", "_hole_after", "_implied", "_last", "_late", "_length", "_offer_high", "_offer_low",
-        "_price", "_start", "_sum_high", "_sum_low", "_ticks", "_whole",
+        "_ahead", "_anchor", "_bid_high", "_bid_low", "_down", "_end", "_epic", "_fill", "_filled", "_first", "_gap",
+        "_held", "_held_after", "_hole", "_hole_after", "_implied", "_last", "_late", "_length", "_now", "_offer_high",
+        "_offer_low", "_price", "_sampled", "_start", "_sum_high", "_sum_low", "_ticks", "_wait", "_wait_after",
+        "_waits_from", "_whole",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +121,11 @@ class CandleAggregator:
         self._held_after: Tick | None = None
         self._hole = self._gap = False
         self._hole_after: Tick | None = None
+        self._down = self._sampled = False
+        self._now = _NEVER  # of the latest advance
+        # No candle closes by time before so long after then; after a hole a tick ends that, too.
+        self._wait, self._waits_from = _NO_TIME, _NEVER
+        self._wait_after: Tick | None = None
         self._epic: str | None = None
         self._first: Tick | None = None
         self._last: Tick | None = None
@@ -176,7 +193,13 @@ class CandleAggregator:
             now: Aware; an earlier ``now`` than before changes nothing.
         """
         if now < self._end:
+            self._now = now
             return _NONE
+        self._now = now
+        if self._wait and self._waiting(now):
+            return _NONE
+        if self._down and self._ticks:
+            self._gap = True
         closed = [self._close()] if self._ticks else []
         if self._fill and self._last is not None:
             closed += self._quiet(self._floor(now))
@@ -188,8 +211,42 @@ class CandleAggregator:
         if self._ticks:
             self._gap = True
 
+    @property
+    def hole_open(self) -> bool:
+        """Whether a hole was told whose end was not."""
+        return self._down
+
+    def open_hole(self) -> None:
+        """Note that ticks may be missing from now on, until ``close_hole`` says whether any are.
+
+        Samples have no holes: some ticks are missing in any case, and candles wait for none.
+        """
+        if not self._down and not self._sampled:
+            self._down = True
+            self._wait_until(min(HOLE_WAIT, self._length))
+
+    def close_hole(self, *, missing: bool) -> None:
+        """Note that a hole has ended; without one that is open, only ``missing`` says anything.
+
+        Args:
+            missing: Whether ticks may be missing between the last one and the next.
+        """
+        if self._down:
+            self._down = False
+            self._wait_until(_NO_TIME if missing else LATE_WAIT)
+        if missing:
+            self.mark_gap()
+
+    def sampled(self, *, on: bool) -> None:
+        """Note whether the ticks from now on are samples, with others missing in between; ends an open hole."""
+        if on != self._sampled:
+            self._sampled = on
+            self.close_hole(missing=True)
+
     def flush(self) -> list[Candle]:
         """End the open candle and return it, ``complete=False``; later ticks of its interval are late."""
+        if self._down and self._ticks:
+            self._gap = True
         return [self._close(complete=False)] if self._ticks else []
 
     def __repr__(self) -> str:
@@ -242,7 +299,7 @@ class CandleAggregator:
         self._epic = epic
         self._start, self._end = start, end
         self._whole = self._last is not None or time == start
-        self._gap = self._in_hole() and time != start
+        self._gap = self._sampled or (self._in_hole() and time != start)
         self._hole = False
         self._filled = 0
         self._first = self._last = tick
@@ -276,6 +333,18 @@ class CandleAggregator:
     def _in_hole(self) -> bool:
         return self._hole and self._hole_after is self._last
 
+    def _wait_until(self, wait: timedelta) -> None:
+        """Let no candle close by time for so long from now on."""
+        self._wait, self._wait_after = wait, self._last
+        self._waits_from = self._now if self._last is None else max(self._now, self._last.time)
+
+    def _waiting(self, now: datetime) -> bool:
+        """Return whether candles wait for the end of a hole, or for what comes late after one."""
+        if now - self._waits_from >= self._wait or (not self._down and self._wait_after is not self._last):
+            self._wait = _NO_TIME
+            return False
+        return True
+
     def _close(self, *, complete: bool = True) -> Candle:
         candle = self._candle(complete=complete and self._whole and not self._gap)
         self._start = self._end
@@ -307,7 +376,7 @@ class CandleAggregator:
         opens_at = self._start
         self._start = self._end = opens_at + count * self._length
         self._filled += count
-        gap = self._in_hole()
+        gap = self._down or self._sampled or self._in_hole()
         return [
             self._of(opens_at + number * self._length, main, bid, offer, complete=not gap, gap=gap)
             for number in range(count)

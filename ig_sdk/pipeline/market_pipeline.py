@@ -73,6 +73,18 @@ class MarketPipeline:
         """Note that prices may be missing between the last tick and the next."""
         self._aggregator.mark_gap()
 
+    def open_hole(self) -> None:
+        """Note that ticks may be missing from now on; ``close_hole`` will say whether any are."""
+        self._aggregator.open_hole()
+
+    def close_hole(self, *, missing: bool) -> None:
+        """Note that a hole has ended, and whether ticks may be missing."""
+        self._aggregator.close_hole(missing=missing)
+
+    def sampled(self, *, on: bool) -> None:
+        """Note whether the ticks from now on are polled, with others missing in between."""
+        self._aggregator.sampled(on=on)
+
     def _aside(self, tick: Tick, reason: str) -> None:
         self._set_aside += 1
         self._repeats.warning("set aside", f"tick of {tick.epic} at {tick.time} set aside: {reason}")

@@ -17,7 +17,7 @@ from ig_sdk.pipeline.market_pipeline import MarketPipeline
 from ig_sdk.pipeline.report import Latencies, Report
 from ig_sdk.pipeline.sinks import Outlet, Sink
 from ig_sdk.pipeline.strategies import Strategy
-from ig_sdk.streaming.events import Gap, UpdatesLost
+from ig_sdk.streaming.events import Gap, Reconnected, SourceChanged, Stale, UpdatesLost
 from ig_sdk.types import SPREADBET, Resolution, Tick, epic_for
 
 _log = get_logger("pipeline")
@@ -26,6 +26,8 @@ _log = get_logger("pipeline")
 _POLL_S = 0.25
 # A tick of a file arrived when it was recorded: its latency means nothing.
 _RECORDED = "file"
+# What ``SourceChanged.source`` and ``Tick.source`` are while prices are asked for by REST.
+_POLLED = "poll"
 _MS = timedelta(milliseconds=1)
 
 
@@ -50,8 +52,14 @@ class LiveOrchestrator:
     the strategies; their signals (except ``HOLD``) go to the sinks next. When the source ends or the run is
     stopped, the open candles go to the sinks with ``complete=False``, not to the strategies, and the sinks are closed.
     A strategy or a sink that raises is logged with its traceback (once, then counted) and stops nothing. A tick whose
-    prices cannot be true is set aside and counted. ``Gap`` and ``UpdatesLost`` mark the candles that they touch.
-    Anything that the source yields besides ticks is counted and passed to the sinks.
+    prices cannot be true is set aside and counted. Anything that the source yields besides ticks is counted and passed
+    to the sinks.
+
+    Candles know holes, of a source that tells them (``events=True``). ``Stale`` with ``line_down`` opens one, and no
+    candle of the market closes by time before it has ended, unless it lasts longer than ``HOLE_WAIT`` of
+    ``ig_sdk.candles``. After ``Reconnected`` without a ``Gap`` nothing is missing, and what the line brings late goes
+    into its candle. The candles that a ``Gap`` or ``UpdatesLost`` touches, and those of polled prices
+    (``SourceChanged``), have ``gap=True`` and are not complete.
 
     Time is that of the ticks: a candle closes when a later tick of its market comes. That is right for recorded
     ticks at any speed. With ``advance_on_time=True``, for live prices, a candle also closes without a tick, when its
@@ -112,6 +120,7 @@ class LiveOrchestrator:
         self._latencies = Latencies()
         self._from_arrival = latency_from == "arrival"
         self._lost_updates = 0
+        self._polled = False
         self._refusal: SubscriptionRefused | None = None
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
@@ -301,11 +310,28 @@ class LiveOrchestrator:
                 self._latencies.add((self._clock.now() - since) / _MS)
             return
         self._events[type(item).__name__] += 1
-        if isinstance(item, UpdatesLost):
-            self._lost_updates += item.count
-        if isinstance(item, (Gap, UpdatesLost)) and item.epic in self._markets:
-            self._markets[item.epic].mark_gap()
+        self._heed(item)
         self._outlet.write(item)
+
+    def _heed(self, event: object) -> None:
+        """Let the markets know what an event says about holes; every other event says nothing."""
+        if isinstance(event, UpdatesLost):
+            self._lost_updates += event.count
+        if isinstance(event, Reconnected):  # whatever is missing was told by a Gap of each market before
+            for market in self._markets.values():
+                market.close_hole(missing=False)
+        elif isinstance(event, SourceChanged):
+            self._polled = event.source == _POLLED
+            for market in self._markets.values():
+                market.sampled(on=self._polled)
+        elif isinstance(event, (Gap, Stale, UpdatesLost)) and event.epic in self._markets:
+            market = self._markets[event.epic]
+            if isinstance(event, Gap):
+                market.close_hole(missing=True)
+            elif isinstance(event, UpdatesLost):
+                market.mark_gap()
+            elif event.line_down:
+                market.open_hole()
 
     def _refused(self, error: SubscriptionRefused) -> None:
         # One market of several: the others go on (a price stream can be iterated further, a generator just ends).
@@ -346,7 +372,9 @@ class LiveOrchestrator:
     def _market(self, epic: str) -> MarketPipeline:
         strategies = copy.deepcopy(self._strategies.get(epic, self._strategies.get("", ())))
         monotonic = self._clock.monotonic if self._on_time else None
-        return MarketPipeline(self._aggregator(), strategies, self._outlet, monotonic)
+        market = MarketPipeline(self._aggregator(), strategies, self._outlet, monotonic)
+        market.sampled(on=self._polled)
+        return market
 
     def _aggregator(self) -> CandleAggregator:
         return CandleAggregator(self._resolution, price=self._price, fill_quiet=self._fill_quiet)

@@ -15,7 +15,7 @@ import pytest
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import StreamError, SubscriptionRefused, UsageError
 from ig_sdk.pipeline import Action, CandleAggregator, EmaCross, JsonLinesSink, LiveOrchestrator, PolledSource, Signal
-from ig_sdk.streaming import Gap, UpdatesLost
+from ig_sdk.streaming import Gap, Mute, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
 from ig_sdk.types import Candle, Tick, epic_for
 
 T0 = datetime(2025, 1, 6, 10, 0, tzinfo=timezone.utc)
@@ -198,6 +198,67 @@ def test_a_told_gap_marks_the_candles_it_touches(new_sink) -> None:
         sink = new_sink()
         LiveOrchestrator([tick(0), event, tick(10), tick(60), tick(120)], (), sink, "1m").run()
         assert [(c.gap, c.complete) for c in sink.of(Candle)][:2] == [(True, False), (False, True)]
+
+
+def minutes(sink: Any, epic: str = EUR) -> list[tuple[float, int, bool, bool]]:
+    return [((c.opens_at - T0) / timedelta(minutes=1), c.ticks, c.gap, c.complete) for c in sink.of(Candle, epic)]
+
+
+def test_a_line_that_recovers_leaves_every_candle_whole(new_sink) -> None:
+    """While the line is down no candle closes by time; what it brings late goes where it belongs; others go on."""
+    clock, sink = ManualClock(T0), new_sink()
+    script = [tick(0), tick(50), tick(50, epic=GBP), Stale(EUR, 2.0, T0, "cut", line_down=True), 20.0]
+    script += [Reconnected("recovered", 20.0, T0), 0.5, tick(58), tick(62), tick(69.9), 70.0]
+    report = LiveOrchestrator(Scripted(clock, *script), (), sink, "1m", advance_on_time=True, clock=clock).run()
+    assert minutes(sink) == [(0, 3, False, True), (1, 2, False, True)]
+    assert minutes(sink, GBP) == [(0, 1, False, False)]  # its beginning was not seen; no hole of it was told
+    assert report.late_ticks == 0
+
+
+def test_a_session_that_is_replaced_leaves_gaps(new_sink) -> None:
+    """The candles from the last tick to the first new one are not complete; a market that missed nothing is whole."""
+    clock, sink = ManualClock(T0), new_sink()
+    script = [tick(0), tick(0, epic=GBP), tick(50), tick(50, epic=GBP)]
+    script += [Stale(epic, 2.0, T0, "cut", line_down=True) for epic in (EUR, GBP)]
+    script += [20.0, Gap(EUR, 20.0, T0), tick(70), Reconnected("replaced", 20.0, T0), tick(71, epic=GBP), 120.0]
+    LiveOrchestrator(Scripted(clock, *script), (), sink, "1m", advance_on_time=True, clock=clock).run()
+    assert minutes(sink) == [(0, 2, True, False), (1, 1, True, False)]
+    assert minutes(sink, GBP) == [(0, 2, False, True), (1, 1, False, True)]
+
+
+def test_a_line_that_stays_down_holds_no_candle_up(new_sink) -> None:
+    """After half a minute the candle closes, and says that ticks may be missing."""
+    clock, sink = ManualClock(T0), new_sink()
+    script = [tick(0), tick(50), Stale(EUR, 2.0, T0, "cut", line_down=True), 30.5]
+    orchestrator = LiveOrchestrator(Scripted(clock, *script), (), sink, "1m", advance_on_time=True, clock=clock)
+    assert orchestrator.run().candles == 0
+    assert minutes(sink) == [(0, 2, True, False)]
+    sink, script[-1] = new_sink(), 32.0
+    orchestrator = LiveOrchestrator(Scripted(clock, *script), (), sink, "1m", advance_on_time=True, clock=clock)
+    assert orchestrator.run().candles == 1
+    assert minutes(sink) == [(0, 2, True, False)]
+
+
+def test_candles_of_polled_prices_have_gaps(new_sink) -> None:
+    """From the change to polling until the stream is back, also those of a market that is new in that time."""
+    sink = new_sink()
+    items = [tick(0), SourceChanged("poll", T0), tick(70, source="poll"), tick(60, epic=GBP, source="poll")]
+    items += [tick(120, epic=GBP), SourceChanged("stream", T0)]
+    items += [item for k in (180, 240, 300) for item in (tick(k), tick(k, epic=GBP))]
+    LiveOrchestrator(items, (), sink, "1m").run()
+    gaps = {minute: gap for minute, _, gap, _ in minutes(sink)}
+    assert gaps == {0: True, 1: True, 3: False, 4: False, 5: False}
+    gaps = {minute: gap for minute, _, gap, _ in minutes(sink, GBP)}
+    assert gaps == {1: True, 2: True, 3: False, 4: False, 5: False}
+
+
+def test_what_says_nothing_of_ticks_leaves_candles_alone(new_sink) -> None:
+    """A quiet market, a mute one and a tick that was set aside are counted and passed on."""
+    sink, aside = new_sink(), tick(20, 99.0)
+    events = [Stale(EUR, 60.0, T0, "quiet"), Mute(EUR, 60.0, T0), SetAside(aside, T0, "spike")]
+    report = LiveOrchestrator([tick(0), *events, tick(60), tick(120)], (), sink, "1m").run()
+    assert minutes(sink)[0] == (0, 1, False, True)
+    assert report.events == {"Stale": 1, "Mute": 1, "SetAside": 1}
 
 
 def test_a_market_whose_ticks_are_all_late_is_told(caplog: pytest.LogCaptureFixture) -> None:
