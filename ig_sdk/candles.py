@@ -49,6 +49,48 @@ def is_ahead(tick: Tick, last: Tick | None) -> bool:
     return last is None or tick.time - last.time > tick.received_at - last.received_at + AHEAD
 
 
+class _Holes:
+    """What the candles of one market have to know of ticks that are missing, or may be.
+
+    Attributes:
+        open: A hole was told whose end was not.
+        sampled: The ticks are samples.
+        wait: How long no candle closes by time; nothing while all is well.
+    """
+
+    __slots__ = ("_from", "_marked", "_marked_after", "_wait_after", "open", "sampled", "wait")
+
+    def __init__(self) -> None:
+        self.open = self.sampled = self._marked = False
+        self._marked_after: Tick | None = None  # what was marked counts only while no other tick has come
+        self.wait, self._from = _NO_TIME, _NEVER
+        self._wait_after: Tick | None = None
+
+    def mark(self, last: Tick | None) -> None:
+        """Note that ticks may be missing after the last one."""
+        self._marked, self._marked_after = True, last
+
+    def missing(self, last: Tick | None) -> bool:
+        """Return whether ticks may be missing between the last one and the next."""
+        return self._marked and self._marked_after is last
+
+    def passed(self) -> None:
+        """Note that the next candle begins."""
+        self._marked = False
+
+    def begin_wait(self, wait: timedelta, now: datetime, last: Tick | None) -> None:
+        """Let no candle close by time for so long, from the latest time known."""
+        self.wait, self._wait_after = wait, last
+        self._from = now if last is None else max(now, last.time)
+
+    def waits(self, now: datetime, last: Tick | None) -> bool:
+        """Return whether candles wait for the end of the hole, or for the first tick after it."""
+        if now - self._from >= self.wait or (not self.open and self._wait_after is not last):
+            self.wait = _NO_TIME
+            return False
+        return True
+
+
 class CandleAggregator:
     """Builds the candles of one market from its ticks; each candle is returned once and never revised.
 
@@ -96,10 +138,9 @@ class CandleAggregator:
     # lowest sum, and the highest the highest, as with a steady spread, no sum is outside while both sides are inside.
     # An ordinary tick changes two slots: the count and the last tick.
     __slots__ = (
-        "_ahead", "_anchor", "_bid_high", "_bid_low", "_down", "_end", "_epic", "_fill", "_filled", "_first", "_gap",
-        "_held", "_held_after", "_hole", "_hole_after", "_implied", "_last", "_late", "_length", "_now", "_offer_high",
-        "_offer_low", "_price", "_sampled", "_start", "_sum_high", "_sum_low", "_ticks", "_wait", "_wait_after",
-        "_waits_from", "_whole",
+        "_ahead", "_anchor", "_bid_high", "_bid_low", "_end", "_epic", "_fill", "_filled", "_first", "_gap", "_held",
+        "_held_after", "_holes", "_implied", "_last", "_late", "_length", "_now", "_offer_high", "_offer_low",
+        "_price", "_start", "_sum_high", "_sum_low", "_ticks", "_whole",
     )  # fmt: skip
 
     def __init__(
@@ -119,13 +160,9 @@ class CandleAggregator:
         # The fast path does not look at these two: what was held, or told, counts only while no other tick has come.
         self._held: Tick | None = None
         self._held_after: Tick | None = None
-        self._hole = self._gap = False
-        self._hole_after: Tick | None = None
-        self._down = self._sampled = False
+        self._gap = False
+        self._holes = _Holes()
         self._now = _NEVER  # of the latest advance
-        # No candle closes by time before so long after then; after a hole a tick ends that, too.
-        self._wait, self._waits_from = _NO_TIME, _NEVER
-        self._wait_after: Tick | None = None
         self._epic: str | None = None
         self._first: Tick | None = None
         self._last: Tick | None = None
@@ -196,9 +233,9 @@ class CandleAggregator:
             self._now = now
             return _NONE
         self._now = now
-        if self._wait and self._waiting(now):
+        if self._holes.wait and self._holes.waits(now, self._last):
             return _NONE
-        if self._down and self._ticks:
+        if self._holes.open and self._ticks:
             self._gap = True
         closed = [self._close()] if self._ticks else []
         if self._fill and self._last is not None:
@@ -207,23 +244,24 @@ class CandleAggregator:
 
     def mark_gap(self) -> None:
         """Note that prices may be missing between the last tick and the next."""
-        self._hole, self._hole_after = True, self._last
+        self._holes.mark(self._last)
         if self._ticks:
             self._gap = True
 
     @property
     def hole_open(self) -> bool:
         """Whether a hole was told whose end was not."""
-        return self._down
+        return self._holes.open
 
     def open_hole(self) -> None:
         """Note that ticks may be missing from now on, until ``close_hole`` says whether any are.
 
         Samples have no holes: some ticks are missing in any case, and candles wait for none.
         """
-        if not self._down and not self._sampled:
-            self._down = True
-            self._wait_until(min(HOLE_WAIT, self._length))
+        holes = self._holes
+        if not holes.open and not holes.sampled:
+            holes.open = True
+            holes.begin_wait(min(HOLE_WAIT, self._length), self._now, self._last)
 
     def close_hole(self, *, missing: bool) -> None:
         """Note that a hole has ended; without one that is open, only ``missing`` says anything.
@@ -231,21 +269,22 @@ class CandleAggregator:
         Args:
             missing: Whether ticks may be missing between the last one and the next.
         """
-        if self._down:
-            self._down = False
-            self._wait_until(_NO_TIME if missing else LATE_WAIT)
+        holes = self._holes
+        if holes.open:
+            holes.open = False
+            holes.begin_wait(_NO_TIME if missing else LATE_WAIT, self._now, self._last)
         if missing:
             self.mark_gap()
 
     def sampled(self, *, on: bool) -> None:
         """Note whether the ticks from now on are samples, with others missing in between; ends an open hole."""
-        if on != self._sampled:
-            self._sampled = on
+        if on != self._holes.sampled:
+            self._holes.sampled = on
             self.close_hole(missing=True)
 
     def flush(self) -> list[Candle]:
         """End the open candle and return it, ``complete=False``; later ticks of its interval are late."""
-        if self._down and self._ticks:
+        if self._holes.open and self._ticks:
             self._gap = True
         return [self._close(complete=False)] if self._ticks else []
 
@@ -299,8 +338,8 @@ class CandleAggregator:
         self._epic = epic
         self._start, self._end = start, end
         self._whole = self._last is not None or time == start
-        self._gap = self._sampled or (self._in_hole() and time != start)
-        self._hole = False
+        self._gap = self._holes.sampled or (self._holes.missing(self._last) and time != start)
+        self._holes.passed()
         self._filled = 0
         self._first = self._last = tick
         self._ticks = 1
@@ -329,21 +368,6 @@ class CandleAggregator:
 
     def _floor(self, time: datetime) -> datetime:
         return time.astimezone(timezone.utc) - (time - self._anchor) % self._length
-
-    def _in_hole(self) -> bool:
-        return self._hole and self._hole_after is self._last
-
-    def _wait_until(self, wait: timedelta) -> None:
-        """Let no candle close by time for so long from now on."""
-        self._wait, self._wait_after = wait, self._last
-        self._waits_from = self._now if self._last is None else max(self._now, self._last.time)
-
-    def _waiting(self, now: datetime) -> bool:
-        """Return whether candles wait for the end of a hole, or for what comes late after one."""
-        if now - self._waits_from >= self._wait or (not self._down and self._wait_after is not self._last):
-            self._wait = _NO_TIME
-            return False
-        return True
 
     def _close(self, *, complete: bool = True) -> Candle:
         candle = self._candle(complete=complete and self._whole and not self._gap)
@@ -376,7 +400,8 @@ class CandleAggregator:
         opens_at = self._start
         self._start = self._end = opens_at + count * self._length
         self._filled += count
-        gap = self._down or self._sampled or self._in_hole()
+        holes = self._holes
+        gap = holes.open or holes.sampled or holes.missing(last)
         return [
             self._of(opens_at + number * self._length, main, bid, offer, complete=not gap, gap=gap)
             for number in range(count)
