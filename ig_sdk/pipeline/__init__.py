@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ig_sdk.candles import CandleAggregator
+    from ig_sdk.pipeline.holding import Held
     from ig_sdk.pipeline.indicators import EMA, RSI, Bands, BollingerBands, EmaSeed, RsiSmoothing
     from ig_sdk.pipeline.orchestrator import LiveOrchestrator, PolledSource
     from ig_sdk.pipeline.report import MarketReport, Report
@@ -23,6 +24,7 @@ __all__ = [
     "CandleAggregator",
     "EmaCross",
     "EmaSeed",
+    "Held",
     "JsonLinesSink",
     "LiveOrchestrator",
     "LogSink",
@@ -48,6 +50,7 @@ _HOMES = {
     "CandleAggregator": "ig_sdk.candles",
     "EmaCross": "ig_sdk.pipeline.strategies",
     "EmaSeed": "ig_sdk.pipeline.indicators",
+    "Held": "ig_sdk.pipeline.holding",
     "JsonLinesSink": "ig_sdk.pipeline.sinks",
     "LiveOrchestrator": "ig_sdk.pipeline.orchestrator",
     "LogSink": "ig_sdk.pipeline.sinks",

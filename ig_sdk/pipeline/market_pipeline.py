@@ -8,6 +8,7 @@ from math import isfinite
 
 from ig_sdk.candles import CandleAggregator, is_ahead
 from ig_sdk.logs import Repeats, get_logger
+from ig_sdk.pipeline.holding import Held, SignalGate
 from ig_sdk.pipeline.report import MarketReport
 from ig_sdk.pipeline.sinks import Outlet
 from ig_sdk.pipeline.strategies import Action, Signal, Strategy
@@ -27,6 +28,7 @@ class MarketPipeline:
         strategies: Copies for this market.
         outlet: Where records go.
         monotonic: Gives seconds, if candles also close on time.
+        gate: Holds signals back while the prices are not to be trusted; without it all pass.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class MarketPipeline:
         strategies: Sequence[Strategy],
         outlet: Outlet,
         monotonic: Callable[[], float] | None,
+        gate: SignalGate | None = None,
     ) -> None:
         self.strategies = strategies
         self.strategy_errors = 0
@@ -42,10 +45,11 @@ class MarketPipeline:
         self._on_tick = aggregator.on_tick
         self._outlet = outlet
         self._monotonic = monotonic
+        self._gate = gate
         self._latest: Tick | None = None
         self._doubted: Tick | None = None
         self._seen_at = 0.0
-        self._ticks = self._candles = self._signals = self._refused = self._set_aside = 0
+        self._ticks = self._candles = self._signals = self._held = self._refused = self._set_aside = 0
         self._judge = QualityFilter(IMPOSSIBLE_ONLY).judge
         self._repeats = Repeats(_log)
         self._late = self._ahead = self._late_row = 0
@@ -135,6 +139,7 @@ class MarketPipeline:
             self._refused,
             aggregator.ahead_ticks,
             self._set_aside,
+            self._held,
         )
 
     def _emit(self, candles: Iterable[Candle]) -> None:
@@ -144,8 +149,18 @@ class MarketPipeline:
             for strategy in self.strategies:
                 signal = self._ask(strategy, candle)
                 if signal is not None and signal.action is not Action.HOLD:
-                    self._signals += 1
-                    self._outlet.write(signal)
+                    self._pass_on(signal, candle)
+
+    def _pass_on(self, signal: Signal, candle: Candle) -> None:
+        """Write a signal to the outlet, or that it was held back."""
+        passed: Signal | Held = signal
+        if self._gate is not None:
+            passed = self._gate.judge(signal, candle, hole_open=self._aggregator.hole_open)
+        if passed is signal:
+            self._signals += 1
+        else:
+            self._held += 1
+        self._outlet.write(passed)
 
     def _ask(self, strategy: Strategy, candle: Candle) -> Signal | None:
         try:

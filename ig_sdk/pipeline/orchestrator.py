@@ -13,6 +13,7 @@ from ig_sdk.candles import CandleAggregator, Price
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.errors import SubscriptionRefused, UsageError
 from ig_sdk.logs import get_logger
+from ig_sdk.pipeline.holding import SignalGate
 from ig_sdk.pipeline.market_pipeline import MarketPipeline
 from ig_sdk.pipeline.report import Latencies, Report
 from ig_sdk.pipeline.sinks import Outlet, Sink
@@ -53,13 +54,15 @@ class LiveOrchestrator:
     stopped, the open candles go to the sinks with ``complete=False``, not to the strategies, and the sinks are closed.
     A strategy or a sink that raises is logged with its traceback (once, then counted) and stops nothing. A tick whose
     prices cannot be true is set aside and counted. Anything that the source yields besides ticks is counted and passed
-    to the sinks.
+    to the sinks; events of a price stream that was opened without ``events=True`` are only counted and heeded.
 
-    Candles know holes, of a source that tells them (``events=True``). ``Stale`` with ``line_down`` opens one, and no
+    Candles know holes. ``Stale`` with ``line_down`` opens one, and no
     candle of the market closes by time before it has ended, unless it lasts longer than ``HOLE_WAIT`` of
     ``ig_sdk.candles``. After ``Reconnected`` without a ``Gap`` nothing is missing, and what the line brings late goes
     into its candle. The candles that a ``Gap`` or ``UpdatesLost`` touches, and those of polled prices
-    (``SourceChanged``), have ``gap=True`` and are not complete.
+    (``SourceChanged``), have ``gap=True`` and are not complete. Signals on such prices are held back: instead of the
+    signal the sinks get a ``Held`` with the reason, the log has it once, the report counts it. ``EXIT`` always passes:
+    nobody is to be kept in a position.
 
     Time is that of the ticks: a candle closes when a later tick of its market comes. That is right for recorded
     ticks at any speed. With ``advance_on_time=True``, for live prices, a candle also closes without a tick, when its
@@ -77,6 +80,8 @@ class LiveOrchestrator:
         grace_s: Seconds by which a tick may be slower than the one before.
         latency_from: What latency is measured from: ``"time"``, when IG made the price, or ``"arrival"`` here, for
             recorded ticks that a simulator replays. Ticks of a file have neither.
+        hold_below_quality: Hold signals back, except ``EXIT``, of a candle with a gap, while a hole is open, and while
+            ``source.quality(epic).trusted`` is false, if the source has that. ``False`` passes all.
         clock: Measures latency and, with ``advance_on_time``, what has passed.
 
     Raises:
@@ -101,6 +106,7 @@ class LiveOrchestrator:
         advance_on_time: bool = False,
         grace_s: float = 1.0,
         latency_from: Literal["time", "arrival"] = "time",
+        hold_below_quality: bool = True,
         clock: Clock | None = None,
     ) -> None:
         if latency_from not in ("time", "arrival"):
@@ -112,6 +118,7 @@ class LiveOrchestrator:
         self._outlet = Outlet(_all_sinks(sinks))
         self._resolution, self._price, self._fill_quiet = resolution, price, fill_quiet
         self._aggregator()  # a wrong resolution or price raises now, not at the first tick
+        self._gate = SignalGate(getattr(source, "quality", None)) if hold_below_quality else None
         self._on_time = advance_on_time
         self._grace_s = grace_s
         self._clock = clock or SystemClock()
@@ -121,6 +128,7 @@ class LiveOrchestrator:
         self._from_arrival = latency_from == "arrival"
         self._lost_updates = 0
         self._polled = False
+        self._tells = True  # the sinks get the source's events
         self._refusal: SubscriptionRefused | None = None
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
@@ -195,6 +203,7 @@ class LiveOrchestrator:
             ticks=sum(row.ticks for row in rows),
             candles=sum(row.candles for row in rows),
             signals=sum(row.signals for row in rows),
+            held=sum(row.held for row in rows),
             gaps=events.get(Gap.__name__, 0),
             lost_updates=self._lost_updates,
             late_ticks=sum(row.late_ticks for row in rows),
@@ -254,6 +263,9 @@ class LiveOrchestrator:
         self._ident = threading.get_ident()
         try:
             self._iterator = iter(self._source)
+            listen = getattr(self._source, "yield_events", None)
+            if callable(listen):  # holes count for candles whether the events were asked for or not
+                self._tells = bool(listen())
             if self._on_time and isinstance(self._source, PolledSource):
                 self._poll(self._source)
             else:
@@ -311,7 +323,8 @@ class LiveOrchestrator:
             return
         self._events[type(item).__name__] += 1
         self._heed(item)
-        self._outlet.write(item)
+        if self._tells:
+            self._outlet.write(item)
 
     def _heed(self, event: object) -> None:
         """Let the markets know what an event says about holes; every other event says nothing."""
@@ -372,7 +385,7 @@ class LiveOrchestrator:
     def _market(self, epic: str) -> MarketPipeline:
         strategies = copy.deepcopy(self._strategies.get(epic, self._strategies.get("", ())))
         monotonic = self._clock.monotonic if self._on_time else None
-        market = MarketPipeline(self._aggregator(), strategies, self._outlet, monotonic)
+        market = MarketPipeline(self._aggregator(), strategies, self._outlet, monotonic, self._gate)
         market.sampled(on=self._polled)
         return market
 

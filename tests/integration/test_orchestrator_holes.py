@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from ig_sdk import Candle, IGClient, Tick
 from ig_sdk.candles import CandleAggregator
-from ig_sdk.pipeline import LiveOrchestrator
+from ig_sdk.pipeline import Action, Held, LiveOrchestrator, Signal
 from ig_sdk.simulator import Simulator
 from ig_sdk.streaming import Gap, Reconnected, Stale
 
@@ -53,12 +54,27 @@ def ig(sim: Simulator) -> Iterator[IGClient]:
         yield client
 
 
+class Buys:
+    """A strategy that always buys."""
+
+    warmup = 1
+
+    def on_candle(self, candle: Candle) -> Signal:
+        return Signal(Action.BUY, candle.epic, candle.closes_at, candle.close, "always")
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Nothing to restore."""
+
+
 def run(ig: IGClient, fault: Callable[[], object]) -> tuple[Kept, list[Tick], LiveOrchestrator]:
     """Candles of a second through a fault: until three have closed after it."""
     sink = Kept()
     with ig.stream() as stream:
         prices = stream.prices(["EURUSD"], events=True)
-        live = LiveOrchestrator(prices, (), sink, "1s", advance_on_time=True)
+        live = LiveOrchestrator(prices, Buys(), sink, "1s", advance_on_time=True)
         live.start()
         sink.wait(lambda: len(sink.of(Candle)) > 2)
         fault()
@@ -99,3 +115,28 @@ def test_candles_across_a_replaced_session_have_gaps(sim, ig):
     assert [candle.complete for candle in after[-3:-1]] == [True, True]
     assert not any(candle.gap for candle in candles[:2])
     assert live.report().gaps == 1
+    assert all(isinstance(follower(sink, candle), Held) for candle in touched)
+    assert isinstance(follower(sink, candles[0]), Signal)
+
+
+def follower(sink: Kept, candle: object) -> object:
+    """What came to the sink after a candle."""
+    return sink.records[sink.records.index(candle) + 1]
+
+
+def test_holes_count_although_no_events_were_asked_for(sim, ig, caplog):
+    """Candles have the gap, the log tells it, and the sinks get no event that nobody wanted."""
+    sink = Kept()
+    with ig.stream() as stream:
+        prices = stream.prices(["EURUSD"])
+        live = LiveOrchestrator(prices, (), sink, "1s", advance_on_time=True)
+        live.start()
+        sink.wait(lambda: len(sink.of(Candle)) > 1)
+        sim.faults.start_maintenance(for_s=0.5)
+        sink.wait(lambda: any(candle.gap for candle in sink.of(Candle)))
+        sink.wait(lambda: len(sink.of(Candle)) > 5)
+        assert prices.quality("EURUSD").gaps == 1
+        assert live.stop()
+    assert live.report().gaps == 1
+    assert {type(record) for record in sink.records} == {Candle}
+    assert any(record.levelname == "WARNING" and "Gap(" in record.getMessage() for record in caplog.records)

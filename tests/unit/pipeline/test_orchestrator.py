@@ -14,8 +14,19 @@ import pytest
 
 from ig_sdk.clock import ManualClock
 from ig_sdk.errors import StreamError, SubscriptionRefused, UsageError
-from ig_sdk.pipeline import Action, CandleAggregator, EmaCross, JsonLinesSink, LiveOrchestrator, PolledSource, Signal
+from ig_sdk.pipeline import (
+    Action,
+    CandleAggregator,
+    EmaCross,
+    Held,
+    JsonLinesSink,
+    LiveOrchestrator,
+    PolledSource,
+    Signal,
+)
+from ig_sdk.pipeline.sinks import as_json
 from ig_sdk.streaming import Gap, Mute, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
+from ig_sdk.streaming.quality import Quality
 from ig_sdk.types import Candle, Tick, epic_for
 
 T0 = datetime(2025, 1, 6, 10, 0, tzinfo=timezone.utc)
@@ -259,6 +270,70 @@ def test_what_says_nothing_of_ticks_leaves_candles_alone(new_sink) -> None:
     report = LiveOrchestrator([tick(0), *events, tick(60), tick(120)], (), sink, "1m").run()
     assert minutes(sink)[0] == (0, 1, False, True)
     assert report.events == {"Stale": 1, "Mute": 1, "SetAside": 1}
+
+
+class Judged(list[object]):
+    """A source whose quality is what a test says; an exception is raised."""
+
+    def __init__(self, *items: object, scores: Mapping[str, float | Exception]) -> None:
+        super().__init__(items)
+        self.scores = scores
+
+    def quality(self, epic: str) -> Quality:
+        score = self.scores[epic]
+        if isinstance(score, Exception):
+            raise score
+        return Quality(epic, score, score, None, None, 9, 0, 0, 0, None, score >= 0.95)
+
+
+def test_signals_on_doubtful_prices_are_held_back(caplog: pytest.LogCaptureFixture, new_sink) -> None:
+    """Market by market: told to the sinks each time, to the log once, counted; the other market goes on."""
+    sink = new_sink()
+    items = [item for k in range(5) for item in (tick(k * 60), tick(k * 60, epic=GBP))]
+    report = LiveOrchestrator(Judged(*items, scores={EUR: 0.949, GBP: 0.95}), Always(), sink, "1m").run()
+    assert [held.signal.reason for held in sink.of(Held, EUR)] == [f"candle {k}" for k in range(1, 5)]
+    assert "0.95" in sink.of(Held)[0].reason
+    assert not sink.of(Signal, EUR)
+    assert (len(sink.of(Signal, GBP)), len(sink.of(Held, GBP))) == (4, 0)
+    assert (report.signals, report.held, report.by_epic[EUR].held, report.by_epic[GBP].held) == (4, 4, 4, 0)
+    assert "held 4" in str(report)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert as_json(sink.of(Held)[0])["signal"]["action"] == "BUY"
+
+
+def test_an_exit_is_never_held_back(new_sink) -> None:
+    """Closing is always allowed, whatever the prices are worth."""
+    sink = new_sink()
+    items = [tick(0), Gap(EUR, 3.0, T0), tick(60), Stale(EUR, 3.0, T0, line_down=True), tick(120)]
+    report = LiveOrchestrator(Judged(*items, scores={EUR: 0.0}), Always(Action.EXIT), sink, "1m").run()
+    assert (report.signals, report.held) == (2, 0)
+
+
+def test_without_quality_only_holes_hold_signals_back(new_sink) -> None:
+    """A candle with a gap, and an open hole; whole candles before and after pass."""
+    sink = new_sink()
+    items = [tick(0), tick(60), Gap(EUR, 3.0, T0), tick(125), tick(180), tick(240)]
+    items += [Stale(EUR, 3.0, T0, line_down=True), tick(300), Reconnected("resumed", 3.0, T0), tick(360)]
+    LiveOrchestrator(items, Always(), sink, "1m").run()
+    outcome = [type(record) for record in sink.records if isinstance(record, (Signal, Held))]
+    assert outcome == [Signal, Held, Held, Signal, Held, Signal]
+    reasons = [held.reason.split()[0] for held in sink.of(Held)]
+    assert reasons == ["ticks", "ticks", "the"]
+
+
+def test_a_source_that_cannot_tell_its_quality_is_not_trusted(caplog: pytest.LogCaptureFixture, new_sink) -> None:
+    """The failure is told once with its traceback, and stops nothing."""
+    sink, failure = new_sink(), RuntimeError("nobody knows")
+    report = LiveOrchestrator(Judged(tick(0), tick(60), tick(120), scores={EUR: failure}), Always(), sink, "1m").run()
+    assert (report.signals, report.held, report.failure) == (0, 2, None)
+    assert "nobody knows" in sink.of(Held)[0].reason
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+def test_nothing_is_held_back_when_that_is_not_wanted(new_sink) -> None:
+    """``hold_below_quality=False`` passes signals of gaps and of bad quality."""
+    source = Judged(tick(0), Gap(EUR, 3.0, T0), tick(60), scores={EUR: 0.0})
+    assert LiveOrchestrator(source, Always(), (), "1m", hold_below_quality=False).run().signals == 1
 
 
 def test_a_market_whose_ticks_are_all_late_is_told(caplog: pytest.LogCaptureFixture) -> None:
