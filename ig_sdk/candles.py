@@ -202,6 +202,10 @@ class CandleAggregator:
         """When the open candle ends; ``None`` when none is open."""
         return self._end if self._ticks else None
 
+    def opens_at(self, time: datetime) -> datetime:
+        """Return when the candle of an instant opens."""
+        return time.astimezone(timezone.utc) - (time - self._anchor) % self._length
+
     def on_tick(self, tick: Tick) -> Sequence[Candle]:
         """Take one tick and return the candles that it closed, oldest first: usually none.
 
@@ -239,7 +243,7 @@ class CandleAggregator:
             self._gap = True
         closed = [self._close()] if self._ticks else []
         if self._fill and self._last is not None:
-            closed += self._quiet(self._floor(now))
+            closed += self._quiet(self.opens_at(now))
         return closed
 
     def mark_gap(self) -> None:
@@ -328,7 +332,7 @@ class CandleAggregator:
         """Open the candle of ``tick`` and return those that this closes."""
         epic, bid, offer, time = tick[:4]
         try:
-            start = self._floor(time)
+            start = self.opens_at(time)
             end = start + self._length
         except OverflowError:
             raise ValueError(f"the candle of a tick at {time} would end after the year 9999") from None
@@ -365,9 +369,6 @@ class CandleAggregator:
         self._implied = self._price != "mid" or (
             self._sum_low <= self._bid_low + self._offer_low and self._bid_high + self._offer_high <= self._sum_high
         )
-
-    def _floor(self, time: datetime) -> datetime:
-        return time.astimezone(timezone.utc) - (time - self._anchor) % self._length
 
     def _close(self, *, complete: bool = True) -> Candle:
         candle = self._candle(complete=complete and self._whole and not self._gap)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ig_sdk.candles import CandleAggregator
+    from ig_sdk.pipeline.backfill import Backfilled
     from ig_sdk.pipeline.holding import Held
     from ig_sdk.pipeline.indicators import EMA, RSI, Bands, BollingerBands, EmaSeed, RsiSmoothing
     from ig_sdk.pipeline.orchestrator import LiveOrchestrator, PolledSource
@@ -18,6 +19,7 @@ __all__ = [
     "EMA",
     "RSI",
     "Action",
+    "Backfilled",
     "Bands",
     "BollingerBands",
     "BollingerReversion",
@@ -44,6 +46,7 @@ _HOMES = {
     "EMA": "ig_sdk.pipeline.indicators",
     "RSI": "ig_sdk.pipeline.indicators",
     "Action": "ig_sdk.pipeline.strategies",
+    "Backfilled": "ig_sdk.pipeline.backfill",
     "Bands": "ig_sdk.pipeline.indicators",
     "BollingerBands": "ig_sdk.pipeline.indicators",
     "BollingerReversion": "ig_sdk.pipeline.strategies",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -13,18 +13,21 @@ from ig_sdk.candles import CandleAggregator, Price
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.errors import SubscriptionRefused, UsageError
 from ig_sdk.logs import get_logger
+from ig_sdk.pipeline.backfill import Backfill
 from ig_sdk.pipeline.holding import SignalGate
 from ig_sdk.pipeline.market_pipeline import MarketPipeline
 from ig_sdk.pipeline.report import Latencies, Report
 from ig_sdk.pipeline.sinks import Outlet, Sink
 from ig_sdk.pipeline.strategies import Strategy
 from ig_sdk.streaming.events import Gap, Reconnected, SourceChanged, Stale, UpdatesLost
-from ig_sdk.types import SPREADBET, Resolution, Tick, epic_for
+from ig_sdk.types import SPREADBET, Candle, Resolution, Tick, epic_for
 
 _log = get_logger("pipeline")
 
 # Longest wait for a silent source, so how late a candle may close beyond its grace.
 _POLL_S = 0.25
+# How long the end of a source waits for what a history was asked for.
+_DRAIN_S = 10.0
 # A tick of a file arrived when it was recorded: its latency means nothing.
 _RECORDED = "file"
 # What ``SourceChanged.source`` and ``Tick.source`` are while prices are asked for by REST.
@@ -82,6 +85,9 @@ class LiveOrchestrator:
             recorded ticks that a simulator replays. Ticks of a file have neither.
         hold_below_quality: Hold signals back, except ``EXIT``, of a candle with a gap, while a hole is open, and while
             ``source.quality(epic).trusted`` is false, if the source has that. ``False`` passes all.
+        backfill: Such as ``ig.history.prices``: asked once for the closed candles that a hole has touched, after its
+            end, as ``backfill(epic, resolution, start=, end=)`` (with ``price=`` unless that is the mid). What comes
+            goes to the sinks as ``Backfilled``; strategies do not see it: they have seen the candle with the gap.
         clock: Measures latency and, with ``advance_on_time``, what has passed.
 
     Raises:
@@ -107,6 +113,7 @@ class LiveOrchestrator:
         grace_s: float = 1.0,
         latency_from: Literal["time", "arrival"] = "time",
         hold_below_quality: bool = True,
+        backfill: Callable[..., Iterable[Candle]] | None = None,
         clock: Clock | None = None,
     ) -> None:
         if latency_from not in ("time", "arrival"):
@@ -117,7 +124,12 @@ class LiveOrchestrator:
         self._strategies = _by_market(strategies)
         self._outlet = Outlet(_all_sinks(sinks))
         self._resolution, self._price, self._fill_quiet = resolution, price, fill_quiet
-        self._aggregator()  # a wrong resolution or price raises now, not at the first tick
+        sample = self._aggregator()  # a wrong resolution or price raises now, not at the first tick
+        self._backfill = None
+        if backfill is not None:
+            self._backfill = Backfill(backfill, sample.resolution, price=price, opening=sample.opens_at)
+        self._healed = self._backfill.healed if self._backfill else ()
+        self._backfilled = 0
         self._gate = SignalGate(getattr(source, "quality", None)) if hold_below_quality else None
         self._on_time = advance_on_time
         self._grace_s = grace_s
@@ -132,7 +144,7 @@ class LiveOrchestrator:
         self._refusal: SubscriptionRefused | None = None
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
-        self._claimed = False
+        self._claimed = self._ended = False
         self._stopping = threading.Event()
         self._done = threading.Event()
         self._iterator: Iterator[object] | None = None
@@ -176,6 +188,8 @@ class LiveOrchestrator:
             Whether it has ended. From inside a strategy or a sink it returns at once, and the run ends afterwards.
         """
         self._stopping.set()
+        if self._backfill is not None:
+            self._backfill.close()
         with self._lock:
             claimed, self._claimed = self._claimed, True
         if not claimed:
@@ -212,6 +226,8 @@ class LiveOrchestrator:
             set_aside=sum(row.set_aside for row in rows),
             strategy_errors=sum(market.strategy_errors for market in markets.values()),
             sink_errors=self._outlet.errors,
+            backfilled=self._backfilled,
+            backfill_failures=self._backfill.failures if self._backfill else 0,
             latency_p50_ms=self._latencies.percentile(50.0),
             latency_p99_ms=self._latencies.percentile(99.0),
             elapsed_s=0.0 if self._started_at is None else now - self._started_at,
@@ -270,6 +286,7 @@ class LiveOrchestrator:
                 self._poll(self._source)
             else:
                 self._iterate(self._iterator)
+            self._ended = True
         except Exception as error:
             self._failure = error
             if self._thread is None:
@@ -312,6 +329,8 @@ class LiveOrchestrator:
         self._check_refusal()
 
     def _take(self, item: object) -> None:
+        if self._healed:
+            self._deliver()
         if isinstance(item, Tick):
             market = self._markets.get(item.epic)
             if market is None:
@@ -359,12 +378,29 @@ class LiveOrchestrator:
     def _advance(self, monotonic: float) -> None:
         for market in self._markets.values():
             market.advance(monotonic, self._grace_s)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Pass on what came from history, on this thread as everything else."""
+        backfill = self._backfill
+        while backfill is not None and backfill.healed:
+            self._backfilled += 1
+            self._outlet.write(backfill.healed.popleft())
+
+    def _end_backfill(self) -> None:
+        if self._backfill is not None:
+            if self._ended and not self._stopping.is_set() and not self._backfill.drain(_DRAIN_S):
+                _log.warning("candles with gaps are not filled: the history has not answered in %s s", _DRAIN_S)
+            self._backfill.close()
+            self._deliver()
+            self._backfill.join()
 
     def _finish(self) -> None:
         try:
             for market in self._markets.values():
                 market.flush()
             self._close_source()
+            self._end_backfill()
         finally:
             self._outlet.close()
             self._ended_at = self._clock.monotonic()
@@ -385,7 +421,10 @@ class LiveOrchestrator:
     def _market(self, epic: str) -> MarketPipeline:
         strategies = copy.deepcopy(self._strategies.get(epic, self._strategies.get("", ())))
         monotonic = self._clock.monotonic if self._on_time else None
-        market = MarketPipeline(self._aggregator(), strategies, self._outlet, monotonic, self._gate)
+        request = self._backfill.request if self._backfill else None
+        market = MarketPipeline(
+            self._aggregator(), strategies, self._outlet, monotonic, gate=self._gate, request=request
+        )
         market.sampled(on=self._polled)
         return market
 

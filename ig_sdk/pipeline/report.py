@@ -85,6 +85,8 @@ class Report:
         events: What the source yielded besides ticks, counted by kind.
         by_epic: The counts of each market.
         held: Signals held back because the prices behind them could not be trusted.
+        backfilled: Candles that came from history for those with gaps.
+        backfill_failures: Requests for such candles that failed; the log says why, once.
     """
 
     ticks: int = 0
@@ -105,11 +107,15 @@ class Report:
     ahead_ticks: int = 0
     set_aside: int = 0
     held: int = 0
+    backfilled: int = 0
+    backfill_failures: int = 0
 
     def __str__(self) -> str:
         parts = [f"ticks {self.ticks}", f"candles {self.candles}", f"signals {self.signals}", f"gaps {self.gaps}"]
         rare = (
             "held",
+            "backfilled",
+            "backfill_failures",
             "lost_updates",
             "late_ticks",
             "refused_ticks",

@@ -238,7 +238,7 @@ class DataStream(Generic[Yielded, Counts]):
         What nobody had asked for is still told to the log.
 
         Returns:
-            Whether they were asked for when the stream was opened: ``events=True``.
+            Whether ``events=True`` was asked for when the stream was opened.
         """
         self._reader.yields_events = True
         return self._reader.options.events

@@ -10,7 +10,7 @@ import pytest
 
 from ig_sdk import Candle, IGClient, Tick
 from ig_sdk.candles import CandleAggregator
-from ig_sdk.pipeline import Action, Held, LiveOrchestrator, Signal
+from ig_sdk.pipeline import Action, Backfilled, Held, LiveOrchestrator, Signal
 from ig_sdk.simulator import Simulator
 from ig_sdk.streaming import Gap, Reconnected, Stale
 
@@ -140,3 +140,26 @@ def test_holes_count_although_no_events_were_asked_for(sim, ig, caplog):
     assert live.report().gaps == 1
     assert {type(record) for record in sink.records} == {Candle}
     assert any(record.levelname == "WARNING" and "Gap(" in record.getMessage() for record in caplog.records)
+
+
+def test_candles_of_a_hole_are_filled_from_history(sim, ig):
+    """Each candle with a gap comes once more, from IG's history; the thread that asked ends with the run."""
+    sink = Kept()
+    with ig.stream() as stream:
+        live = LiveOrchestrator(
+            stream.prices(["EURUSD"]), (), sink, "1s", advance_on_time=True, backfill=ig.history.prices
+        )
+        live.start()
+        sink.wait(lambda: len(sink.of(Candle)) > 1)
+        sim.faults.start_maintenance(for_s=0.5)
+        sink.wait(lambda: any(candle.gap for candle in sink.of(Candle)))
+        sink.wait(lambda: bool(sink.of(Backfilled)))
+        wanted = len(sink.of(Candle)) + 5
+        sink.wait(lambda: len(sink.of(Candle)) > wanted)
+        assert live.stop()
+    filled = [record.candle.opens_at for record in sink.of(Backfilled)]
+    assert len(filled) == len(set(filled))
+    assert {candle.opens_at for candle in sink.of(Candle) if candle.gap and candle.ticks} <= set(filled)
+    report = live.report()
+    assert (report.backfilled, report.backfill_failures) == (len(filled), 0)
+    assert "ig-backfill" not in {thread.name for thread in threading.enumerate()}

@@ -13,9 +13,10 @@ from typing import Any, Literal
 import pytest
 
 from ig_sdk.clock import ManualClock
-from ig_sdk.errors import StreamError, SubscriptionRefused, UsageError
+from ig_sdk.errors import RateLimited, StreamError, SubscriptionRefused, UsageError
 from ig_sdk.pipeline import (
     Action,
+    Backfilled,
     CandleAggregator,
     EmaCross,
     Held,
@@ -27,7 +28,7 @@ from ig_sdk.pipeline import (
 from ig_sdk.pipeline.sinks import as_json
 from ig_sdk.streaming import Gap, Mute, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
 from ig_sdk.streaming.quality import Quality
-from ig_sdk.types import Candle, Tick, epic_for
+from ig_sdk.types import Candle, Resolution, Tick, epic_for
 
 T0 = datetime(2025, 1, 6, 10, 0, tzinfo=timezone.utc)
 EUR, GBP = epic_for("EURUSD"), epic_for("GBPUSD")
@@ -334,6 +335,109 @@ def test_nothing_is_held_back_when_that_is_not_wanted(new_sink) -> None:
     """``hold_below_quality=False`` passes signals of gaps and of bad quality."""
     source = Judged(tick(0), Gap(EUR, 3.0, T0), tick(60), scores={EUR: 0.0})
     assert LiveOrchestrator(source, Always(), (), "1m", hold_below_quality=False).run().signals == 1
+
+
+class History:
+    """A history of one price that keeps what it was asked for."""
+
+    def __init__(self, *failures: Exception, at_once: bool = True) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.failures = list(failures)
+        self.entered, self.released = threading.Event(), threading.Event()
+        if at_once:
+            self.released.set()
+
+    def __call__(
+        self, epic: str, resolution: timedelta, *, start: datetime, end: datetime, **more: Any
+    ) -> list[Candle]:
+        self.asked.append((epic, resolution, (start - T0) / resolution, (end - T0) / resolution, more))
+        self.entered.set()
+        assert self.released.wait(10.0)
+        if self.failures:
+            raise self.failures.pop(0)
+        count = (end - start) // resolution
+        return [
+            Candle(epic, resolution, start + k * resolution, 5, 6, 4, 5, None, 9, True) for k in range(-1, count + 1)
+        ]
+
+
+def test_candles_with_gaps_are_filled_from_history(new_sink) -> None:
+    """Those that the hole touched, the absent ones too, each once and after it has ended; strategies see nothing."""
+    sink, history, strategy = new_sink(), History(), Always(Action.EXIT)
+    items = [tick(0), tick(60), Stale(EUR, 3.0, T0, line_down=True), Gap(EUR, 3.0, T0)]
+    items += [tick(250), tick(300), tick(360), UpdatesLost(EUR, 1, T0), tick(370), tick(420), tick(480), tick(540)]
+    live = LiveOrchestrator(items, strategy, sink, "1m", backfill=history)
+    report = live.run()
+    minute = Resolution.MINUTE
+    assert history.asked == [(EUR, minute, 1, 2, {}), (EUR, minute, 2, 5, {}), (EUR, minute, 6, 7, {})]
+    filled = [(record.candle.opens_at - T0) / minute for record in sink.of(Backfilled)]
+    assert filled == [1, 2, 3, 4, 6]
+    assert (report.backfilled, report.backfill_failures) == (5, 0)
+    assert report.signals == report.candles == 7
+    assert live.state()[EUR] == [{"seen": 7}]
+    assert not [thread for thread in threading.enumerate() if thread.name == "ig-backfill"]
+
+
+def test_a_candle_is_asked_for_when_it_is_settled(new_sink) -> None:
+    """Live: three seconds after its end by the market's own clock, and not while the line is down."""
+    clock, sink, history = ManualClock(T0), new_sink(), History()
+    script = [tick(0), tick(50), Stale(EUR, 2.0, T0, "cut", line_down=True), 40.0]
+    source = Scripted(clock, *script, Gap(EUR, 40.0, T0), 0.5, tick(91), 0.5, tick(130), 0.3, 100.0)
+    live = LiveOrchestrator(source, (), sink, "1m", advance_on_time=True, clock=clock, backfill=history)
+    live.run()
+    assert [asked[2:4] for asked in history.asked] == [(0, 1), (1, 2)]
+    places = [sink.records.index(record) for record in sink.of(Backfilled)]
+    assert places[0] > sink.records.index(sink.of(Gap)[0])
+
+
+def test_the_side_of_the_candles_is_asked_for(new_sink) -> None:
+    """Candles of the bid are filled with candles of the bid."""
+    history = History()
+    items = [tick(0), Gap(EUR, 3.0, T0), tick(60)]
+    LiveOrchestrator(items, (), new_sink(), "1m", price="bid", backfill=history).run()
+    assert [asked[4] for asked in history.asked] == [{"price": "bid"}]
+
+
+def test_nothing_is_asked_for_when_nothing_was_missed(new_sink) -> None:
+    """A recovered line, and one that is still down at the end."""
+    history = History()
+    down = Stale(EUR, 3.0, T0, line_down=True)
+    items = [tick(0), down, Reconnected("recovered", 3.0, T0), tick(60), tick(120), down]
+    LiveOrchestrator(items, (), new_sink(), "1m", backfill=history).run()
+    assert history.asked == []
+
+
+def test_a_refused_allowance_is_told_once(caplog: pytest.LogCaptureFixture, new_sink) -> None:
+    """Without a traceback; other failures with one; each span is asked for once."""
+    refused = [RateLimited("spent", status=403, allowance="historical") for _ in range(3)]
+    history, sink = History(*refused, RuntimeError("broken")), new_sink()
+    items = [
+        item for k in range(5) for item in (tick(k * 120), Gap(EUR, 1.0, T0), tick(k * 120 + 1), tick(k * 120 + 60))
+    ]
+    report = LiveOrchestrator(items, (), sink, "1m", backfill=history).run()
+    assert len(history.asked) == 5
+    assert (report.backfill_failures, report.backfilled) == (4, 1)
+    assert [(record.levelname, bool(record.exc_info)) for record in caplog.records] == [
+        ("WARNING", False),
+        ("ERROR", True),
+    ]
+
+
+def test_a_slow_history_holds_no_tick_up(new_sink) -> None:
+    """Ticks go on while it has not answered; stop() ends the run, and its thread when it answers."""
+    history, sink = History(at_once=False), new_sink()
+    source = Blocked(tick(0), Gap(EUR, 1.0, T0), tick(1), tick(60), tick(125), tick(180))
+    live = LiveOrchestrator(source, (), sink, "1m", backfill=history)
+    live.start()
+    assert history.entered.wait(10.0)
+    assert source.entered.wait(10.0)
+    assert live.report().ticks == 5
+    thread = next(thread for thread in threading.enumerate() if thread.name == "ig-backfill")
+    assert live.stop()
+    assert not sink.of(Backfilled)
+    history.released.set()
+    thread.join(10.0)
+    assert not thread.is_alive()
 
 
 def test_a_market_whose_ticks_are_all_late_is_told(caplog: pytest.LogCaptureFixture) -> None:
