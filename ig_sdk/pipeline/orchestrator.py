@@ -128,7 +128,6 @@ class LiveOrchestrator:
         self._backfill = None
         if backfill is not None:
             self._backfill = Backfill(backfill, sample.resolution, price=price, opening=sample.opens_at)
-        self._healed = self._backfill.healed if self._backfill else ()
         self._backfilled = 0
         self._gate = SignalGate(getattr(source, "quality", None)) if hold_below_quality else None
         self._on_time = advance_on_time
@@ -297,12 +296,12 @@ class LiveOrchestrator:
             self._finish()
 
     def _iterate(self, iterator: Iterator[object]) -> None:
-        stopping = self._stopping.is_set
+        stopping, take = self._stopping.is_set, self._take if self._backfill is None else self._take_and_deliver
         ended = False
         while not ended and not stopping():
             try:
                 for item in iterator:
-                    self._take(item)
+                    take(item)
                     if stopping():
                         return
                 ended = True
@@ -328,9 +327,11 @@ class LiveOrchestrator:
                 self._advance(now)
         self._check_refusal()
 
+    def _take_and_deliver(self, item: object) -> None:
+        self._deliver()
+        self._take(item)
+
     def _take(self, item: object) -> None:
-        if self._healed:
-            self._deliver()
         if isinstance(item, Tick):
             market = self._markets.get(item.epic)
             if market is None:
