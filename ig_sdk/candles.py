@@ -19,12 +19,17 @@ year cannot fill the memory.
 """
 AHEAD = timedelta(minutes=1)
 """How far a tick's time may be ahead of its market's own clock before it is doubted."""
+HOLE_WAIT = timedelta(seconds=30)
+"""How long an open hole keeps candles from closing by time, unless they are shorter: then their own length."""
+LATE_WAIT = timedelta(seconds=2)
+"""How long candles wait after a hole for the ticks that the line brings late, if nothing was missed."""
 
 # 1 January 1970 was a Thursday; whole weeks are counted from the first Monday so that they start on Mondays.
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MONDAY = datetime(1970, 1, 5, tzinfo=timezone.utc)
 _WEEK = timedelta(weeks=1)
 _NEVER = datetime.min.replace(tzinfo=timezone.utc)
+_NO_TIME = timedelta()
 _NONE: tuple[Candle, ...] = ()
 
 
@@ -42,6 +47,48 @@ def is_ahead(tick: Tick, last: Tick | None) -> bool:
     if tick.time - tick.received_at <= AHEAD:
         return False
     return last is None or tick.time - last.time > tick.received_at - last.received_at + AHEAD
+
+
+class _Holes:
+    """What the candles of one market have to know of ticks that are missing, or may be.
+
+    Attributes:
+        open: A hole was told whose end was not.
+        sampled: The ticks are samples.
+        wait: How long no candle closes by time; nothing while all is well.
+    """
+
+    __slots__ = ("_from", "_marked", "_marked_after", "_wait_after", "open", "sampled", "wait")
+
+    def __init__(self) -> None:
+        self.open = self.sampled = self._marked = False
+        self._marked_after: Tick | None = None  # what was marked counts only while no other tick has come
+        self.wait, self._from = _NO_TIME, _NEVER
+        self._wait_after: Tick | None = None
+
+    def mark(self, last: Tick | None) -> None:
+        """Note that ticks may be missing after the last one."""
+        self._marked, self._marked_after = True, last
+
+    def missing(self, last: Tick | None) -> bool:
+        """Return whether ticks may be missing between the last one and the next."""
+        return self._marked and self._marked_after is last
+
+    def passed(self) -> None:
+        """Note that the next candle begins."""
+        self._marked = False
+
+    def begin_wait(self, wait: timedelta, now: datetime, last: Tick | None) -> None:
+        """Let no candle close by time for so long, from the latest time known."""
+        self.wait, self._wait_after = wait, last
+        self._from = now if last is None else max(now, last.time)
+
+    def waits(self, now: datetime, last: Tick | None) -> bool:
+        """Return whether candles wait for the end of the hole, or for the first tick after it."""
+        if now - self._from >= self.wait or (not self.open and self._wait_after is not last):
+            self.wait = _NO_TIME
+            return False
+        return True
 
 
 class CandleAggregator:
@@ -62,6 +109,12 @@ class CandleAggregator:
     * **Gaps.** ``mark_gap`` says that prices may be missing between the last tick and the next. Every candle that this
       span touches has ``gap=True`` and is not complete: the open one, flat ones in between, and the one that the next
       tick opens unless that tick is on its edge.
+    * **Holes.** Between ``open_hole`` and ``close_hole`` nobody knows whether ticks are missing. ``advance`` closes no
+      candle before the hole has ended: what a recovery brings late goes into its candle. A hole that lasts longer than
+      ``HOLE_WAIT``, or than a candle if that is shorter, holds none up: they close with ``gap=True``, not complete.
+      The hole's age counts from the latest time known: that of ``advance``, or of the last tick.
+    * **Samples.** After ``sampled(on=True)`` the ticks are prices asked for now and then. Every candle that this time
+      touches has ``gap=True`` and is not complete, until ``sampled(on=False)``.
     * **Prices** are taken as they come, crossed quotes too. Every candle has its bid and its offer side; ``open``
       to ``close`` are those of ``price``. High and low of the mid are those of the mids, not the means of the sides.
     * **Complete** is a candle whose beginning was seen and that a later tick or ``advance`` closed. The first candle
@@ -86,7 +139,7 @@ class CandleAggregator:
     # An ordinary tick changes two slots: the count and the last tick.
     __slots__ = (
         "_ahead", "_anchor", "_bid_high", "_bid_low", "_end", "_epic", "_fill", "_filled", "_first", "_gap", "_held",
-        "_held_after", "_hole", "_hole_after", "_implied", "_last", "_late", "_length", "_offer_high", "_offer_low",
+        "_held_after", "_holes", "_implied", "_last", "_late", "_length", "_now", "_offer_high", "_offer_low",
         "_price", "_start", "_sum_high", "_sum_low", "_ticks", "_whole",
     )  # fmt: skip
 
@@ -107,8 +160,9 @@ class CandleAggregator:
         # The fast path does not look at these two: what was held, or told, counts only while no other tick has come.
         self._held: Tick | None = None
         self._held_after: Tick | None = None
-        self._hole = self._gap = False
-        self._hole_after: Tick | None = None
+        self._gap = False
+        self._holes = _Holes()
+        self._now = _NEVER  # of the latest advance
         self._epic: str | None = None
         self._first: Tick | None = None
         self._last: Tick | None = None
@@ -148,6 +202,10 @@ class CandleAggregator:
         """When the open candle ends; ``None`` when none is open."""
         return self._end if self._ticks else None
 
+    def opens_at(self, time: datetime) -> datetime:
+        """Return when the candle of an instant opens."""
+        return time.astimezone(timezone.utc) - (time - self._anchor) % self._length
+
     def on_tick(self, tick: Tick) -> Sequence[Candle]:
         """Take one tick and return the candles that it closed, oldest first: usually none.
 
@@ -176,20 +234,62 @@ class CandleAggregator:
             now: Aware; an earlier ``now`` than before changes nothing.
         """
         if now < self._end:
+            self._now = now
             return _NONE
+        self._now = now
+        if self._holes.wait and self._holes.waits(now, self._last):
+            return _NONE
+        if self._holes.open and self._ticks:
+            self._gap = True
         closed = [self._close()] if self._ticks else []
         if self._fill and self._last is not None:
-            closed += self._quiet(self._floor(now))
+            closed += self._quiet(self.opens_at(now))
         return closed
 
     def mark_gap(self) -> None:
         """Note that prices may be missing between the last tick and the next."""
-        self._hole, self._hole_after = True, self._last
+        self._holes.mark(self._last)
         if self._ticks:
             self._gap = True
 
+    @property
+    def hole_open(self) -> bool:
+        """Whether a hole was told whose end was not."""
+        return self._holes.open
+
+    def open_hole(self) -> None:
+        """Note that ticks may be missing from now on, until ``close_hole`` says whether any are.
+
+        Samples have no holes: some ticks are missing in any case, and candles wait for none.
+        """
+        holes = self._holes
+        if not holes.open and not holes.sampled:
+            holes.open = True
+            holes.begin_wait(min(HOLE_WAIT, self._length), self._now, self._last)
+
+    def close_hole(self, *, missing: bool) -> None:
+        """Note that a hole has ended; without one that is open, only ``missing`` says anything.
+
+        Args:
+            missing: Whether ticks may be missing between the last one and the next.
+        """
+        holes = self._holes
+        if holes.open:
+            holes.open = False
+            holes.begin_wait(_NO_TIME if missing else LATE_WAIT, self._now, self._last)
+        if missing:
+            self.mark_gap()
+
+    def sampled(self, *, on: bool) -> None:
+        """Note whether the ticks from now on are samples, with others missing in between; ends an open hole."""
+        if on != self._holes.sampled:
+            self._holes.sampled = on
+            self.close_hole(missing=True)
+
     def flush(self) -> list[Candle]:
         """End the open candle and return it, ``complete=False``; later ticks of its interval are late."""
+        if self._holes.open and self._ticks:
+            self._gap = True
         return [self._close(complete=False)] if self._ticks else []
 
     def __repr__(self) -> str:
@@ -232,7 +332,7 @@ class CandleAggregator:
         """Open the candle of ``tick`` and return those that this closes."""
         epic, bid, offer, time = tick[:4]
         try:
-            start = self._floor(time)
+            start = self.opens_at(time)
             end = start + self._length
         except OverflowError:
             raise ValueError(f"the candle of a tick at {time} would end after the year 9999") from None
@@ -242,8 +342,8 @@ class CandleAggregator:
         self._epic = epic
         self._start, self._end = start, end
         self._whole = self._last is not None or time == start
-        self._gap = self._in_hole() and time != start
-        self._hole = False
+        self._gap = self._holes.sampled or (self._holes.missing(self._last) and time != start)
+        self._holes.passed()
         self._filled = 0
         self._first = self._last = tick
         self._ticks = 1
@@ -269,12 +369,6 @@ class CandleAggregator:
         self._implied = self._price != "mid" or (
             self._sum_low <= self._bid_low + self._offer_low and self._bid_high + self._offer_high <= self._sum_high
         )
-
-    def _floor(self, time: datetime) -> datetime:
-        return time.astimezone(timezone.utc) - (time - self._anchor) % self._length
-
-    def _in_hole(self) -> bool:
-        return self._hole and self._hole_after is self._last
 
     def _close(self, *, complete: bool = True) -> Candle:
         candle = self._candle(complete=complete and self._whole and not self._gap)
@@ -307,7 +401,8 @@ class CandleAggregator:
         opens_at = self._start
         self._start = self._end = opens_at + count * self._length
         self._filled += count
-        gap = self._in_hole()
+        holes = self._holes
+        gap = holes.open or holes.sampled or holes.missing(last)
         return [
             self._of(opens_at + number * self._length, main, bid, offer, complete=not gap, gap=gap)
             for number in range(count)

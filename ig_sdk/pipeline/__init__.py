@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ig_sdk.candles import CandleAggregator
+    from ig_sdk.pipeline.backfill import Backfilled
+    from ig_sdk.pipeline.holding import Held
     from ig_sdk.pipeline.indicators import EMA, RSI, Bands, BollingerBands, EmaSeed, RsiSmoothing
     from ig_sdk.pipeline.orchestrator import LiveOrchestrator, PolledSource
     from ig_sdk.pipeline.report import MarketReport, Report
@@ -17,12 +19,14 @@ __all__ = [
     "EMA",
     "RSI",
     "Action",
+    "Backfilled",
     "Bands",
     "BollingerBands",
     "BollingerReversion",
     "CandleAggregator",
     "EmaCross",
     "EmaSeed",
+    "Held",
     "JsonLinesSink",
     "LiveOrchestrator",
     "LogSink",
@@ -42,12 +46,14 @@ _HOMES = {
     "EMA": "ig_sdk.pipeline.indicators",
     "RSI": "ig_sdk.pipeline.indicators",
     "Action": "ig_sdk.pipeline.strategies",
+    "Backfilled": "ig_sdk.pipeline.backfill",
     "Bands": "ig_sdk.pipeline.indicators",
     "BollingerBands": "ig_sdk.pipeline.indicators",
     "BollingerReversion": "ig_sdk.pipeline.strategies",
     "CandleAggregator": "ig_sdk.candles",
     "EmaCross": "ig_sdk.pipeline.strategies",
     "EmaSeed": "ig_sdk.pipeline.indicators",
+    "Held": "ig_sdk.pipeline.holding",
     "JsonLinesSink": "ig_sdk.pipeline.sinks",
     "LiveOrchestrator": "ig_sdk.pipeline.orchestrator",
     "LogSink": "ig_sdk.pipeline.sinks",

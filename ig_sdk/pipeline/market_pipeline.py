@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import isfinite
 
 from ig_sdk.candles import CandleAggregator, is_ahead
 from ig_sdk.logs import Repeats, get_logger
+from ig_sdk.pipeline.holding import Held, SignalGate
+from ig_sdk.pipeline.repairs import Repairs
 from ig_sdk.pipeline.report import MarketReport
 from ig_sdk.pipeline.sinks import Outlet
 from ig_sdk.pipeline.strategies import Action, Signal, Strategy
@@ -27,6 +29,8 @@ class MarketPipeline:
         strategies: Copies for this market.
         outlet: Where records go.
         monotonic: Gives seconds, if candles also close on time.
+        gate: Holds signals back while the prices are not to be trusted; without it all pass.
+        request: Called with the epic, the beginning and the end of each span whose candles a history is to fill.
     """
 
     def __init__(
@@ -35,6 +39,9 @@ class MarketPipeline:
         strategies: Sequence[Strategy],
         outlet: Outlet,
         monotonic: Callable[[], float] | None,
+        *,
+        gate: SignalGate | None = None,
+        request: Callable[[str, datetime, datetime], None] | None = None,
     ) -> None:
         self.strategies = strategies
         self.strategy_errors = 0
@@ -42,10 +49,15 @@ class MarketPipeline:
         self._on_tick = aggregator.on_tick
         self._outlet = outlet
         self._monotonic = monotonic
+        self._gate = gate
+        self._request = request
+        self._repairs = Repairs(aggregator.resolution)
+        self._sampled = False
+        self._last_opens_at: datetime | None = None  # of the last closed candle with ticks
         self._latest: Tick | None = None
         self._doubted: Tick | None = None
         self._seen_at = 0.0
-        self._ticks = self._candles = self._signals = self._refused = self._set_aside = 0
+        self._ticks = self._candles = self._signals = self._held = self._refused = self._set_aside = 0
         self._judge = QualityFilter(IMPOSSIBLE_ONLY).judge
         self._repeats = Repeats(_log)
         self._late = self._ahead = self._late_row = 0
@@ -68,10 +80,47 @@ class MarketPipeline:
             self._follow(tick, self._monotonic())
         if closed:
             self._emit(closed)
+            self._repair(tick.time)
 
     def mark_gap(self) -> None:
         """Note that prices may be missing between the last tick and the next."""
+        self._begin_repair()
         self._aggregator.mark_gap()
+
+    def open_hole(self) -> None:
+        """Note that ticks may be missing from now on; ``close_hole`` will say whether any are."""
+        self._begin_repair()
+        self._aggregator.open_hole()
+
+    def close_hole(self, *, missing: bool) -> None:
+        """Note that a hole has ended, and whether ticks may be missing."""
+        if missing:
+            self._begin_repair()
+        elif self._aggregator.hole_open:
+            self._repairs.nothing_missed()
+        self._aggregator.close_hole(missing=missing)
+
+    def sampled(self, *, on: bool) -> None:
+        """Note whether the ticks from now on are polled, with others missing in between."""
+        if on != self._sampled:
+            self._sampled = on
+            self._begin_repair()
+        self._aggregator.sampled(on=on)
+
+    def _begin_repair(self) -> None:
+        closes_at = self._aggregator.closes_at
+        opens_at = self._last_opens_at if closes_at is None else closes_at - self._aggregator.resolution
+        if opens_at is not None:
+            self._repairs.begin(opens_at)
+
+    def _repair(self, now: datetime | None) -> None:
+        """Ask for the candles with gaps that are due, unless more of the same hole will follow."""
+        epic = self._aggregator.epic
+        if self._request is None or epic is None or not self._repairs.pending:
+            return
+        if not self._sampled and not self._aggregator.hole_open:
+            for begins, ends in self._repairs.take(now):
+                self._request(epic, begins, ends)
 
     def _aside(self, tick: Tick, reason: str) -> None:
         self._set_aside += 1
@@ -106,11 +155,13 @@ class MarketPipeline:
         except OverflowError:  # the tick's time is near the year 9999
             return
         self._emit(self._aggregator.advance(now))
+        self._repair(now)
 
     def flush(self) -> None:
         """Write the open candle to the outlet; strategies see closed ones only."""
         for candle in self._aggregator.flush():
             self._outlet.write(candle)
+        self._repair(None)
 
     def report(self) -> MarketReport:
         """Return the counts."""
@@ -123,17 +174,31 @@ class MarketPipeline:
             self._refused,
             aggregator.ahead_ticks,
             self._set_aside,
+            self._held,
         )
 
     def _emit(self, candles: Iterable[Candle]) -> None:
         for candle in candles:
             self._candles += 1
+            self._repairs.note(candle, hole_open=self._aggregator.hole_open)
+            if candle.ticks:
+                self._last_opens_at = candle.opens_at
             self._outlet.write(candle)
             for strategy in self.strategies:
                 signal = self._ask(strategy, candle)
                 if signal is not None and signal.action is not Action.HOLD:
-                    self._signals += 1
-                    self._outlet.write(signal)
+                    self._pass_on(signal, candle)
+
+    def _pass_on(self, signal: Signal, candle: Candle) -> None:
+        """Write a signal to the outlet, or that it was held back."""
+        passed: Signal | Held = signal
+        if self._gate is not None:
+            passed = self._gate.judge(signal, candle, hole_open=self._aggregator.hole_open)
+        if passed is signal:
+            self._signals += 1
+        else:
+            self._held += 1
+        self._outlet.write(passed)
 
     def _ask(self, strategy: Strategy, candle: Candle) -> Signal | None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -13,19 +13,25 @@ from ig_sdk.candles import CandleAggregator, Price
 from ig_sdk.clock import Clock, SystemClock
 from ig_sdk.errors import SubscriptionRefused, UsageError
 from ig_sdk.logs import get_logger
+from ig_sdk.pipeline.backfill import Backfill
+from ig_sdk.pipeline.holding import SignalGate
 from ig_sdk.pipeline.market_pipeline import MarketPipeline
 from ig_sdk.pipeline.report import Latencies, Report
 from ig_sdk.pipeline.sinks import Outlet, Sink
 from ig_sdk.pipeline.strategies import Strategy
-from ig_sdk.streaming.events import Gap, UpdatesLost
-from ig_sdk.types import SPREADBET, Resolution, Tick, epic_for
+from ig_sdk.streaming.events import Gap, Reconnected, SourceChanged, Stale, UpdatesLost
+from ig_sdk.types import SPREADBET, Candle, Resolution, Tick, epic_for
 
 _log = get_logger("pipeline")
 
 # Longest wait for a silent source, so how late a candle may close beyond its grace.
 _POLL_S = 0.25
+# How long the end of a source waits for what a history was asked for.
+_DRAIN_S = 10.0
 # A tick of a file arrived when it was recorded: its latency means nothing.
 _RECORDED = "file"
+# What ``SourceChanged.source`` and ``Tick.source`` are while prices are asked for by REST.
+_POLLED = "poll"
 _MS = timedelta(milliseconds=1)
 
 
@@ -50,8 +56,16 @@ class LiveOrchestrator:
     the strategies; their signals (except ``HOLD``) go to the sinks next. When the source ends or the run is
     stopped, the open candles go to the sinks with ``complete=False``, not to the strategies, and the sinks are closed.
     A strategy or a sink that raises is logged with its traceback (once, then counted) and stops nothing. A tick whose
-    prices cannot be true is set aside and counted. ``Gap`` and ``UpdatesLost`` mark the candles that they touch.
-    Anything that the source yields besides ticks is counted and passed to the sinks.
+    prices cannot be true is set aside and counted. Anything that the source yields besides ticks is counted and passed
+    to the sinks; events of a price stream that was opened without ``events=True`` are only counted and heeded.
+
+    Candles know holes. ``Stale`` with ``line_down`` opens one, and no
+    candle of the market closes by time before it has ended, unless it lasts longer than ``HOLE_WAIT`` of
+    ``ig_sdk.candles``. After ``Reconnected`` without a ``Gap`` nothing is missing, and what the line brings late goes
+    into its candle. The candles that a ``Gap`` or ``UpdatesLost`` touches, and those of polled prices
+    (``SourceChanged``), have ``gap=True`` and are not complete. Signals on such prices are held back: instead of the
+    signal the sinks get a ``Held`` with the reason, the log has it once, the report counts it. ``EXIT`` always passes:
+    nobody is to be kept in a position.
 
     Time is that of the ticks: a candle closes when a later tick of its market comes. That is right for recorded
     ticks at any speed. With ``advance_on_time=True``, for live prices, a candle also closes without a tick, when its
@@ -69,6 +83,11 @@ class LiveOrchestrator:
         grace_s: Seconds by which a tick may be slower than the one before.
         latency_from: What latency is measured from: ``"time"``, when IG made the price, or ``"arrival"`` here, for
             recorded ticks that a simulator replays. Ticks of a file have neither.
+        hold_below_quality: Hold signals back, except ``EXIT``, of a candle with a gap, while a hole is open, and while
+            ``source.quality(epic).trusted`` is false, if the source has that. ``False`` passes all.
+        backfill: Such as ``ig.history.prices``: asked once for the closed candles that a hole has touched, after its
+            end, as ``backfill(epic, resolution, start=, end=)`` (with ``price=`` unless that is the mid). What comes
+            goes to the sinks as ``Backfilled``; strategies do not see it: they have seen the candle with the gap.
         clock: Measures latency and, with ``advance_on_time``, what has passed.
 
     Raises:
@@ -93,6 +112,8 @@ class LiveOrchestrator:
         advance_on_time: bool = False,
         grace_s: float = 1.0,
         latency_from: Literal["time", "arrival"] = "time",
+        hold_below_quality: bool = True,
+        backfill: Callable[..., Iterable[Candle]] | None = None,
         clock: Clock | None = None,
     ) -> None:
         if latency_from not in ("time", "arrival"):
@@ -103,7 +124,12 @@ class LiveOrchestrator:
         self._strategies = _by_market(strategies)
         self._outlet = Outlet(_all_sinks(sinks))
         self._resolution, self._price, self._fill_quiet = resolution, price, fill_quiet
-        self._aggregator()  # a wrong resolution or price raises now, not at the first tick
+        sample = self._aggregator()  # a wrong resolution or price raises now, not at the first tick
+        self._backfill = None
+        if backfill is not None:
+            self._backfill = Backfill(backfill, sample.resolution, price=price, opening=sample.opens_at)
+        self._backfilled = 0
+        self._gate = SignalGate(getattr(source, "quality", None)) if hold_below_quality else None
         self._on_time = advance_on_time
         self._grace_s = grace_s
         self._clock = clock or SystemClock()
@@ -112,10 +138,12 @@ class LiveOrchestrator:
         self._latencies = Latencies()
         self._from_arrival = latency_from == "arrival"
         self._lost_updates = 0
+        self._polled = False
+        self._tells = True  # the sinks get the source's events
         self._refusal: SubscriptionRefused | None = None
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
-        self._claimed = False
+        self._claimed = self._ended = False
         self._stopping = threading.Event()
         self._done = threading.Event()
         self._iterator: Iterator[object] | None = None
@@ -159,6 +187,8 @@ class LiveOrchestrator:
             Whether it has ended. From inside a strategy or a sink it returns at once, and the run ends afterwards.
         """
         self._stopping.set()
+        if self._backfill is not None:
+            self._backfill.close()
         with self._lock:
             claimed, self._claimed = self._claimed, True
         if not claimed:
@@ -186,6 +216,7 @@ class LiveOrchestrator:
             ticks=sum(row.ticks for row in rows),
             candles=sum(row.candles for row in rows),
             signals=sum(row.signals for row in rows),
+            held=sum(row.held for row in rows),
             gaps=events.get(Gap.__name__, 0),
             lost_updates=self._lost_updates,
             late_ticks=sum(row.late_ticks for row in rows),
@@ -194,6 +225,8 @@ class LiveOrchestrator:
             set_aside=sum(row.set_aside for row in rows),
             strategy_errors=sum(market.strategy_errors for market in markets.values()),
             sink_errors=self._outlet.errors,
+            backfilled=self._backfilled,
+            backfill_failures=self._backfill.failures if self._backfill else 0,
             latency_p50_ms=self._latencies.percentile(50.0),
             latency_p99_ms=self._latencies.percentile(99.0),
             elapsed_s=0.0 if self._started_at is None else now - self._started_at,
@@ -245,10 +278,14 @@ class LiveOrchestrator:
         self._ident = threading.get_ident()
         try:
             self._iterator = iter(self._source)
+            listen = getattr(self._source, "yield_events", None)
+            if callable(listen):  # holes count for candles whether the events were asked for or not
+                self._tells = bool(listen())
             if self._on_time and isinstance(self._source, PolledSource):
                 self._poll(self._source)
             else:
                 self._iterate(self._iterator)
+            self._ended = True
         except Exception as error:
             self._failure = error
             if self._thread is None:
@@ -259,12 +296,12 @@ class LiveOrchestrator:
             self._finish()
 
     def _iterate(self, iterator: Iterator[object]) -> None:
-        stopping = self._stopping.is_set
+        stopping, take = self._stopping.is_set, self._take if self._backfill is None else self._take_and_deliver
         ended = False
         while not ended and not stopping():
             try:
                 for item in iterator:
-                    self._take(item)
+                    take(item)
                     if stopping():
                         return
                 ended = True
@@ -290,6 +327,10 @@ class LiveOrchestrator:
                 self._advance(now)
         self._check_refusal()
 
+    def _take_and_deliver(self, item: object) -> None:
+        self._deliver()
+        self._take(item)
+
     def _take(self, item: object) -> None:
         if isinstance(item, Tick):
             market = self._markets.get(item.epic)
@@ -301,11 +342,29 @@ class LiveOrchestrator:
                 self._latencies.add((self._clock.now() - since) / _MS)
             return
         self._events[type(item).__name__] += 1
-        if isinstance(item, UpdatesLost):
-            self._lost_updates += item.count
-        if isinstance(item, (Gap, UpdatesLost)) and item.epic in self._markets:
-            self._markets[item.epic].mark_gap()
-        self._outlet.write(item)
+        self._heed(item)
+        if self._tells:
+            self._outlet.write(item)
+
+    def _heed(self, event: object) -> None:
+        """Let the markets know what an event says about holes; every other event says nothing."""
+        if isinstance(event, UpdatesLost):
+            self._lost_updates += event.count
+        if isinstance(event, Reconnected):  # whatever is missing was told by a Gap of each market before
+            for market in self._markets.values():
+                market.close_hole(missing=False)
+        elif isinstance(event, SourceChanged):
+            self._polled = event.source == _POLLED
+            for market in self._markets.values():
+                market.sampled(on=self._polled)
+        elif isinstance(event, (Gap, Stale, UpdatesLost)) and event.epic in self._markets:
+            market = self._markets[event.epic]
+            if isinstance(event, Gap):
+                market.close_hole(missing=True)
+            elif isinstance(event, UpdatesLost):
+                market.mark_gap()
+            elif event.line_down:
+                market.open_hole()
 
     def _refused(self, error: SubscriptionRefused) -> None:
         # One market of several: the others go on (a price stream can be iterated further, a generator just ends).
@@ -320,12 +379,29 @@ class LiveOrchestrator:
     def _advance(self, monotonic: float) -> None:
         for market in self._markets.values():
             market.advance(monotonic, self._grace_s)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Pass on what came from history, on this thread as everything else."""
+        backfill = self._backfill
+        while backfill is not None and backfill.healed:
+            self._backfilled += 1
+            self._outlet.write(backfill.healed.popleft())
+
+    def _end_backfill(self) -> None:
+        if self._backfill is not None:
+            if self._ended and not self._stopping.is_set() and not self._backfill.drain(_DRAIN_S):
+                _log.warning("candles with gaps are not filled: the history has not answered in %s s", _DRAIN_S)
+            self._backfill.close()
+            self._deliver()
+            self._backfill.join()
 
     def _finish(self) -> None:
         try:
             for market in self._markets.values():
                 market.flush()
             self._close_source()
+            self._end_backfill()
         finally:
             self._outlet.close()
             self._ended_at = self._clock.monotonic()
@@ -346,7 +422,12 @@ class LiveOrchestrator:
     def _market(self, epic: str) -> MarketPipeline:
         strategies = copy.deepcopy(self._strategies.get(epic, self._strategies.get("", ())))
         monotonic = self._clock.monotonic if self._on_time else None
-        return MarketPipeline(self._aggregator(), strategies, self._outlet, monotonic)
+        request = self._backfill.request if self._backfill else None
+        market = MarketPipeline(
+            self._aggregator(), strategies, self._outlet, monotonic, gate=self._gate, request=request
+        )
+        market.sampled(on=self._polled)
+        return market
 
     def _aggregator(self) -> CandleAggregator:
         return CandleAggregator(self._resolution, price=self._price, fill_quiet=self._fill_quiet)

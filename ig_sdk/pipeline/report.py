@@ -43,11 +43,12 @@ class MarketReport:
     Attributes:
         ticks: Ticks taken, late ones included.
         candles: Closed candles.
-        signals: Signals that were not ``HOLD``.
+        signals: Signals that were passed on; ``HOLD`` is none.
         late_ticks: Ticks refused because their candle was already closed.
         refused_ticks: Ticks refused because a price or the time was invalid.
         ahead_ticks: Ticks not believed because their time was ahead.
         set_aside: Ticks whose prices cannot be true (zero, below zero, many times the price before).
+        held: Signals held back because the prices behind them could not be trusted.
     """
 
     ticks: int = 0
@@ -57,6 +58,7 @@ class MarketReport:
     refused_ticks: int = 0
     ahead_ticks: int = 0
     set_aside: int = 0
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Report:
     Attributes:
         ticks: Ticks taken from the source, late ones included.
         candles: Closed candles.
-        signals: Signals that were not ``HOLD``.
+        signals: Signals that were passed on; ``HOLD`` is none.
         gaps: ``Gap`` events: times after which ticks may be missing.
         lost_updates: Ticks that ``UpdatesLost`` events reported as lost.
         late_ticks: Ticks refused because their candle was already closed.
@@ -82,6 +84,9 @@ class Report:
         failure: Why the source failed, or ``None``.
         events: What the source yielded besides ticks, counted by kind.
         by_epic: The counts of each market.
+        held: Signals held back because the prices behind them could not be trusted.
+        backfilled: Candles that came from history for those with gaps.
+        backfill_failures: Requests for such candles that failed; the log says why, once.
     """
 
     ticks: int = 0
@@ -101,10 +106,16 @@ class Report:
     by_epic: Mapping[str, MarketReport] = field(default_factory=dict)
     ahead_ticks: int = 0
     set_aside: int = 0
+    held: int = 0
+    backfilled: int = 0
+    backfill_failures: int = 0
 
     def __str__(self) -> str:
         parts = [f"ticks {self.ticks}", f"candles {self.candles}", f"signals {self.signals}", f"gaps {self.gaps}"]
         rare = (
+            "held",
+            "backfilled",
+            "backfill_failures",
             "lost_updates",
             "late_ticks",
             "refused_ticks",

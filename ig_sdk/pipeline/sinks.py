@@ -25,6 +25,7 @@ _log = get_logger("pipeline")
 class Sink(Protocol):
     """Receives what the orchestrator produces, in order: a closed ``Candle``, then its signals that are not ``HOLD``.
 
+    A signal that was held back comes as a ``Held`` with the reason.
     Events of the source (gaps, lost updates) are passed on as they came; a candle that is still open at the end comes
     last, with ``complete=False``.
     """

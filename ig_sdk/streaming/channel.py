@@ -64,6 +64,7 @@ class Reader:
         greeted: The markets of which it was given the last price when it joined.
         refused: The items that IG refused or ended with an error, by market.
         keeps: Whoever must live as long as the callbacks are called.
+        yields_events: Whether the iterator yields events between the data.
 
     Threading:
         Producers call :meth:`put`, :meth:`tell`, :meth:`fail` one at a time; one thread calls :meth:`take`;
@@ -82,6 +83,7 @@ class Reader:
         self.greeted: set[str] = set()
         self.refused: dict[str, SubscriptionRefused] = {}
         self.keeps: object = None
+        self.yields_events = options.events
 
     @property
     def ended(self) -> bool:
@@ -111,7 +113,7 @@ class Reader:
             return
         if options.on_event is not None:
             self._call(options.on_event, event)
-        elif options.events and options.on_item is None:
+        elif self.yields_events and options.on_item is None:
             self._buffer.put(_EVENTS, event, capacity=_EVENTS_KEPT)
 
     def fail(self, error: StreamError) -> None:
@@ -174,7 +176,7 @@ class Reader:
             self._call(self.options.on_event, lost)
         elif not self.options.events:
             self._failures.warning((UpdatesLost, name), str(lost))
-        return lost if self.options.events else None
+        return lost if self.yields_events else None
 
 
 class DataStream(Generic[Yielded, Counts]):
@@ -229,6 +231,17 @@ class DataStream(Generic[Yielded, Counts]):
     def unread(self) -> int:
         """How much waits to be read."""
         return self._reader.depth
+
+    def yield_events(self) -> bool:
+        """Yield events between the data from now on, for a reader that heeds them, such as ``LiveOrchestrator``.
+
+        What nobody had asked for is still told to the log.
+
+        Returns:
+            Whether ``events=True`` was asked for when the stream was opened.
+        """
+        self._reader.yields_events = True
+        return self._reader.options.events
 
     def poll(self, timeout: float) -> Yielded | None:
         """Return the next datum (or event, with ``events=True``), or ``None`` when none came.

@@ -164,7 +164,9 @@ class IGStream:
         def counts() -> Mapping[str, PriceCounts]:
             return {item.name: _counts_of(reader, item, before[item.name]) for item in items}
 
-        stream: PriceStream[Any] = PriceStream(reader, tuple(wanted), counts=counts, on_close=self._remove)
+        stream: PriceStream[Any] = PriceStream(
+            reader, tuple(wanted), counts=counts, on_close=self._remove, quality=self.quality
+        )
         self._keep(stream, reader)
         return stream
 

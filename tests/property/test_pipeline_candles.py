@@ -134,3 +134,115 @@ def test_live_gives_the_candles_of_a_replay(
     wanted += replay.advance(end)
     assert got == wanted
     assert (live.late_ticks, live.ahead_ticks) == (replay.late_ticks, replay.ahead_ticks)
+
+
+class HoleModel:
+    """Keeps every tick and every span in which some may be missing; a candle is judged when it is given out."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.inside: list[float] = []  # times of the ticks in the open candle, as they came
+        self.start = self.given = -1e9
+        self.last: float | None = None
+        self.spans: list[list[float]] = []  # from the last tick before to the next one after, endless until it comes
+        self.samples: list[float] | None = None
+        self.down = False
+        self.holds_until = self.now = -1e9
+        self.any_tick_ends_it = False
+
+    def touched(self, opens: float) -> bool:
+        return any(since < opens + self.length and (opens < until or opens <= since) for since, until in self.spans)
+
+    def give(self, *, doubtful: bool = False) -> list[tuple[float, int, bool]]:
+        candle = (self.start, len(self.inside), doubtful or self.touched(self.start))
+        self.inside, self.given = [], self.start + self.length
+        return [candle]
+
+    def tick(self, time: float) -> list[tuple[float, int, bool]]:
+        start = time // self.length * self.length
+        if start < self.given or (self.inside and start < self.start):
+            return []
+        out = self.give() if self.inside and start > self.start else []
+        if not self.inside:
+            self.start = start
+        self.inside.append(time)
+        for span in self.spans:
+            if span is not self.samples:
+                span[1] = min(span[1], time)
+        self.last = time
+        if self.any_tick_ends_it:
+            self.holds_until, self.any_tick_ends_it = -1e9, False
+        return out
+
+    def advance(self, now: float) -> list[tuple[float, int, bool]]:
+        self.now = now
+        if now < self.holds_until or not self.inside or now < self.start + self.length:
+            return []
+        self.holds_until = -1e9
+        return self.give(doubtful=self.down)
+
+    def miss(self) -> None:
+        self.spans.append([-1e9 if self.last is None else self.last, 1e9])
+
+    def hold(self, seconds: float, *, until_tick: bool) -> None:
+        known = self.now if self.last is None else max(self.now, self.last)
+        self.holds_until, self.any_tick_ends_it = known + seconds, until_tick
+
+    def tell(self, kind: str) -> None:
+        if kind == "hole" and not self.down and self.samples is None:
+            self.down = True
+            self.hold(min(30, self.length), until_tick=False)
+        elif kind == "lost":
+            self.miss()
+        elif kind == "whole" and self.down:
+            self.down = False
+            self.hold(2, until_tick=True)
+        elif kind == "gap" or (kind == "poll" and self.samples is None) or (kind == "stream" and self.samples):
+            if self.down:
+                self.down = False
+                self.hold(-1e9, until_tick=False)
+            if kind == "stream":
+                self.samples = None
+            self.miss()
+            if kind == "poll":
+                self.samples = self.spans[-1]
+
+
+told = st.sampled_from(["hole", "whole", "gap", "lost", "poll", "stream"])
+steps_s = st.one_of(st.integers(0, 3), st.integers(0, 70))
+moments = st.one_of(
+    st.tuples(st.just("tick"), st.one_of(st.integers(-20, -1), steps_s)), st.tuples(st.just("advance"), steps_s),
+    st.tuples(told, steps_s),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(moments, max_size=60), st.sampled_from([1, 7, 60, 3600]))
+def test_holes_equal_the_model(steps: list[tuple[str, int]], length: int) -> None:
+    """Any ticks, holes, losses and polled times: the same candles at the same moments, with the same gaps."""
+    aggregator, model, now, given = CandleAggregator(timedelta(seconds=length)), HoleModel(length), 0, []
+    origin = EPOCH + timedelta(hours=7 * 60_000)  # an edge of every length
+    tell = {
+        "hole": aggregator.open_hole,
+        "whole": lambda: aggregator.close_hole(missing=False),
+        "gap": lambda: aggregator.close_hole(missing=True),
+        "lost": aggregator.mark_gap,
+        "poll": lambda: aggregator.sampled(on=True),
+        "stream": lambda: aggregator.sampled(on=False),
+    }
+    for kind, seconds in steps:
+        now += seconds
+        time = origin + timedelta(seconds=now)
+        if kind == "tick":
+            got, wanted = aggregator.on_tick(Tick("E", 1.0, 1.5, time, time)), model.tick(now)
+        elif kind == "advance":
+            got, wanted = aggregator.advance(time), model.advance(now)
+        else:
+            tell[kind]()
+            model.tell(kind)
+            got, wanted = [], []
+        assert [((c.opens_at - origin).total_seconds(), c.ticks, c.gap) for c in got] == wanted
+        assert aggregator.hole_open is model.down
+        given += got
+    assert not any(candle.complete and candle.gap for candle in given)
+    assert len({candle.opens_at for candle in given}) == len(given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -209,6 +210,101 @@ def test_a_gap_inside_one_candle_is_over_with_its_next_tick() -> None:
     aggregator.on_tick(at(0))
     aggregator.mark_gap()
     assert [(c.gap, c.complete) for c in fed(aggregator, at(10), at(70), at(120))] == [(True, False), (False, True)]
+
+
+def when(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def shown(candles: Sequence[Candle]) -> list[tuple[float, int, bool, bool]]:
+    return [((c.opens_at - T0).total_seconds(), c.ticks, c.gap, c.complete) for c in candles]
+
+
+def test_an_open_hole_keeps_candles_open_for_what_a_recovery_brings() -> None:
+    """No candle closes by time in the hole; late ticks go into theirs, and every one of them is whole."""
+    aggregator = CandleAggregator("1m")
+    fed(aggregator, at(0), at(50))
+    aggregator.advance(when(50))
+    aggregator.open_hole()
+    assert aggregator.hole_open
+    assert not aggregator.advance(when(79))
+    aggregator.close_hole(missing=False)
+    assert not aggregator.hole_open
+    assert not aggregator.advance(when(80))  # what was missed is on its way
+    assert shown(fed(aggregator, at(55), at(61), at(78))) == [(0, 3, False, True)]
+    assert shown(aggregator.advance(when(120))) == [(60, 2, False, True)]
+    assert aggregator.late_ticks == 0
+
+
+def test_after_a_hole_without_late_ticks_the_candle_closes_whole() -> None:
+    """A quiet market is not waited for longer than ``LATE_WAIT``."""
+    aggregator = CandleAggregator("1m")
+    fed(aggregator, at(0), at(50))
+    aggregator.open_hole()
+    assert not aggregator.advance(when(65))
+    aggregator.close_hole(missing=False)
+    assert not aggregator.advance(when(66.9))
+    assert shown(aggregator.advance(when(67))) == [(0, 2, False, True)]
+
+
+@pytest.mark.parametrize(("resolution", "wait"), [("1m", 30.0), ("5s", 5.0), ("1h", 30.0)])
+def test_a_long_hole_holds_no_candle_up(resolution: str, wait: float) -> None:
+    """After thirty seconds, or the candle's length, it closes on time and says that ticks may be missing."""
+    aggregator = CandleAggregator(resolution)
+    length = aggregator.resolution.total_seconds()
+    fed(aggregator, at(length - 1))
+    aggregator.open_hole()
+    assert not aggregator.advance(when(length - 1 + wait - 0.001))
+    assert shown(aggregator.advance(when(length - 1 + wait))) == [(0, 1, True, False)]
+    aggregator.open_hole()  # it is open: it does not begin again
+    assert shown(fed(aggregator, at(length))) == []
+    assert shown(aggregator.advance(when(2 * length))) == [(length, 1, True, False)]
+
+
+def test_the_end_of_a_hole_with_loss_marks_what_it_touches() -> None:
+    """The candle that waited closes at once, with a gap; so has the one that the next tick opens, not the third."""
+    aggregator = CandleAggregator("1m")
+    fed(aggregator, at(0), at(50))
+    aggregator.open_hole()
+    assert not aggregator.advance(when(70))
+    aggregator.close_hole(missing=True)
+    assert shown(aggregator.advance(when(70))) == [(0, 2, True, False)]
+    assert shown(fed(aggregator, at(75), at(120), at(180))) == [(60, 1, True, False), (120, 1, False, True)]
+
+
+def test_the_end_of_no_hole_says_only_what_is_missing() -> None:
+    """A gap without a hole before it counts; the end of a hole without loss that never began changes nothing."""
+    aggregator = CandleAggregator("1m")
+    fed(aggregator, at(0))
+    aggregator.close_hole(missing=False)
+    assert shown(aggregator.advance(when(60))) == [(0, 1, False, True)]
+    fed(aggregator, at(60))
+    aggregator.close_hole(missing=True)
+    assert shown(aggregator.advance(when(120))) == [(60, 1, True, False)]
+
+
+def test_the_open_candle_of_an_open_hole_has_a_gap_at_the_end() -> None:
+    """Nobody will say any more that nothing was missed."""
+    aggregator = CandleAggregator("1m")
+    fed(aggregator, at(0))
+    aggregator.open_hole()
+    assert shown(aggregator.flush()) == [(0, 1, True, False)]
+
+
+def test_candles_of_samples_have_gaps() -> None:
+    """All that the sampled time touches, flat ones too; the first that begins after it is whole."""
+    aggregator = CandleAggregator("1m", fill_quiet=True)
+    fed(aggregator, at(0), at(10))
+    aggregator.open_hole()
+    aggregator.sampled(on=True)
+    aggregator.sampled(on=True)
+    assert not aggregator.hole_open
+    aggregator.open_hole()  # nothing more can be missing
+    assert shown(aggregator.advance(when(60))) == [(0, 2, True, False)]
+    assert shown(fed(aggregator, at(120))) == [(60, 0, True, False)]
+    aggregator.sampled(on=False)
+    wanted = [(120, 2, True, False), (180, 1, False, True)]
+    assert shown(fed(aggregator, at(150), at(180), at(240))) == wanted
 
 
 def test_flush_gives_the_open_candle_once() -> None:

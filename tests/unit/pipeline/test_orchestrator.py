@@ -13,10 +13,22 @@ from typing import Any, Literal
 import pytest
 
 from ig_sdk.clock import ManualClock
-from ig_sdk.errors import StreamError, SubscriptionRefused, UsageError
-from ig_sdk.pipeline import Action, CandleAggregator, EmaCross, JsonLinesSink, LiveOrchestrator, PolledSource, Signal
-from ig_sdk.streaming import Gap, UpdatesLost
-from ig_sdk.types import Candle, Tick, epic_for
+from ig_sdk.errors import RateLimited, StreamError, SubscriptionRefused, UsageError
+from ig_sdk.pipeline import (
+    Action,
+    Backfilled,
+    CandleAggregator,
+    EmaCross,
+    Held,
+    JsonLinesSink,
+    LiveOrchestrator,
+    PolledSource,
+    Signal,
+)
+from ig_sdk.pipeline.sinks import as_json
+from ig_sdk.streaming import Gap, Mute, Reconnected, SetAside, SourceChanged, Stale, UpdatesLost
+from ig_sdk.streaming.quality import Quality
+from ig_sdk.types import Candle, Resolution, Tick, epic_for
 
 T0 = datetime(2025, 1, 6, 10, 0, tzinfo=timezone.utc)
 EUR, GBP = epic_for("EURUSD"), epic_for("GBPUSD")
@@ -198,6 +210,234 @@ def test_a_told_gap_marks_the_candles_it_touches(new_sink) -> None:
         sink = new_sink()
         LiveOrchestrator([tick(0), event, tick(10), tick(60), tick(120)], (), sink, "1m").run()
         assert [(c.gap, c.complete) for c in sink.of(Candle)][:2] == [(True, False), (False, True)]
+
+
+def minutes(sink: Any, epic: str = EUR) -> list[tuple[float, int, bool, bool]]:
+    return [((c.opens_at - T0) / timedelta(minutes=1), c.ticks, c.gap, c.complete) for c in sink.of(Candle, epic)]
+
+
+def test_a_line_that_recovers_leaves_every_candle_whole(new_sink) -> None:
+    """While the line is down no candle closes by time; what it brings late goes where it belongs; others go on."""
+    clock, sink = ManualClock(T0), new_sink()
+    script = [tick(0), tick(50), tick(50, epic=GBP), Stale(EUR, 2.0, T0, "cut", line_down=True), 20.0]
+    script += [Reconnected("recovered", 20.0, T0), 0.5, tick(58), tick(62), tick(69.9), 70.0]
+    report = LiveOrchestrator(Scripted(clock, *script), (), sink, "1m", advance_on_time=True, clock=clock).run()
+    assert minutes(sink) == [(0, 3, False, True), (1, 2, False, True)]
+    assert minutes(sink, GBP) == [(0, 1, False, False)]  # its beginning was not seen; no hole of it was told
+    assert report.late_ticks == 0
+
+
+def test_a_session_that_is_replaced_leaves_gaps(new_sink) -> None:
+    """The candles from the last tick to the first new one are not complete; a market that missed nothing is whole."""
+    clock, sink = ManualClock(T0), new_sink()
+    script = [tick(0), tick(0, epic=GBP), tick(50), tick(50, epic=GBP)]
+    script += [Stale(epic, 2.0, T0, "cut", line_down=True) for epic in (EUR, GBP)]
+    script += [20.0, Gap(EUR, 20.0, T0), tick(70), Reconnected("replaced", 20.0, T0), tick(71, epic=GBP), 120.0]
+    LiveOrchestrator(Scripted(clock, *script), (), sink, "1m", advance_on_time=True, clock=clock).run()
+    assert minutes(sink) == [(0, 2, True, False), (1, 1, True, False)]
+    assert minutes(sink, GBP) == [(0, 2, False, True), (1, 1, False, True)]
+
+
+def test_a_line_that_stays_down_holds_no_candle_up(new_sink) -> None:
+    """After half a minute the candle closes, and says that ticks may be missing."""
+    clock, sink = ManualClock(T0), new_sink()
+    script = [tick(0), tick(50), Stale(EUR, 2.0, T0, "cut", line_down=True), 30.5]
+    orchestrator = LiveOrchestrator(Scripted(clock, *script), (), sink, "1m", advance_on_time=True, clock=clock)
+    assert orchestrator.run().candles == 0
+    assert minutes(sink) == [(0, 2, True, False)]
+    sink, script[-1] = new_sink(), 32.0
+    orchestrator = LiveOrchestrator(Scripted(clock, *script), (), sink, "1m", advance_on_time=True, clock=clock)
+    assert orchestrator.run().candles == 1
+    assert minutes(sink) == [(0, 2, True, False)]
+
+
+def test_candles_of_polled_prices_have_gaps(new_sink) -> None:
+    """From the change to polling until the stream is back, also those of a market that is new in that time."""
+    sink = new_sink()
+    items = [tick(0), SourceChanged("poll", T0), tick(70, source="poll"), tick(60, epic=GBP, source="poll")]
+    items += [tick(120, epic=GBP), SourceChanged("stream", T0)]
+    items += [item for k in (180, 240, 300) for item in (tick(k), tick(k, epic=GBP))]
+    LiveOrchestrator(items, (), sink, "1m").run()
+    gaps = {minute: gap for minute, _, gap, _ in minutes(sink)}
+    assert gaps == {0: True, 1: True, 3: False, 4: False, 5: False}
+    gaps = {minute: gap for minute, _, gap, _ in minutes(sink, GBP)}
+    assert gaps == {1: True, 2: True, 3: False, 4: False, 5: False}
+
+
+def test_what_says_nothing_of_ticks_leaves_candles_alone(new_sink) -> None:
+    """A quiet market, a mute one and a tick that was set aside are counted and passed on."""
+    sink, aside = new_sink(), tick(20, 99.0)
+    events = [Stale(EUR, 60.0, T0, "quiet"), Mute(EUR, 60.0, T0), SetAside(aside, T0, "spike")]
+    report = LiveOrchestrator([tick(0), *events, tick(60), tick(120)], (), sink, "1m").run()
+    assert minutes(sink)[0] == (0, 1, False, True)
+    assert report.events == {"Stale": 1, "Mute": 1, "SetAside": 1}
+
+
+class Judged(list[object]):
+    """A source whose quality is what a test says; an exception is raised."""
+
+    def __init__(self, *items: object, scores: Mapping[str, float | Exception]) -> None:
+        super().__init__(items)
+        self.scores = scores
+
+    def quality(self, epic: str) -> Quality:
+        score = self.scores[epic]
+        if isinstance(score, Exception):
+            raise score
+        return Quality(epic, score, score, None, None, 9, 0, 0, 0, None, score >= 0.95)
+
+
+def test_signals_on_doubtful_prices_are_held_back(caplog: pytest.LogCaptureFixture, new_sink) -> None:
+    """Market by market: told to the sinks each time, to the log once, counted; the other market goes on."""
+    sink = new_sink()
+    items = [item for k in range(5) for item in (tick(k * 60), tick(k * 60, epic=GBP))]
+    report = LiveOrchestrator(Judged(*items, scores={EUR: 0.949, GBP: 0.95}), Always(), sink, "1m").run()
+    assert [held.signal.reason for held in sink.of(Held, EUR)] == [f"candle {k}" for k in range(1, 5)]
+    assert "0.95" in sink.of(Held)[0].reason
+    assert not sink.of(Signal, EUR)
+    assert (len(sink.of(Signal, GBP)), len(sink.of(Held, GBP))) == (4, 0)
+    assert (report.signals, report.held, report.by_epic[EUR].held, report.by_epic[GBP].held) == (4, 4, 4, 0)
+    assert "held 4" in str(report)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert as_json(sink.of(Held)[0])["signal"]["action"] == "BUY"
+
+
+def test_an_exit_is_never_held_back(new_sink) -> None:
+    """Closing is always allowed, whatever the prices are worth."""
+    sink = new_sink()
+    items = [tick(0), Gap(EUR, 3.0, T0), tick(60), Stale(EUR, 3.0, T0, line_down=True), tick(120)]
+    report = LiveOrchestrator(Judged(*items, scores={EUR: 0.0}), Always(Action.EXIT), sink, "1m").run()
+    assert (report.signals, report.held) == (2, 0)
+
+
+def test_without_quality_only_holes_hold_signals_back(new_sink) -> None:
+    """A candle with a gap, and an open hole; whole candles before and after pass."""
+    sink = new_sink()
+    items = [tick(0), tick(60), Gap(EUR, 3.0, T0), tick(125), tick(180), tick(240)]
+    items += [Stale(EUR, 3.0, T0, line_down=True), tick(300), Reconnected("resumed", 3.0, T0), tick(360)]
+    LiveOrchestrator(items, Always(), sink, "1m").run()
+    outcome = [type(record) for record in sink.records if isinstance(record, (Signal, Held))]
+    assert outcome == [Signal, Held, Held, Signal, Held, Signal]
+    reasons = [held.reason.split()[0] for held in sink.of(Held)]
+    assert reasons == ["ticks", "ticks", "the"]
+
+
+def test_a_source_that_cannot_tell_its_quality_is_not_trusted(caplog: pytest.LogCaptureFixture, new_sink) -> None:
+    """The failure is told once with its traceback, and stops nothing."""
+    sink, failure = new_sink(), RuntimeError("nobody knows")
+    report = LiveOrchestrator(Judged(tick(0), tick(60), tick(120), scores={EUR: failure}), Always(), sink, "1m").run()
+    assert (report.signals, report.held, report.failure) == (0, 2, None)
+    assert "nobody knows" in sink.of(Held)[0].reason
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+def test_nothing_is_held_back_when_that_is_not_wanted(new_sink) -> None:
+    """``hold_below_quality=False`` passes signals of gaps and of bad quality."""
+    source = Judged(tick(0), Gap(EUR, 3.0, T0), tick(60), scores={EUR: 0.0})
+    assert LiveOrchestrator(source, Always(), (), "1m", hold_below_quality=False).run().signals == 1
+
+
+class History:
+    """A history of one price that keeps what it was asked for."""
+
+    def __init__(self, *failures: Exception, at_once: bool = True) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.failures = list(failures)
+        self.entered, self.released = threading.Event(), threading.Event()
+        if at_once:
+            self.released.set()
+
+    def __call__(
+        self, epic: str, resolution: timedelta, *, start: datetime, end: datetime, **more: Any
+    ) -> list[Candle]:
+        self.asked.append((epic, resolution, (start - T0) / resolution, (end - T0) / resolution, more))
+        self.entered.set()
+        assert self.released.wait(10.0)
+        if self.failures:
+            raise self.failures.pop(0)
+        count = (end - start) // resolution
+        return [
+            Candle(epic, resolution, start + k * resolution, 5, 6, 4, 5, None, 9, True) for k in range(-1, count + 1)
+        ]
+
+
+def test_candles_with_gaps_are_filled_from_history(new_sink) -> None:
+    """Those that the hole touched, the absent ones too, each once and after it has ended; strategies see nothing."""
+    sink, history, strategy = new_sink(), History(), Always(Action.EXIT)
+    items = [tick(0), tick(60), Stale(EUR, 3.0, T0, line_down=True), Gap(EUR, 3.0, T0)]
+    items += [tick(250), tick(300), tick(360), UpdatesLost(EUR, 1, T0), tick(370), tick(420), tick(480), tick(540)]
+    live = LiveOrchestrator(items, strategy, sink, "1m", backfill=history)
+    report = live.run()
+    minute = Resolution.MINUTE
+    assert history.asked == [(EUR, minute, 1, 2, {}), (EUR, minute, 2, 5, {}), (EUR, minute, 6, 7, {})]
+    filled = [(record.candle.opens_at - T0) / minute for record in sink.of(Backfilled)]
+    assert filled == [1, 2, 3, 4, 6]
+    assert (report.backfilled, report.backfill_failures) == (5, 0)
+    assert report.signals == report.candles == 7
+    assert live.state()[EUR] == [{"seen": 7}]
+    assert not [thread for thread in threading.enumerate() if thread.name == "ig-backfill"]
+
+
+def test_a_candle_is_asked_for_when_it_is_settled(new_sink) -> None:
+    """Live: three seconds after its end by the market's own clock, and not while the line is down."""
+    clock, sink, history = ManualClock(T0), new_sink(), History()
+    script = [tick(0), tick(50), Stale(EUR, 2.0, T0, "cut", line_down=True), 40.0]
+    source = Scripted(clock, *script, Gap(EUR, 40.0, T0), 0.5, tick(91), 0.5, tick(130), 0.3, 100.0)
+    live = LiveOrchestrator(source, (), sink, "1m", advance_on_time=True, clock=clock, backfill=history)
+    live.run()
+    assert [asked[2:4] for asked in history.asked] == [(0, 1), (1, 2)]
+    places = [sink.records.index(record) for record in sink.of(Backfilled)]
+    assert places[0] > sink.records.index(sink.of(Gap)[0])
+
+
+def test_the_side_of_the_candles_is_asked_for(new_sink) -> None:
+    """Candles of the bid are filled with candles of the bid."""
+    history = History()
+    items = [tick(0), Gap(EUR, 3.0, T0), tick(60)]
+    LiveOrchestrator(items, (), new_sink(), "1m", price="bid", backfill=history).run()
+    assert [asked[4] for asked in history.asked] == [{"price": "bid"}]
+
+
+def test_nothing_is_asked_for_when_nothing_was_missed(new_sink) -> None:
+    """A recovered line, and one that is still down at the end."""
+    history = History()
+    down = Stale(EUR, 3.0, T0, line_down=True)
+    items = [tick(0), down, Reconnected("recovered", 3.0, T0), tick(60), tick(120), down]
+    LiveOrchestrator(items, (), new_sink(), "1m", backfill=history).run()
+    assert history.asked == []
+
+
+def test_a_refused_allowance_is_told_once(caplog: pytest.LogCaptureFixture, new_sink) -> None:
+    """Without a traceback; other failures with one; each span is asked for once."""
+    refused = [RateLimited("spent", status=403, allowance="historical") for _ in range(3)]
+    history, sink = History(*refused, RuntimeError("broken")), new_sink()
+    items = [
+        item for k in range(5) for item in (tick(k * 120), Gap(EUR, 1.0, T0), tick(k * 120 + 1), tick(k * 120 + 60))
+    ]
+    report = LiveOrchestrator(items, (), sink, "1m", backfill=history).run()
+    assert len(history.asked) == 5
+    assert (report.backfill_failures, report.backfilled) == (4, 1)
+    assert [(record.levelname, bool(record.exc_info)) for record in caplog.records] == [
+        ("WARNING", False),
+        ("ERROR", True),
+    ]
+
+
+def test_a_slow_history_holds_no_tick_up(new_sink) -> None:
+    """Ticks go on while it has not answered; stop() ends the run, and its thread when it answers."""
+    history, sink = History(at_once=False), new_sink()
+    source = Blocked(tick(0), Gap(EUR, 1.0, T0), tick(1), tick(60), tick(125), tick(180))
+    live = LiveOrchestrator(source, (), sink, "1m", backfill=history)
+    live.start()
+    assert history.entered.wait(10.0)
+    assert source.entered.wait(10.0)
+    assert live.report().ticks == 5
+    thread = next(thread for thread in threading.enumerate() if thread.name == "ig-backfill")
+    assert live.stop()
+    assert not sink.of(Backfilled)
+    history.released.set()
+    thread.join(10.0)
+    assert not thread.is_alive()
 
 
 def test_a_market_whose_ticks_are_all_late_is_told(caplog: pytest.LogCaptureFixture) -> None:
