@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 from ig_sdk.clock import Clock
 from ig_sdk.errors import StreamError, SubscriptionRefused, UsageError
@@ -53,6 +53,10 @@ class ReaderOptions:
     overflow: Overflow = "drop_oldest"
     capacity: int = 10_000
     shape: object = None
+
+    def __post_init__(self) -> None:
+        if self.overflow not in get_args(Overflow):
+            raise ValueError(f"overflow must be 'drop_oldest' or 'block', not {self.overflow!r}")
 
 
 class Reader:

@@ -70,7 +70,8 @@ class UpdatesLost:
         epic: The market.
         count: How many.
         at: When it was reported, aware UTC.
-        where: ``"server"`` (IG dropped them) or ``"client"`` (the reader here was too slow).
+        where: ``"server"`` (IG dropped them), ``"client"`` (the reader here was too slow) or ``"line"`` (they could not
+            be read).
     """
 
     epic: str

@@ -343,14 +343,15 @@ class Line:
         if event is None:
             return float("inf")
         with self._lock:
-            open_ = [item for item in self._items.values() if item.holes.replaced]
+            open_ = [item for item in self._items.values() if not item.settled]
             readers = list(self._reading)
         due = event.at + _SETTLING_S
         if open_ and now < due:
             return due
         self._returned = None
         for item in open_:
-            item.end_hole(missing=True)
+            if item.holes.replaced:
+                item.end_hole(missing=True)
         for reader in readers:
             reader.tell(Reconnected(str(event.continuity), event.gap_s, self._clock.now()))
         return float("inf")

@@ -152,6 +152,7 @@ class SharedItem(SubscriptionListener):
         self._clock = clock
         self._turn = turn
         self._wake = wake
+        self._awaited = False  # another session has not accepted it yet
         self._left: set[int | None] = set()  # ids of subscriptions that another one has replaced
         self._state: SubscriptionState = "waiting"
         self._reason = ""
@@ -166,6 +167,11 @@ class SharedItem(SubscriptionListener):
     def over(self) -> bool:
         """Whether nothing will come any more."""
         return self._state not in ("waiting", "active")
+
+    @property
+    def settled(self) -> bool:
+        """Whether the session in force serves it, and its hole is told."""
+        return self.over or not (self._awaited or self.holes.replaced)
 
     # -- readers ---------------------------------------------------------------------------------------------------
 
@@ -212,6 +218,9 @@ class SharedItem(SubscriptionListener):
         if event.subscription_id not in self._left:
             with self._turn:
                 self.become("active", "")
+                awaited, self._awaited = self._awaited, False
+            if awaited:
+                self._wake()
 
     def on_update(self, update: ItemUpdate) -> None:
         """A row came."""
@@ -227,14 +236,13 @@ class SharedItem(SubscriptionListener):
             self.content.row(update)
 
     def on_updates_lost(self, event: ItemUpdatesLost) -> None:
-        """Rows are missing; without a position it was our own queue that dropped them."""
+        """Rows are missing: dropped, or not readable."""
         if event.subscription_id in self._left:
             return
         with self._turn:
             self.lost += event.count
             self.content.lost(event.count)
-            where = "server" if event.position else "client"
-            self.readers.tell(UpdatesLost(self.name, event.count, self._clock.now(), where))
+            self.readers.tell(UpdatesLost(self.name, event.count, self._clock.now(), event.where))
 
     def on_error(self, event: SubscriptionError) -> None:
         """The item was refused, or what came for it cannot be read."""
@@ -271,6 +279,7 @@ class SharedItem(SubscriptionListener):
             if not self.holes.open:
                 self.content.line_up()
             return
+        self._awaited = True
         if self.holes.open and away_s is not None:
             self.holes.begin(now - away_s, self.holes.reason)
         self.holes.replace()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, overload
 
 from ig_sdk.candles import Price
 from ig_sdk.clock import Clock, SystemClock
@@ -21,30 +20,36 @@ from ig_sdk.streaming.accounts.content import (
     AccountUpdates,
     DealUpdates,
     Heartbeats,
-    account_plan,
 )
 from ig_sdk.streaming.accounts.updates import AccountUpdate, Deal, Heartbeat
 from ig_sdk.streaming.buffer import Overflow
-from ig_sdk.streaming.candles.content import CandleShape, CandleUpdates, candle_key, candle_plan
+from ig_sdk.streaming.candles.content import CandleShape, candle_key
 from ig_sdk.streaming.candles.decode import scale_for
 from ig_sdk.streaming.channel import DataStream, OnEvent, Reader, ReaderOptions
 from ig_sdk.streaming.events import PriceEvent, SetAside
 from ig_sdk.streaming.line import Access, Line, MakeItem
-from ig_sdk.streaming.prices.feeds import FEEDS, epic_of
-from ig_sdk.streaming.prices.market import PriceCounts, Prices, price_plan
+from ig_sdk.streaming.opening import (
+    call,
+    candle_item,
+    counting,
+    counting_prices,
+    end,
+    markets_of,
+    price_item,
+    prices_in,
+    prices_of,
+    update_item,
+)
+from ig_sdk.streaming.prices.feeds import epic_of
+from ig_sdk.streaming.prices.market import Prices
 from ig_sdk.streaming.prices.stream import PriceStream
 from ig_sdk.streaming.quality import Quality
-from ig_sdk.streaming.readers import Readers
 from ig_sdk.streaming.shared import SharedItem
 from ig_sdk.streaming.status import StreamStatus
 from ig_sdk.streaming.updates import UpdateCounts, Updates
 from ig_sdk.types import Candle, Resolution, Tick
 
 OnTick = Callable[[Tick], object]
-
-
-def _prices_of(epic: str) -> str:
-    return f"prices {epic}"
 
 
 class IGStream:
@@ -143,9 +148,7 @@ class IGStream:
             IGError: The login failed.
             ValueError: ``overflow`` is neither of the two, or there is no epic.
         """
-        if overflow not in get_args(Overflow):
-            raise ValueError(f"overflow must be 'drop_oldest' or 'block', not {overflow!r}")
-        names, wanted = _markets(epics, "prices")
+        names, wanted = markets_of(epics, "prices")
         options = ReaderOptions(
             on_item=on_tick,
             on_event=on_event,
@@ -154,38 +157,17 @@ class IGStream:
             capacity=self._config.live.tick_buffer_size,
         )
         self._enter()
-        self._line.check_room([_prices_of(epic) for epic in wanted])
+        self._line.check_room([prices_of(epic) for epic in wanted])
         self._line.connected(timeout)
         # Which market a name is depends on the account, which is known by now.
         wanted = list(dict.fromkeys(self._market_epic(name) for name in names))
-        reader, items = self._open(options, [(_prices_of(epic), partial(self._price_item, epic)) for epic in wanted])
-        before = {item.name: _price_counts(item) for item in items}
-
-        def counts() -> Mapping[str, PriceCounts]:
-            return {item.name: _counts_of(reader, item, before[item.name]) for item in items}
-
+        makers = [(prices_of(epic), partial(price_item, epic, self._config, self._clock)) for epic in wanted]
+        reader, items = self._open(options, makers)
         stream: PriceStream[Any] = PriceStream(
-            reader, tuple(wanted), counts=counts, on_close=self._remove, quality=self.quality
+            reader, tuple(wanted), counts=counting_prices(reader, items), on_close=self._remove, quality=self.quality
         )
         self._keep(stream, reader)
         return stream
-
-    def _price_item(self, epic: str, turn: threading.Lock, wake: Callable[[], None]) -> SharedItem:
-        config = self._config
-        feed, readers = FEEDS[config.stream.price_source], Readers()
-        prices = Prices(
-            epic,
-            feed,
-            readers,
-            kept=config.live.tick_buffer_size,
-            patience_s=config.live.heartbeat_interval_s,
-            clock=self._clock,
-            threshold=config.live.data_quality_threshold,
-            per_second=config.live.max_ticks_per_second,
-            wake=wake,
-        )
-        plan = price_plan(epic, feed, config.live.max_ticks_per_second)
-        return SharedItem(plan, prices, readers, clock=self._clock, turn=turn, wake=wake)
 
     # -- candles ---------------------------------------------------------------------------------------------------
 
@@ -251,13 +233,9 @@ class IGStream:
             IGError: The login failed.
             ValueError: The resolution or the price is not one of these, or there is no epic.
         """
-        if price not in get_args(Price):
-            raise ValueError(f"price must be 'mid', 'bid' or 'offer', not {price!r}")
         length = Resolution.parse(resolution)
-        if length is Resolution.MONTH:
-            raise ValueError("a month has no fixed length: IG streams candles of seconds to hours, others are built")
         scale = scale_for(length)
-        names, wanted = _markets(epics, "candles")
+        names, wanted = markets_of(epics, "candles")
         shape = CandleShape(length, price, fill_quiet)
         options = ReaderOptions(
             what="candle", callback="on_candle", on_item=on_candle, on_event=on_event, events=events, shape=shape
@@ -266,13 +244,8 @@ class IGStream:
         self._line.check_room([candle_key(epic, scale) for epic in wanted])
         self._line.connected(timeout)
         wanted = list(dict.fromkeys(self._market_epic(name) for name in names))
-        makers = [(candle_key(epic, scale), partial(self._candle_item, epic, scale)) for epic in wanted]
+        makers = [(candle_key(epic, scale), partial(candle_item, epic, scale, self._clock)) for epic in wanted]
         return self._data_stream(*self._open(options, makers))
-
-    def _candle_item(self, epic: str, scale: str, turn: threading.Lock, wake: Callable[[], None]) -> SharedItem:
-        readers = Readers()
-        content = CandleUpdates(epic, scale, readers, self._clock)
-        return SharedItem(candle_plan(epic, scale), content, readers, clock=self._clock, turn=turn, wake=wake)
 
     # -- the account -----------------------------------------------------------------------------------------------
 
@@ -421,21 +394,14 @@ class IGStream:
         self._line.check_room([kind.key])
         self._line.connected(timeout)
 
-        def make(turn: threading.Lock, wake: Callable[[], None]) -> SharedItem:
-            readers = Readers()
-            content = kind(readers, self._clock)
-            return SharedItem(account_plan(kind), content, readers, clock=self._clock, turn=turn, wake=wake)
-
+        make = partial(update_item, kind, self._clock)
         return self._data_stream(*self._open(options, [(kind.key, make)]))
 
     def _data_stream(self, reader: Reader, items: list[SharedItem]) -> DataStream[Any, UpdateCounts]:
-        before = {item: _update_counts(item) for item in items}
-
-        def counts() -> Mapping[str, UpdateCounts]:
-            return {item.name: _update_counts(item, reader).since(before[item]) for item in items}
-
         names = tuple(item.name for item in items)
-        stream: DataStream[Any, UpdateCounts] = DataStream(reader, names, counts=counts, on_close=self._remove)
+        stream: DataStream[Any, UpdateCounts] = DataStream(
+            reader, names, counts=counting(reader, items), on_close=self._remove
+        )
         self._keep(stream, reader)
         return stream
 
@@ -476,11 +442,7 @@ class IGStream:
 
     def _market(self, market: str) -> Prices:
         self._home.check()
-        epic = epic_of(market)
-        item = self._line.item(_prices_of(epic)) or self._line.item(_prices_of(self._market_epic(market)))
-        if item is None or not isinstance(item.content, Prices):
-            raise UsageError(f"nobody streams the prices of {epic}", hint=f"open them first: prices([{market!r}])")
-        return item.content
+        return prices_in(self._line, market, self._market_epic)
 
     # -- what all kinds share ------------------------------------------------------------------------------------
 
@@ -495,7 +457,7 @@ class IGStream:
                 self._abandoned = Abandoned(
                     self,
                     "an IGStream was never closed: call stream.close(), or close its IGClient",
-                    partial(_end, self._line, self._user, self._readers),
+                    partial(end, self._line, self._user, self._readers),
                 )
 
     def _open(self, options: ReaderOptions, wanted: Sequence[tuple[str, MakeItem]]) -> tuple[Reader, list[SharedItem]]:
@@ -547,7 +509,7 @@ class IGStream:
         """Call ``callback`` with a ``StatusChanged`` at each change of the connection's status."""
         self._enter()
         # This stream lives as long as the line knows the callback.
-        self._line.on_status(self._user, partial(_call, self, callback))
+        self._line.on_status(self._user, partial(call, self, callback))
 
     def close(self, timeout: float = 5.0) -> None:
         """End everything that was opened here, and the connection unless another stream of the client uses it.
@@ -582,42 +544,3 @@ class IGStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _markets(epics: str | Iterable[str], what: str) -> tuple[list[str], list[str]]:
-    """Return the markets as they were named, and as epics, each once."""
-    names = [epics] if isinstance(epics, str) else list(epics)
-    wanted = list(dict.fromkeys(epic_of(name) for name in names))
-    if not wanted:
-        raise ValueError(f"{what}() needs at least one market")
-    return names, wanted
-
-
-def _call(keeps: IGStream, callback: Callable[[StatusChanged], object], event: StatusChanged) -> None:
-    del keeps
-    callback(event)
-
-
-def _price_counts(item: SharedItem) -> PriceCounts:
-    assert isinstance(item.content, Prices)
-    return replace(item.content.counts(), lost=item.lost, gaps=item.gaps)
-
-
-def _counts_of(reader: Reader, item: SharedItem, before: PriceCounts) -> PriceCounts:
-    counts = _price_counts(item).since(before)
-    ticks = counts.ticks + (item.name in reader.greeted)
-    return replace(counts, ticks=ticks, lost=counts.lost + reader.lost.get(item.name, 0))
-
-
-def _update_counts(item: SharedItem, reader: Reader | None = None) -> UpdateCounts:
-    assert isinstance(item.content, Updates)
-    dropped = reader.lost.get(item.name, 0) if reader is not None else 0
-    return replace(item.content.counts(), lost=item.lost + dropped, gaps=item.gaps)
-
-
-def _end(line: Line, user: object, readers: set[Reader]) -> None:
-    """End what a forgotten stream left open."""
-    for reader in list(readers):
-        reader.close()
-        line.release(reader)
-    line.leave(user)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import get_args
 
 from ig_sdk.candles import Price
 from ig_sdk.clock import Clock
@@ -36,6 +37,10 @@ class CandleShape:
     resolution: timedelta
     price: Price
     fill_quiet: bool
+
+    def __post_init__(self) -> None:
+        if self.price not in get_args(Price):
+            raise ValueError(f"price must be 'mid', 'bid' or 'offer', not {self.price!r}")
 
 
 class CandleUpdates(Updates):

@@ -39,8 +39,10 @@ def scale_for(length: timedelta) -> str:
     """Return the longest of IG's scales from which candles of ``length`` can be built.
 
     Raises:
-        ValueError: The length is no whole number of seconds.
+        ValueError: The length is a month, or no whole number of seconds.
     """
+    if length is Resolution.MONTH:
+        raise ValueError("a month has no fixed length: IG streams candles of seconds to hours, others are built")
     for scale, part in reversed(SCALES.items()):
         if not length % part:
             return scale

@@ -27,7 +27,7 @@ _MANY, _SOME = 100.0, 10.0
 # ... but no more than this many times the share that is always believed, unless it is some usual moves.
 _CALM = 3.0
 # Before the first so many ticks nothing is known of a market; this share is believed then, and that after a hole.
-_WARM_UP, _UNKNOWN, _HOLE_SHARE = 8, 0.02, 0.05
+_WARM_UP, _UNKNOWN, _HOLE_SHARE = 8, 0.02, 0.2
 # A market that was silent may have moved: after so many seconds twice as far, growing with the root of time, up to ten
 # times; after so many hours it is as after a hole.
 _PAUSE_S, _WIDEST, _HOLE = 10.0, 10.0, timedelta(hours=1)
@@ -86,7 +86,7 @@ class QualityFilter:
     but not older than the one before it: then it was the last one that was wrong.
 
     **After silence there is more room**, up to ten times after a quarter of an hour; after an hour or ``mark_gap`` a
-    move of 5 % is believed at once, in a market's first eight ticks one of 2 %. Of the very first tick only the sides
+    move of 20 % is believed at once, in a market's first eight ticks one of 2 %. Of the very first tick only the sides
     can be compared.
 
     What was set aside leaves no trace but its count. Memory is fixed; an ordinary tick costs a few comparisons.

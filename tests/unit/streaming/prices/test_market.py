@@ -236,7 +236,7 @@ def test_lost_updates_are_told_in_place(position: int, where: str):
     """The server's losses and our own, between the ticks."""
     market = Market()
     market.row(1)
-    market.item.on_updates_lost(ItemUpdatesLost(1, None, position, 4))
+    market.item.on_updates_lost(ItemUpdatesLost(1, None, position, 4, where))
     market.row(2)
     _, lost, _ = market.read()
     assert isinstance(lost, UpdatesLost)
