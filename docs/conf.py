@@ -50,7 +50,7 @@ nitpick_ignore_regex = [
     # Private names show up in signatures and have no page.
     (r"py:.*", r"ig_sdk\.(\w+\.)*_\w+(\.\w+)*"),
     # Overloads are shown as they are written, and the names in them are not looked up in their module.
-    (r"py:class", r"OnTick|OnEvent|Overflow|PriceEvent|ig_sdk\.streaming\.prices\.stream\.Yielded"),
+    (r"py:class", r"OnTick|OnEvent|Overflow|PriceEvent|timedelta|Price|ig_sdk\.streaming\.prices\.stream\.Yielded"),
     # So do the parts that ig_sdk hands to its own constructors: no user ever makes one.
     (r"py:class", r"(ig_sdk\.rest\.login\.auth\.)?Auth"),
     (r"py:class", r"ig_sdk\.rest\.(http\.\w+|deals\.dealing|deals\.new|deals\.confirm_reader|prices\.reader)\.\w+"),
