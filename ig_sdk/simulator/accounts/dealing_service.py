@@ -19,8 +19,8 @@ from ig_sdk.types import Tick
 _log = get_logger("simulator.desk")
 
 # IG takes tens of milliseconds, and so does a request to it: a client that asks once, right after its deal, usually
-# finds the confirm. On loopback it must find it too.
-CONFIRM_DELAY_S = 0.001
+# finds the confirm. On loopback, where a request takes half a millisecond, it must find it too.
+CONFIRM_DELAY_S = 0.0002
 
 T = TypeVar("T")
 
