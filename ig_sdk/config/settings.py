@@ -86,7 +86,8 @@ class StreamSettings(_Settings):
         stall_s: Silence after which a connection counts as stalled, but never before the keepalive is over; ``None`` is
             two seconds after it.
         price_source: ``"price"`` (PRICE items) or ``"chart"`` (CHART ticks).
-        fallback: ``"poll"`` or ``"none"``: where prices come from while the stream is down.
+        fallback: ``"poll"`` or ``"none"``: where prices come from while the stream is down. Not in force yet: no prices
+            come then, which the stream tells.
         ignore_control_link: Stay at the address of the login although the server names another one for the session,
             which a tunnel or a NAT may make unreachable.
     """
