@@ -112,7 +112,9 @@ class Subscription:
 
     def damaged(self, position: int, count: int) -> ItemUpdatesLost:
         """Return the event for updates lost on the way; position 0 for an item that is not known."""
-        return ItemUpdatesLost(self.id, self.name(position) if position else None, position, count, "line")
+        if not 0 < position <= len(self.spec.items or ()):  # the damage may be in the position itself
+            return ItemUpdatesLost(self.id, None, position, count, "line")
+        return ItemUpdatesLost(self.id, self.name(position), position, count, "line")
 
 
 class FormerNames:

@@ -469,7 +469,8 @@ def test_no_request_of_any_thread_is_missed() -> None:
     bench = Bench(*[OK] * 800, config=dataclasses.replace(CONFIG, limits={"non_trading_per_minute": 100_000}))
     threads = [
         threading.Thread(
-            target=lambda: [bench.call(Endpoint("GET", "/x")) for _ in range(100)], name=f"caller {number}"
+            target=lambda: [bench.call(Endpoint("GET", "/x", allowance=None)) for _ in range(100)],
+            name=f"caller {number}",
         )
         for number in range(8)
     ]
